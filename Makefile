@@ -1,0 +1,120 @@
+# The table of contents: `make help` lists what this repository can do.
+# Needs git, make and Python 3.11 to 3.13; everything else goes into .venv.
+
+#: SCALE=default          smoke (a minute) | default (20 minutes on 2 cores) | paper (for a GPU)
+#: DEVICE=auto            auto | cpu | cuda
+#: ARGS=                  overrides for Hydra, e.g. ARGS="train.learning_rate=1e-4 scale.seeds=3"
+#: EXPERIMENTS=...        which experiments, by comma or space; all of them unless said
+#: OUTPUTS=outputs        the folder that runs and the report go to
+#: PYTHON=python3         the Python (3.11 to 3.13) that .venv is made from
+SCALE ?= default
+DEVICE ?= auto
+ARGS ?=
+EXPERIMENTS ?= gaussian equitability
+OUTPUTS ?= outputs
+PYTHON ?= python3
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.installed
+comma := ,
+SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help install test test-all lint smoke reproduce figures report bench clean clean-all lock
+
+help: ## show this list
+	@echo "make <target> [VARIABLE=value ...]"
+	@echo
+	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)$$/\1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo
+	@sed -nE 's/^#: /  /p' Makefile
+
+install: $(READY) ## make .venv and install the locked dependencies and the package
+
+test: $(READY) ## the tests but the slow ones (minutes)
+	$(RUN) -m pytest -n 2
+
+test-all: $(READY) ## every test, the slow ones too
+	$(RUN) -m pytest -n 2 -m ""
+
+lint: $(READY) ## style, formatting and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+smoke: $(READY) ## reproduce at SCALE=smoke: the whole way through, in about a minute
+	@$(call reproduce_at,smoke)
+
+reproduce: $(READY) ## run EXPERIMENTS at SCALE, then the figures, claims and report
+	@$(call reproduce_at,$(SCALE))
+
+figures: $(READY) ## draw the figures again, from the rows alone
+	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only
+
+report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
+	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
+
+bench: $(READY) ## microseconds per network-step against three baselines
+	$(RUN) -m benchmarks $(ARGS)
+
+clean: ## remove OUTPUTS and the caches; .venv stays
+	@case "$(OUTPUTS)" in \
+	  */* | *..*) refused=1 ;; \
+	  outputs*) refused= ;; \
+	  *) refused=1 ;; \
+	esac; \
+	if [ -n "$$refused" ]; then \
+	  echo 'expected OUTPUTS to be a folder here whose name begins with "outputs", got "$(OUTPUTS)": remove it by hand' >&2; \
+	  exit 2; \
+	fi
+	rm -rf "$(OUTPUTS)" multirun build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-all: clean ## remove .venv too
+	rm -rf $(VENV) .lock-venv
+
+lock: ## renew constraints.txt with the newest versions that pyproject.toml allows
+	$(call check_python)
+	rm -rf .lock-venv
+	$(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install setuptools hatchling editables
+	.lock-venv/bin/python -m pip install --no-build-isolation -e ".[all]"
+	{ sed -n '/^#/p' constraints.txt; \
+	  .lock-venv/bin/python -m pip freeze --all --exclude-editable \
+	  | grep -vE '^(pip|triton|nvidia-[a-z0-9-]*|cuda-[a-z0-9-]*)==' | sed -E 's/\+[A-Za-z0-9.]+$$//' \
+	  | LC_ALL=C sort -f; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf .lock-venv
+
+# .installing is there from the first step to the last: where it is found at the start, the last set-up was
+# cut short (a package may be half there), and .venv is made anew.
+$(READY): pyproject.toml constraints.txt
+	@if [ -e $(VENV)/.installing ] || ! $(RUN) -c 'import pip, sys; sys.exit(not $(SUPPORTED))' 2>/dev/null; then \
+	  $(call check_python) && \
+	  echo "Setting up $(VENV): a few minutes the first time" && \
+	  rm -rf $(VENV) && mkdir $(VENV) && touch $(VENV)/.installing && \
+	  $(PYTHON) -m venv $(VENV); \
+	fi
+	@touch $(VENV)/.installing
+	$(RUN) -m pip install -c constraints.txt setuptools hatchling editables
+	$(RUN) -m pip install -c constraints.txt --no-build-isolation -e ".[all]"
+	@touch $(READY) && rm $(VENV)/.installing
+
+check_python = { $(PYTHON) -c 'import sys; sys.exit(not $(SUPPORTED))' 2>/dev/null || \
+  { echo "expected Python 3.11, 3.12 or 3.13, got $$($(PYTHON) --version 2>&1 || true) from '$(PYTHON)':" \
+    "install one of them and name it, e.g. make install PYTHON=python3.12" >&2; exit 2; }; }
+
+# Every experiment is tried, the report is written from the rows that there are, and the status says whether
+# all went well. `set -f`: [256,256] in ARGS is a list for Hydra, not a pattern of file names.
+define reproduce_at
+set -f; trap 'exit 130' INT; trap 'exit 143' TERM; status=0; \
+for experiment in $(subst $(comma), ,$(EXPERIMENTS)); do \
+  $(RUN) -m experiments experiment=$$experiment scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS) || status=1; \
+done; \
+$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
+if [ -f "$(OUTPUTS)/report.html" ]; then echo "Report: $(OUTPUTS)/report.html"; fi; \
+exit $$status
+endef
