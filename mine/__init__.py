@@ -1,0 +1,54 @@
+"""MINE: mutual information neural estimation (Belghazi et al., 2018), and how far to trust it.
+
+>>> import mine
+>>> e = mine.estimate(x, y)          # numpy or torch, (n, dx) and (n, dy)
+>>> e.nats, e.interval(0.95), e.warnings
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mine.bounds import donsker_varadhan, f_divergence
+    from mine.critics import MLP
+    from mine.estimators import estimate, estimate_many
+    from mine.evaluation import Estimate
+    from mine.method import methods
+    from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
+    from mine.training import Training
+
+__version__ = "0.1.0"
+__all__ = [
+    "MLP",
+    "CorrelatedGaussian",
+    "Estimate",
+    "NoiseChannel",
+    "Training",
+    "Warped",
+    "donsker_varadhan",
+    "estimate",
+    "estimate_many",
+    "f_divergence",
+    "methods",
+]
+
+_HOME = {
+    "MLP": "critics",
+    "CorrelatedGaussian": "tasks",
+    "Estimate": "evaluation",
+    "NoiseChannel": "tasks",
+    "Training": "training",
+    "Warped": "tasks",
+    "donsker_varadhan": "bounds",
+    "estimate": "estimators",
+    "estimate_many": "estimators",
+    "f_divergence": "bounds",
+    "methods": "method",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads torch when a name that needs it is first asked for: `--help` answers at once."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'mine' has no attribute {name!r}")
+    return getattr(import_module(f"mine.{_HOME[name]}"), name)

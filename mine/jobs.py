@@ -1,0 +1,146 @@
+"""Jobs, and how they are dealt into stacks.
+
+A job is one estimation. Jobs of equal shapes become stacks; a stack's activations stay in the
+processor's cache (on CUDA: in a share of its memory).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mine.critics import MLP, Critic, stack_modules
+from mine.method import METHODS
+from mine.sampling import Samples, generator
+from mine.training import Training
+
+CACHE_BYTES = 12 << 20  # of a stack's activations on a CPU
+CUDA_BYTES = 4 << 30
+USER_STACK = 16  # modules of a user's own, whose activations cannot be foreseen
+SPLIT = 0.6, 0.2  # training and validation shares of own data; the rest is for the test
+
+
+class CriticConfig(Protocol):
+    """What makes critics: `MLP`, or `Modules` for a network of one's own."""
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> Critic: ...
+
+
+@dataclass(frozen=True)
+class Modules:
+    """Critics from a function (dx, dy) -> torch.nn.Module whose forward maps (x, y) to (B,)."""
+
+    make: Callable[[int, int], nn.Module]
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> Critic:
+        modules = []
+        for g in generators:
+            # A module draws its start from torch's global generator: lent, and given back.
+            with torch.random.fork_rng(devices=[]):
+                torch.random.set_rng_state(g.get_state())
+                modules.append(self.make(dx, dy))
+        return stack_modules(modules, device)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One estimation.
+
+    Attributes:
+        data: a task, which gives fresh samples; or (x, y) of own data, shapes (n, dx), (n, dy).
+        method: one of `methods()`.
+        seed: with ``key``, names every random number of the job.
+        key: what the job's data are derived from; jobs of one key and seed see the same samples.
+        training: how the critic is trained.
+        critic: what the critic is.
+        n: rows of a fixed data set drawn from a task; 0 for a stream of fresh samples.
+        n_test: test samples drawn from a task.
+        partners: marginal partners of each test sample.
+        k: neighbours, for KSG.
+    """
+
+    data: Samples | tuple[Tensor, Tensor]
+    method: str = "mine"
+    seed: int = 0
+    key: str = ""
+    training: Training = field(default_factory=Training)
+    critic: CriticConfig = field(default_factory=MLP)
+    n: int = 0
+    n_test: int = 10_000
+    partners: int = 10
+    k: int = 3
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {list(METHODS)}, got {self.method!r}")
+        rows = len(self.data[0]) if isinstance(self.data, tuple) else self.n
+        if METHODS[self.method].objective is None:
+            if rows <= self.k or self.k < 1:
+                raise ValueError(
+                    f"{self.method} needs a fixed data set of more than k rows and k >= 1, got "
+                    f"k={self.k} and {rows} rows: take another k, or n of more rows from a task"
+                )
+            return
+        n_train = math.floor(rows * SPLIT[0]) if isinstance(self.data, tuple) else rows
+        if n_train and self.training.batch_size > n_train:
+            raise ValueError(
+                f"a batch must fit into the training rows, got batch_size="
+                f"{self.training.batch_size} for {n_train} training rows of {rows}: "
+                "lower batch_size or bring more rows"
+            )
+
+    def sizes(self) -> tuple[int, int, int]:
+        """(rows, dx, dy); 0 rows for a stream."""
+        if isinstance(self.data, tuple):
+            return len(self.data[0]), self.data[0].shape[1], self.data[1].shape[1]
+        return self.n, self.data.dim_x, self.data.dim_y
+
+    def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+        return generator(self.seed, purpose, self.key, device)
+
+
+def plan(jobs: Sequence[Job], device: torch.device | str = "cpu") -> list[tuple[int, ...]]:
+    """Which jobs go into which stack: indices of jobs, in order; one stack, one shape."""
+    alike: dict[Any, list[int]] = {}
+    for i, job in enumerate(jobs):
+        alike.setdefault(_shape(job, i), []).append(i)
+    stacks = []
+    for indices in alike.values():
+        size = stack_size(jobs[indices[0]], device)
+        count = -(-len(indices) // size)
+        size = -(-len(indices) // count)  # even stacks: no small one at the end
+        stacks += [tuple(indices[i : i + size]) for i in range(0, len(indices), size)]
+    return stacks
+
+
+def _shape(job: Job, index: int) -> Any:
+    if METHODS[job.method].objective is None:
+        return index
+    shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
+    own = isinstance(job.data, tuple)
+    return own, job.sizes(), job.method, shared, job.critic, job.n_test, job.partners
+
+
+def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
+    """How many jobs like this one make a stack."""
+    if METHODS[job.method].objective is None or not isinstance(job.critic, MLP):
+        return 1 if METHODS[job.method].objective is None else 16
+    t, hidden = job.training, job.critic.hidden
+    buffers = 2 * sum(hidden) + 2 * max(hidden)
+    cell = 4 * t.batch_size * (1 + t.marginal_samples) * buffers
+    budget = CUDA_BYTES if torch.device(device).type == "cuda" else CACHE_BYTES
+    return max(1, budget // cell)
+
+
+def network_steps(jobs: Iterable[Job]) -> int:
+    """Optimizer steps of all jobs together, what a progress bar counts to."""
+    return sum(j.training.steps for j in jobs if METHODS[j.method].objective is not None)

@@ -1,0 +1,186 @@
+"""The written-out backward is autograd's; stacked critics are single ones side by side."""
+
+import pytest
+import torch
+from torch import nn
+
+from mine.critics import MLP, stack_modules
+from mine.pairs import Independent, Permutations, Shifts
+from mine.training import clip_each, per_parameter
+
+ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU, "silu": nn.SiLU}
+
+
+def generators(k, seed=0):
+    return [torch.Generator().manual_seed(seed + i) for i in range(k)]
+
+
+def reference(critic, k, activation):
+    """The k-th stacked MLP as a plain module on the concatenated pair, in the frame's coordinates.
+
+    Its parameters come in the order of the critic's.
+    """
+    layers = []
+    for w, b in zip(critic.views[::2], critic.views[1::2], strict=True):
+        layers += [nn.Linear(*w.shape[1:]), ACTIVATIONS[activation]()]
+        layers[-2].weight.data, layers[-2].bias.data = w[k].T.clone(), b[k, 0].clone()
+    return nn.Sequential(*layers[:-1])
+
+
+def framed(critic, k, x, y):
+    a_x, a_y, a = (f[k] for f in critic.frame)
+    return x @ a_x + y @ a_y + a
+
+
+def pairings(k, b, m):
+    index = torch.stack([torch.stack([torch.randperm(b) for _ in range(m)]) for _ in range(k)])
+    return [Shifts(tuple(range(1, m + 1))), Permutations.of(index), Independent(m)]
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("hidden", [(7,), (7, 5), (4, 6, 5)])
+@pytest.mark.parametrize("which", range(3), ids=["shifts", "permutations", "independent"])
+@pytest.mark.parametrize("whiten", [False, True], ids=["plain", "whitened"])
+@torch.no_grad()
+def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden, which, whiten):
+    torch.manual_seed(1)
+    k, b, m, dx, dy = 3, 6, 2, 2, 3
+    critic = MLP(hidden, activation).stack(dx, dy, generators(k), "cpu")
+    if whiten:
+        base = torch.randn(k, 50, 3)
+        critic.whiten(1 + base[..., :2], base @ torch.randn(3, 3) - 2)
+    pairing = pairings(k, b, m)[which]
+    rows = b * (1 + m) if which == 2 else b
+    x, y = torch.randn(k, b, dx), torch.randn(k, rows, dy)
+    g_joint, g_marginal = torch.randn(k, b), torch.randn(k, m * b)
+    t_joint, t_marginal = (t.clone() for t in critic.values(x, y, pairing))
+    critic.backward(g_joint, g_marginal)
+    partners = pairing.take(y, b).flatten(1, 2)
+    for i in range(k):
+        net = reference(critic, i, activation)
+        xs = torch.cat([x[i]] * (1 + m))
+        ys = torch.cat([y[i, :b], partners[i]])
+        with torch.enable_grad():
+            t = net(framed(critic, i, xs, ys)).squeeze(1)
+            t.backward(torch.cat([g_joint[i], g_marginal[i]]))
+        torch.testing.assert_close(torch.cat([t_joint[i], t_marginal[i]]), t.detach())
+        for grad, p in zip(critic.grads, net.parameters(), strict=True):
+            wanted = p.grad.T if p.dim() == 2 else p.grad.unsqueeze(0)
+            torch.testing.assert_close(grad[i], wanted, rtol=1e-3, atol=5e-5)
+
+
+@torch.no_grad()
+def test_whitening_makes_the_joint_covariance_one():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 500, 3, generator=g)
+    y = 5 + x @ torch.randn(3, 2, generator=g) + 0.1 * torch.randn(2, 500, 2, generator=g)
+    critic = MLP((4,)).stack(3, 2, generators(2), "cpu")
+    critic.whiten(x, y)
+    for k in range(2):
+        seen = framed(critic, k, x[k], y[k])
+        torch.testing.assert_close(seen.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+        torch.testing.assert_close(seen.T.cov(correction=0), torch.eye(5), atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_whitening_a_noiseless_pair_stays_finite():
+    x = torch.linspace(-1, 1, 100).view(1, 100, 1)
+    critic = MLP((4,)).stack(1, 1, generators(1), "cpu")
+    critic.whiten(x, 2 * x)
+    assert all(bool(torch.isfinite(f).all()) for f in critic.frame)
+
+
+@torch.no_grad()
+def test_a_module_of_ones_own_is_stacked_like_the_built_in_network():
+    k, b, m, dx, dy = 3, 6, 2, 2, 3
+
+    class Concatenated(nn.Module):
+        def __init__(self, net):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x, y):
+            return self.net(torch.cat([x, y], -1)).squeeze(-1)
+
+    built_in = MLP((7, 5)).stack(dx, dy, generators(k), "cpu")
+    own = stack_modules([Concatenated(reference(built_in, i, "silu")) for i in range(k)])
+    for pairing, rows in zip(pairings(k, b, m), (b, b, b * (1 + m)), strict=True):
+        x, y = torch.randn(k, b, dx), torch.randn(k, rows, dy)
+        for ours, theirs in zip(
+            built_in.values(x, y, pairing), own.values(x, y, pairing), strict=True
+        ):
+            torch.testing.assert_close(ours, theirs)
+        g_joint, g_marginal = torch.randn(k, b), torch.randn(k, m * b)
+        built_in.backward(g_joint, g_marginal)
+        own.backward(g_joint, g_marginal)
+        ours = torch.cat([g.flatten(1) for g in built_in.grads], 1).norm(dim=1)
+        theirs = torch.cat([g.flatten(1) for g in own.grads], 1).norm(dim=1)
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_a_module_that_gives_more_than_one_number_a_row_is_refused():
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(2, 3)
+
+        def forward(self, x, y):
+            return self.net(torch.cat([x, y], -1))
+
+    critic = stack_modules([Wide()])
+    with pytest.raises(ValueError, match="one number a row"):
+        critic.values(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts((1,)))
+
+
+@torch.no_grad()
+def test_the_start_of_a_cell_does_not_depend_on_its_neighbours():
+    config = MLP((8, 8))
+    many = config.stack(2, 2, generators(5), "cpu")
+    one = config.stack(2, 2, generators(5)[3:4], "cpu")
+    for a, b in zip(many.views, one.views, strict=True):
+        assert torch.equal(a[3], b[0])
+
+
+@torch.no_grad()
+def test_the_fan_in_start_is_uniform_within_its_bound():
+    critic = MLP((400, 300)).stack(3, 2, generators(1), "cpu")
+    bounds = [5**-0.5] * 2 + [400**-0.5] * 2 + [300**-0.5] * 2
+    for view, bound in zip(critic.views, bounds, strict=True):
+        assert view.abs().max() <= bound
+        if view.numel() > 1000:
+            assert view.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dx", [1, 3])
+def test_the_notes_start_is_normal_with_deviation_002_and_zero_biases(dx):
+    critic = MLP((300, 300), init="normal").stack(dx, 2, generators(1), "cpu")
+    w1, b1, w2, b2, w3, b3 = critic.views
+    assert all(bool((b == 0).all()) for b in (b1, b2, b3))
+    assert all(bool((w != 0).any()) for w in (w1, w3))
+    assert w2.std().item() == pytest.approx(0.02, rel=0.02)
+
+
+@torch.no_grad()
+def test_clipping_bounds_each_cell_alone():
+    critic = MLP((4,)).stack(1, 1, generators(3), "cpu")
+    sizes = per_parameter(critic, torch.tensor([0.001, 1.0, 100.0]))
+    critic.grad.copy_(sizes)
+    clip_each(critic, 1.0)
+    norms = torch.cat([g.flatten(1) for g in critic.grads], 1).norm(dim=1)
+    small = 0.001 * (critic.theta.numel() / 3) ** 0.5
+    torch.testing.assert_close(norms, torch.tensor([small, 1.0, 1.0]), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": ()}, "hidden must be widths"),
+        ({"hidden": (0,)}, "hidden must be widths"),
+        ({"activation": "gelu"}, "activation must be one of"),
+        ({"init": "zeros"}, "init must be one of"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MLP(**options)

@@ -1,0 +1,147 @@
+"""Stacks side by side: planning, failures that stay with their job, the same numbers always."""
+
+import dataclasses
+import threading
+
+import pytest
+import torch
+
+from mine.critics import MLP
+from mine.evaluation import Estimate
+from mine.jobs import Job, network_steps, plan, stack_size
+from mine.running import Advance, Began, Done, Failure, forecast, resolve_device, run
+from mine.tasks import CorrelatedGaussian, NoiseChannel
+from mine.training import Training
+
+TRAINING = Training(steps=20, batch_size=16)
+SMALL = MLP((8,))
+
+
+@dataclasses.dataclass(frozen=True)
+class Raises:
+    """A task of a user's that raises, after so many samples."""
+
+    after: int = 0
+    dim_x: int = 1
+    dim_y: int = 1
+    mi: float = 0.0
+
+    def sample(self, n, generator):
+        raise OSError("no such data")
+
+
+def job(task=None, **changes):
+    task = task or CorrelatedGaussian(1, 0.5)
+    options = {"training": TRAINING, "critic": SMALL, "n_test": 100, "key": repr(task)}
+    return Job(task, **{**options, **changes})
+
+
+def outcomes(jobs, **options):
+    found = {n.job: n.outcome for n in run(jobs, "cpu", **options) if isinstance(n, Done)}
+    return [found[i] for i in range(len(jobs))]
+
+
+def test_jobs_of_one_shape_share_a_stack():
+    jobs = [
+        job(), job(seed=1), job(NoiseChannel("sin", 0.3)), job(CorrelatedGaussian(2, 0.1)),
+        job(method="dv"), job(method="ksg", n=50), job(method="ksg", n=50),
+        job(training=dataclasses.replace(TRAINING, learning_rate=1e-4)),
+        job(training=dataclasses.replace(TRAINING, steps=21)),
+    ]  # fmt: skip
+    assert plan(jobs) == [(0, 1, 2, 7), (3,), (4,), (5,), (6,), (8,)]
+
+
+def test_every_job_is_in_one_stack_and_stacks_are_even():
+    jobs = [job(seed=s, critic=MLP((512, 512)), training=Training()) for s in range(23)]
+    stacks = plan(jobs)
+    assert sorted(i for s in stacks for i in s) == list(range(23))
+    assert max(map(len, stacks)) <= stack_size(jobs[0])
+    assert max(map(len, stacks)) - min(map(len, stacks)) <= max(map(len, stacks))
+    assert len(stacks) > 1
+
+
+def test_a_stack_on_cuda_is_larger_than_one_that_must_fit_a_processors_cache():
+    assert stack_size(job(), "cuda") > 10 * stack_size(job(), "cpu")
+
+
+def test_workers_and_stacks_do_not_change_a_bit():
+    jobs = [job(seed=s) for s in range(6)]
+    together = outcomes(jobs, stacks=[tuple(range(6))])
+    halves = outcomes(jobs, stacks=[(0, 1, 2), (3, 4, 5)], workers=2)
+    assert together == halves
+
+
+def test_a_job_that_raises_fails_alone():
+    healthy = [job(seed=s) for s in range(4)]
+    jobs = [*healthy[:2], job(Raises(), key="x"), *healthy[2:]]
+    found = outcomes(jobs)
+    assert found[2] == Failure("OSError: no such data")
+    for outcome, wanted in zip(found[:2] + found[3:], outcomes(healthy), strict=True):
+        assert outcome.nats == pytest.approx(wanted.nats, abs=1e-5)
+
+
+def test_news_begin_advance_and_end():
+    news = list(run([job(), job(seed=1)], "cpu"))
+    assert isinstance(news[0], Began)
+    assert sum(n.steps * len(n.jobs) for n in news if isinstance(n, Advance)) == network_steps(
+        [job(), job()]
+    )
+    assert [n.job for n in news[-2:]] == [0, 1]
+
+
+def test_a_fixed_set_from_a_task_is_tested_on_fresh_samples():
+    (e,) = outcomes([job(n=64)])
+    assert isinstance(e, Estimate)
+    assert (e.n_train, e.n_test) == (64, 100)
+
+
+def test_methods_of_one_key_and_seed_see_the_same_samples():
+    task = CorrelatedGaussian(1, 0.5)
+    a, b = (job(task, method=m, key="same") for m in ("mine", "dv"))
+    for purpose in ("test", "batches"):
+        x, y = (j.data.sample(5, j.generator(purpose)) for j in (a, b))
+        assert torch.equal(x[0], y[0])
+
+
+def test_stopping_early_leaves_no_thread_behind():
+    before = threading.active_count()
+    many = [job(seed=s, training=Training(steps=10_000, batch_size=16)) for s in range(4)]
+    news = run(many, "cpu", workers=2, stacks=[(0, 1), (2, 3)])
+    next(news)
+    news.close()
+    assert threading.active_count() == before
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    outcomes([job(seed=s) for s in range(3)], workers=2, stacks=[(0,), (1,), (2,)])
+    assert torch.get_num_threads() == before
+
+
+def test_a_forecast_grows_with_the_steps():
+    ticks = iter(range(10**6))
+    short = forecast([job()], [(0,)], lambda: next(ticks) * 1.0, "cpu")
+    assert short >= 0
+
+    def clock():  # every call of the clock costs a second, every step nothing
+        return float(next(ticks))
+
+    assert forecast([job(method="ksg", n=2000)], [(0,)], clock, "cpu") == pytest.approx(5.0)
+
+
+def test_ksg_needs_a_data_set():
+    with pytest.raises(ValueError, match="needs a fixed data set of more than k rows"):
+        job(method="ksg")
+
+
+@pytest.mark.parametrize(("name", "message"), [("tpu", "auto, cpu or cuda"), ("mps", "auto, cpu")])
+def test_a_device_that_is_not_there_is_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a device that is here")
+def test_cuda_is_refused_where_there_is_none():
+    with pytest.raises(ValueError, match="is not there"):
+        resolve_device("cuda")
+    assert resolve_device("auto").type == "cpu"
