@@ -1,0 +1,443 @@
+"""Sec. 4.1, Fig. 1: correlated Gaussians, estimate against rho, at low dimension and at 20-D.
+
+X and Y are standard normal in R^d with corr(X_i, Y_j) = rho where i = j and 0 elsewhere, so that
+I(X; Y) = -(d/2) log(1 - rho^2) nats. The paper shows a "2-D" and a "20-D" panel, MINE, MINE-f, KSG
+and the truth; it prints no numbers. "2-D" is read here as scalar X and Y (the pair is 2-D); with
+`experiment.panels.scalar.dim=2` X and Y are 2-D each. Each panel's title says which one it shows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments import claims as c
+from experiments import figures as marks
+from experiments.cells import Cell, panel_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPER = "Sec. 4.1, Fig. 1"
+LOW, HIGH = "scalar", "high"
+HIGH_DIM = 20
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Panels x rho x methods x seeds; the panels' dimensions and budgets come from the config."""
+    experiment = config["experiment"]
+    return [
+        cell
+        for role, panel in experiment["panels"].items()
+        for cell in panel_cells(
+            role,
+            (
+                {
+                    "_target_": "mine.tasks.CorrelatedGaussian",
+                    "dim": int(panel["dim"]),
+                    "rho": float(rho),
+                }
+                for rho in experiment["rho"]
+            ),
+            config,
+        )
+    ]
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their rho as a column."""
+    return rows.assign(rho=[float(json.loads(params)["rho"]) for params in rows["params"]])
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+def claims(rows: pd.DataFrame) -> list[c.Claim]:
+    """The claims of Sec. 4.1, and this suite's own target at 20-D."""
+    all_rows = table(rows)
+    low = all_rows[(all_rows["role"] == LOW) & (all_rows["dim"] <= 2)]
+    high = all_rows[(all_rows["role"] == HIGH) & (all_rows["dim"] == HIGH_DIM)]
+    middle = high[high["rho"].abs() < 0.9 + 1e-9]
+    return [
+        near_truth(low, "mine"),
+        near_truth(low, "ksg"),
+        improvement(middle),
+        tighter(low, LOW),
+        tighter(middle, HIGH),
+        correction_helps(middle),
+        target(high),
+    ]
+
+
+def low_tolerance(rho: float) -> float:
+    """.03 nats, and .06 at |rho| = .99: what this suite asks of the mean over seeds at 1-D.
+
+    The paper says "near" and prints no number. .03 nats is 9 % of the truth at rho = .7, and a
+    little over twice the standard deviation of an oracle at n = 5000.
+    """
+    return 0.06 if abs(rho) > 0.95 else 0.03
+
+
+def high_tolerance(rho: float, truth: float) -> float:
+    """5 % + .03 nats for |rho| <= .5, 12 % at .7: this suite's accuracy target at 20-D."""
+    return 0.05 * truth + 0.03 if abs(rho) < 0.6 else 0.12 * truth
+
+
+def near_truth(rows: pd.DataFrame, method: str) -> c.Claim:
+    """Every rho's mean error lies within `low_tolerance`."""
+    mine = rows[rows["method"] == method]
+    checks = [
+        c.check(f"ρ {marks.signed(rho)}", c.errors(group), low_tolerance(rho))
+        for rho, group in mine.groupby("rho")
+    ]
+    measured, verdict, interval = c.conclusion(checks, mine, "values of ρ")
+    return c.Claim(
+        f"gaussian-low-{method}",
+        "gaussian",
+        PAPER,
+        f"At low dimension {marks.label(method)} is near the true mutual information.",
+        measured,
+        "mean error at each ρ within ±0.03 nats (±0.043 bits),"
+        " ±0.06 nats (±0.087 bits) at |ρ| = .99",
+        verdict,
+        figure_of(rows, LOW),
+        interval,
+    )
+
+
+def by_rho(rows: pd.DataFrame, method: str) -> dict[float, c.Array]:
+    """Errors of one method at each rho that has any, shapes (S,)."""
+    chosen = rows[rows["method"] == method]
+    found = {float(rho): c.errors(group) for rho, group in chosen.groupby("rho")}
+    return {rho: values for rho, values in found.items() if len(values)}
+
+
+def comparable(rows: pd.DataFrame, methods: Sequence[str]) -> list[dict[float, c.Array]] | None:
+    """`by_rho` of each method, or None where they do not cover the same rho."""
+    found = [by_rho(rows, method) for method in methods]
+    complete = {float(rho) for rho in rows.loc[rows["method"].isin(methods), "rho"]}
+    return found if complete and all(set(one) == complete for one in found) else None
+
+
+def improvement(rows: pd.DataFrame) -> c.Claim:
+    """RMSE(mine) / RMSE(ksg) over |rho| <= .9 and seeds is at most 1/3.
+
+    "Marked improvement" is the paper's word; a third is this suite's reading of it, fixed
+    beforehand. A diverged cell has an infinite error. KSG's shortfall there is a property of the
+    method (four libraries agree on it), and grows slowly as n does.
+    """
+    measured, interval = "this run has no rows of MINE and KSG to compare", None
+    verdict: c.Verdict = "inconclusive"
+    found = comparable(rows, ("mine", "ksg"))
+    if found:
+        mine, ksg = (list(one.values()) for one in found)
+
+        def ratio(groups: list[c.Array]) -> c.Array:
+            first, second = groups[: len(mine)], groups[len(mine) :]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return c.root_mean_square(first) / c.root_mean_square(second)
+
+        interval = c.bootstrap_interval([*mine, *ksg], ratio)
+        seeds = c.fewest_seeds([*mine, *ksg])
+        verdict = c.verdict_within(interval, 0.0, 1.0 / 3.0, seeds)
+        scores = [float(c.root_mean_square(one)) for one in (mine, ksg)]
+        point = c.number(float(ratio([*mine, *ksg])))
+        measured = (
+            f"RMSE of MINE {c.nats(scores[0])}, of KSG {c.nats(scores[1])}: ratio {point},"
+            f" {c.interval_words(interval, seeds, unit=False)}, over {c.counted(seeds, 'seed')}"
+            + c.lost(rows[rows["method"].isin(("mine", "ksg"))])
+        )
+    return c.Claim(
+        "gaussian-high-improvement",
+        "gaussian",
+        PAPER,
+        "At 20-D MINE is a marked improvement over KSG.",
+        measured,
+        "RMSE over |ρ| ≤ .9 at most a third of KSG's",
+        verdict,
+        figure_of(rows, HIGH),
+        interval,
+    )
+
+
+def tighter(rows: pd.DataFrame, role: str) -> c.Claim:
+    """Mean of |error of mine_f| - |error of mine| over pairs of equal rho and seed, against 0.
+
+    Tolerance 0: "tighter" has no size in the paper. Where one of a pair diverged it loses by an
+    infinite margin, where both did they tie. In 20-D the pairs are those with |rho| <= .9: beyond
+    it neither value can be certified from the test samples.
+    """
+    measured, interval = "this run has no pairs of MINE and MINE-f", None
+    verdict: c.Verdict = "inconclusive"
+    pairs = paired(rows, "mine_f", "mine")
+    if pairs:
+        groups = list(pairs.values())
+        interval = c.bootstrap_interval(groups, mean_of_all)
+        seeds = c.fewest_seeds(groups)
+        positive = math.nextafter(0.0, 1.0)
+        verdict = c.verdict_within(interval, positive, math.inf, seeds)
+        every = np.concatenate(groups)
+        with np.errstate(invalid="ignore"):
+            mean = float(every.mean())
+        measured = (
+            f"MINE nearer the truth by {c.nats(mean, signed=True)} on average,"
+            f" {c.interval_words(interval, seeds, signed=True)}; nearer in"
+            f" {int((every > 0).sum())} of {len(every)} pairs over {c.counted(seeds, 'seed')}"
+            + c.lost(rows[rows["method"].isin(("mine", "mine_f"))])
+        )
+    where = "20-D, |ρ| ≤ .9" if role == HIGH else "low dimension"
+    return c.Claim(
+        f"gaussian-tighter-{'high' if role == HIGH else 'low'}",
+        "gaussian",
+        PAPER,
+        f"MINE is tighter than MINE-f ({where}).",
+        measured,
+        "mean of |error of MINE-f| − |error of MINE| over paired cells above 0",
+        verdict,
+        figure_of(rows, role),
+        interval,
+    )
+
+
+def mean_of_all(groups: list[c.Array]) -> c.Array:
+    """Mean over the groups' last axes together."""
+    return np.concatenate(groups, axis=-1).mean(-1)
+
+
+def paired(rows: pd.DataFrame, worse: str, better: str) -> dict[float, c.Array]:
+    """|error of worse| - |error of better| of the seeds that both have, by rho."""
+    found: dict[float, c.Array] = {}
+    usable = rows[rows["status"] != "failed"]
+    for rho, group in usable.groupby("rho"):
+        first, second = (
+            group[group["method"] == method].set_index("seed") for method in (worse, better)
+        )
+        seeds = first.index.intersection(second.index)
+        if len(seeds):
+            one, two = (np.abs(c.errors(side.loc[seeds])) for side in (first, second))
+            both = np.isinf(one) & np.isinf(two)
+            with np.errstate(invalid="ignore"):
+                found[float(str(rho))] = np.where(both, 0.0, one - two)
+    return found
+
+
+def correction_helps(rows: pd.DataFrame) -> c.Claim:
+    """RMSE over |rho| <= .9 at 20-D, mine against dv (the same bound with the plain gradient).
+
+    Tolerance: none; the two intervals must not overlap. A diverged cell has an infinite error, so
+    that divergence enters through the RMSE and its interval, and is counted in the measure.
+    """
+    measured, interval = "this run has no rows of MINE and plain DV to compare", None
+    verdict: c.Verdict = "inconclusive"
+    found = comparable(rows, ("mine", "dv"))
+    if found:
+        mine, dv = (list(one.values()) for one in found)
+        interval, other = (c.bootstrap_interval(one, c.root_mean_square) for one in (mine, dv))
+        seeds = c.fewest_seeds([*mine, *dv])
+        verdict = separated(interval, other, seeds)
+        scores = [float(c.root_mean_square(one)) for one in (mine, dv)]
+        both, words = rows[rows["method"].isin(("mine", "dv"))], c.interval_words
+        measured = (
+            f"RMSE of MINE {c.nats(scores[0])}, {words(interval, seeds)}, of plain DV"
+            f" {c.nats(scores[1])}, {words(other, seeds)}, over {c.counted(seeds, 'seed')};"
+            f" diverged: MINE {diverged_of(both, 'mine')}, plain DV {diverged_of(both, 'dv')}"
+        )
+    return c.Claim(
+        "gaussian-ema",
+        "gaussian",
+        "Sec. 3.2, Eq. 12",
+        "The moving-average gradient helps, against plain DV (20-D).",
+        measured,
+        "RMSE over |ρ| ≤ .9 below DV's, intervals apart (a diverged cell: infinite error)",
+        verdict,
+        figure_of(rows, HIGH),
+        interval,
+    )
+
+
+def diverged_of(rows: pd.DataFrame, method: str) -> str:
+    """'2 of 33 cells'."""
+    status = rows.loc[rows["method"] == method, "status"]
+    return f"{(status == 'diverged').sum()} of {c.counted(len(status), 'cell')}"
+
+
+def separated(mine: c.Interval, other: c.Interval, seeds: int) -> c.Verdict:
+    """Reproduced where mine lies wholly below the other."""
+    if seeds < c.SEEDS_NEEDED:
+        return "inconclusive"
+    if mine[1] < other[0]:
+        return "reproduced"
+    return "not reproduced" if other[1] < mine[0] else "inconclusive"
+
+
+def target(rows: pd.DataFrame) -> c.Claim:
+    """This suite's accuracy at 20-D: `high_tolerance` for |rho| <= .7, and no cell diverged."""
+    mine = rows[rows["method"] == "mine"]
+    inner = mine[mine["rho"].abs() < 0.7 + 1e-9]
+    checks = [
+        c.check(
+            f"ρ {marks.signed(float(str(rho)))}",
+            c.errors(group),
+            high_tolerance(float(str(rho)), float(group["truth"].iloc[0])),
+        )
+        for rho, group in inner.groupby("rho")
+    ]
+    measured, verdict, interval = c.conclusion(checks, mine, "values of ρ")
+    if (mine["status"] == "diverged").any() and verdict != "inconclusive":
+        verdict = "not reproduced"
+    return c.Claim(
+        "gaussian-high-target",
+        "gaussian",
+        "this suite's target",
+        "At 20-D MINE is accurate up to |ρ| = .7 and does not diverge.",
+        measured,
+        "mean error within 5 % + 0.03 nats (0.043 bits) for |ρ| ≤ .5, 12 % at .7; none diverged",
+        verdict,
+        figure_of(rows, HIGH),
+        interval,
+    )
+
+
+# Figures
+
+
+def figure_of(rows: pd.DataFrame, role: str) -> str:
+    """The name of a role's figure; '' where the rows draw none."""
+    dims = rows.loc[rows["role"] == role, "dim"]
+    return figure_name(role, int(dims.iloc[0])) if len(dims) else ""
+
+
+def figure_name(role: str, dim: int) -> str:
+    return f"gaussian_{role}_{dim}d"
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """One figure for each (role, dimension): estimates and errors against rho."""
+    drawn: dict[str, Figure] = {}
+    with marks.style():
+        for (role, dim), panel in table(rows).groupby(["role", "dim"], sort=False):
+            draw = draw_high if marks.nats_range(panel)[1] > 10.0 else draw_low
+            drawn[figure_name(str(role), int(str(dim)))] = draw(panel, int(str(dim)))
+    return drawn
+
+
+def draw_low(rows: pd.DataFrame, dim: int) -> Figure:
+    """Estimates above, errors below: the curves of the estimates overlap."""
+    figure = marks.new_figure(7.4, 6.2)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.35, 1.0))
+    plot_estimates(rows, top)
+    marks.bits_axis(top)
+    plot_errors(rows, bottom, limit=error_limit(rows))
+    if dim <= 2:
+        mark_tolerance(bottom)
+    bottom.set_xlabel("correlation ρ")
+    finish(figure, rows, dim)
+    return figure
+
+
+def draw_high(rows: pd.DataFrame, dim: int) -> Figure:
+    """The full range, the readable range |rho| <= .7 beside it, errors of all below."""
+    figure = marks.new_figure(8.6, 7.2)
+    grid = figure.add_gridspec(2, 2, height_ratios=(1.45, 1.0), width_ratios=(1.25, 1.0))
+    full, zoom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    below = figure.add_subplot(grid[1, :])
+    plot_estimates(rows, full)
+    full.set_title("all ρ", loc="left")
+    tested = rows.loc[rows["steps"] > 0, "n_test"]
+    if len(tested) and tested.max() > 1:
+        marks.shade_uncertified(full, int(tested.max()))
+    inner = rows[rows["rho"].abs() < 0.7 + 1e-9]
+    plot_estimates(inner if len(inner) else rows, zoom)
+    zoom.set_title("|ρ| ≤ .7, enlarged", loc="left")
+    zoom.set_ylabel("")
+    marks.bits_axis(zoom)
+    full.set_xlabel("correlation ρ")
+    zoom.set_xlabel("correlation ρ")
+    plot_errors(rows, below, limit=1.15 * marks.nats_range(rows)[1])
+    marks.symmetric_log(below, linear=0.1)
+    below.set_title("error, symmetric log scale", loc="left")
+    below.set_xlabel("correlation ρ")
+    finish(figure, rows, dim)
+    return figure
+
+
+def mark_tolerance(ax: Axes) -> None:
+    """The band of the claim "near the truth"."""
+    limit, outer = low_tolerance(0.0), low_tolerance(0.99)
+    ax.axhspan(-limit, limit, color=marks.SHADE, zorder=0, lw=0)
+    ax.text(
+        0.008,
+        1.07 * limit,
+        f"claim: within ±{limit} nats (±{outer} at ρ = ±.99)",
+        transform=ax.get_yaxis_transform(),
+        fontsize=6.5,
+        va="bottom",
+        zorder=6,
+    )
+
+
+def error_limit(rows: pd.DataFrame) -> float:
+    """Shows every mean and seed up to .3 nats; what lies beyond is marked at the edge."""
+    size = (rows["nats"] - rows["truth"]).abs()
+    seen = size[np.isfinite(size)]
+    return float(np.clip(1.15 * seen.max() if len(seen) else 0.0, 0.08, 0.3))
+
+
+def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Estimate in nats against rho: each method's mean and interval, seeds faint, truth on top."""
+    rhos = sorted(set(rows["rho"]))
+    truth = rows.groupby("rho")["truth"].first()
+    low, high = marks.nats_range(rows)
+    room = 0.12 * (high - low)
+    ax.set_ylim(low - room, high + 1.6 * room)
+    marks.method_series(rows, ax, "rho", rhos, "nats")
+    marks.truth_line(ax, range(len(rhos)), [float(truth[rho]) for rho in rhos])
+    rho_axis(ax, rhos)
+    ax.set_ylabel("mutual information, nats")
+    return ax
+
+
+def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
+    """Estimate - truth in nats against rho; the truth is the zero line."""
+    rhos = sorted(set(rows["rho"]))
+    ax.set_ylim(-limit, limit)
+    shown = rows.assign(error=rows["nats"] - rows["truth"])
+    marks.method_series(shown, ax, "rho", rhos, "error", apart=True)
+    marks.truth_line(ax, [-0.5, len(rhos) - 0.5], [0.0, 0.0])
+    rho_axis(ax, rhos)
+    ax.set_ylabel("estimate − truth, nats")
+    return ax
+
+
+def rho_axis(ax: Axes, rhos: Sequence[float]) -> None:
+    """Equal steps, rho as text: on a linear axis .9 and .99 would fall together."""
+    ax.set_xticks(range(len(rhos)), [marks.signed(rho) for rho in rhos])
+    ax.set_xlim(-0.5, len(rhos) - 0.5)
+    for middle in range(len(rhos) - 1):
+        ax.axvline(middle + 0.5, color=marks.GRID, lw=0.4, zorder=0)
+
+
+def finish(figure: Figure, rows: pd.DataFrame, dim: int) -> None:
+    """Title, legend and the note on samples, seeds and whatever was lost."""
+    what = {
+        1: "X and Y scalar, the pair is 2-D (the paper's “2-D” panel)",
+        2: "X and Y each 2-D (the other reading of the paper's “2-D” panel)",
+        HIGH_DIM: "X and Y each 20-D (the paper's “20-D” panel)",
+    }.get(dim, f"X and Y each {dim}-D")
+    title = f"Correlated Gaussians: {what}"
+    marks.entitle(figure, title, rows, notes(rows))
+    figure.set_label(
+        f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
+        " correlation, and their errors."
+    )
+
+
+def notes(rows: pd.DataFrame) -> list[str]:
+    """What the figure must say of its samples and seeds."""
+    return [marks.sample_note(rows), f"{marks.seed_note(rows)}; faint marks: single seeds."]
