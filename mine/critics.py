@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mine.pairs import Pairing
 
 _aten = torch.ops.aten
-RELATIVE_FLOOR = 1e-4  # of a covariance's scales: what is flatter is not blown up further
 
 
 class Critic(Protocol):
@@ -74,8 +73,10 @@ class _Elu:
     keeps_input = False
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor) -> None:
-        _aten.elu_(z)
+    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
+        # max(z, exp(min(z, 0)) - 1): the library's ELU calls expm1, which costs twice as much.
+        torch.clamp_max(z, 0.0, out=scratch)
+        torch.maximum(z, scratch.exp_().sub_(1.0), out=z)
 
     @staticmethod
     def backward(g: Tensor, z: Tensor, a: Tensor) -> None:
@@ -88,7 +89,7 @@ class _Relu:
     keeps_input = False
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor) -> None:
+    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
         z.relu_()
 
     @staticmethod
@@ -102,7 +103,7 @@ class _Silu:
     keeps_input = True
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor) -> None:
+    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
         _aten.silu.out(z, out=out)
 
     @staticmethod
@@ -124,9 +125,6 @@ class MLP:
     Attributes:
         hidden: widths of the hidden layers.
         activation: "elu" (as in the public code), "relu" or "silu".
-        whiten: see the pair through the affine map that makes the joint samples' covariance the
-            identity (fitted on training samples; the network on top of it starts and learns in
-            well-scaled coordinates, and the map could be folded into its first layer).
         init: "fan_in", uniform within 1 / sqrt(inputs) for weights and biases (torch's default);
             or "normal", weights N(0, .02) and biases 0 (the public notes': slow to start).
     """
@@ -134,7 +132,6 @@ class MLP:
     hidden: tuple[int, ...] = (128, 128)
     activation: str = "silu"
     init: str = "fan_in"
-    whiten: bool = True
 
     def __post_init__(self) -> None:
         widths = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
@@ -161,9 +158,8 @@ class MLP:
 class StackedMLP:
     """K perceptrons in one: see `MLP` and `Critic`.
 
-    Parameters, in order: W (K, dx + dy, H) and b (K, 1, H) of the first layer; W, b of each further
-    hidden layer; w (K, H, 1) and b (K, 1, 1) of the output. The first layer stands on a fixed frame
-    (A_x, A_y, a): it sees x A_x + y A_y + a, the concatenated pair unless `whiten` is called.
+    Parameters, in order: W_x (K, dx, H), W_y (K, dy, H), b (K, 1, H); W, b of each further hidden
+    layer; w (K, H, 1) and b (K, 1, 1) of the output.
     """
 
     def __init__(
@@ -184,38 +180,24 @@ class StackedMLP:
         for k, generator in enumerate(generators):
             for view, parameter in zip(self.views, parameters, strict=True):
                 view[k] = parameter.initial(config.init, generator).to(device)
-        eye = torch.eye(dx + dy, device=device).expand(self.k, -1, -1)
-        self.frame = eye[:, :dx].contiguous(), eye[:, dx:].contiguous(), 0.0 * eye[:, :1]
         self._buffers: dict[tuple[int, int, int], _Buffers] = {}
         self._last: tuple[Tensor, Tensor, Pairing, _Buffers] | None = None
-
-    def whiten(self, x: Tensor, y: Tensor) -> None:
-        """Fits the frame to joint samples (K, n, dx), (K, n, dy): their covariance becomes 1."""
-        pair = torch.cat([x, y], -1).double()
-        mean = pair.mean(1, keepdim=True)
-        covariance = (pair - mean).mT @ (pair - mean) / pair.shape[1]
-        scales, axes = torch.linalg.eigh(covariance)
-        floor = RELATIVE_FLOOR * scales[:, -1:].clamp(min=torch.finfo(scales.dtype).tiny)
-        frame = (axes * scales.clamp(min=floor).rsqrt().unsqueeze(1)) @ axes.mT
-        found = frame[:, : x.shape[-1]], frame[:, x.shape[-1] :], -mean @ frame
-        self.frame = tuple(a.float().contiguous() for a in found)
 
     def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
         batch, m, act = x.shape[1], pairing.m, self.activation
         buf = self._buffer(batch, y.shape[1], m)
-        w, b = self.views[:2]
-        a_x, a_y, a = self.frame
-        torch.baddbmm(torch.baddbmm(b, a, w), x, torch.bmm(a_x, w), out=buf.hx)
-        torch.bmm(y, torch.bmm(a_y, w), out=buf.hy)
+        w_x, w_y, b = self.views[:3]
+        torch.baddbmm(b, x, w_x, out=buf.hx)
+        torch.bmm(y, w_y, out=buf.hy)
         first = buf.z[0].unflatten(1, (1 + m, batch))
         torch.add(buf.hx, buf.hy[:, :batch], out=first[:, 0])
         pairing.add(buf.hx, buf.hy, first[:, 1:])
-        act.forward(buf.z[0], buf.a[0])
+        act.forward(buf.z[0], buf.a[0], buf.g[0])
         for i in range(1, len(self.hidden)):
-            w, b = self.views[2 * i : 2 * i + 2]
-            torch.baddbmm(b, buf.a[i - 1], w, out=buf.z[i])
-            act.forward(buf.z[i], buf.a[i])
-        torch.baddbmm(self.views[-1], buf.a[-1], self.views[-2], out=buf.t)
+            w, b = self.views[2 * i + 1 : 2 * i + 3]
+            torch.bmm(buf.a[i - 1], w, out=buf.z[i]).add_(b)
+            act.forward(buf.z[i], buf.a[i], buf.g[i])
+        torch.bmm(buf.a[-1], self.views[-2], out=buf.t).add_(self.views[-1])
         self._last = (x, y, pairing, buf)
         return buf.t[:, :batch, 0], buf.t[:, batch:, 0]
 
@@ -226,15 +208,15 @@ class StackedMLP:
         batch, act = x.shape[1], self.activation
         buf.gt[:, :batch, 0] = g_joint
         buf.gt[:, batch:, 0] = g_marginal
-        torch.bmm(buf.a[-1].transpose(1, 2), buf.gt, out=self.grads[-2])
+        torch.bmm(buf.gt.mT, buf.a[-1], out=self.grads[-2].mT)
         torch.sum(buf.gt, 1, keepdim=True, out=self.grads[-1])
-        torch.mul(buf.gt, self.views[-2].transpose(1, 2), out=buf.g[-1])
+        torch.mul(buf.gt, self.views[-2].mT, out=buf.g[-1])
         for i in range(len(self.hidden) - 1, 0, -1):
             g = buf.g[i]
             act.backward(g, buf.z[i], buf.a[i])
-            torch.bmm(buf.a[i - 1].transpose(1, 2), g, out=self.grads[2 * i])
-            torch.bmm(buf.ones, g, out=self.grads[2 * i + 1])
-            torch.bmm(g, self.views[2 * i].transpose(1, 2), out=buf.g[i - 1])
+            torch.bmm(buf.a[i - 1].mT, g, out=self.grads[2 * i + 1])
+            torch.bmm(buf.ones, g, out=self.grads[2 * i + 2])
+            torch.bmm(g, self.views[2 * i + 1].mT, out=buf.g[i - 1])
         act.backward(buf.g[0], buf.z[0], buf.a[0])
         g = buf.g[0].unflatten(1, (1 + pairing.m, batch))
         torch.add(g[:, 0], g[:, 1], out=buf.hx)  # hx and hy have served: reused for gradients
@@ -243,11 +225,9 @@ class StackedMLP:
         buf.hy[:, :batch] = g[:, 0]
         buf.hy[:, batch:] = 0.0
         pairing.add_back(g[:, 1:], buf.hy)
-        torch.bmm(buf.ones[:, :, :batch], buf.hx, out=self.grads[1])
-        a_x, a_y, a = self.frame
-        torch.bmm(a.mT, self.grads[1], out=self.grads[0])
-        self.grads[0].baddbmm_(a_x.mT, torch.bmm(x.mT, buf.hx))
-        self.grads[0].baddbmm_(a_y.mT, torch.bmm(y.mT, buf.hy))
+        torch.bmm(x.mT, buf.hx, out=self.grads[0])
+        torch.bmm(y.mT, buf.hy, out=self.grads[1])
+        torch.bmm(buf.ones[:, :, :batch], buf.hx, out=self.grads[2])
 
     def _buffer(self, batch: int, rows_y: int, m: int) -> _Buffers:
         key = (batch, rows_y, m)
@@ -297,9 +277,9 @@ class _Parameter:
 
 
 def _parameters(dx: int, dy: int, hidden: tuple[int, ...]) -> list[_Parameter]:
-    widths = (dx + dy, *hidden, 1)
-    found = []
-    for inputs, outputs in pairwise(widths):
+    first = [(dx, False), (dy, False), (1, True)]
+    found = [_Parameter((rows, hidden[0]), dx + dy, bias) for rows, bias in first]
+    for inputs, outputs in pairwise((*hidden, 1)):
         found += [
             _Parameter((inputs, outputs), inputs, False),
             _Parameter((1, outputs), inputs, True),

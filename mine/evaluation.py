@@ -131,30 +131,35 @@ def held_out_values(critic: Critic, x: Tensor, y: Tensor, m: int = 10) -> HeldOu
     return HeldOutValues(torch.cat(joint, 1), torch.cat(marginal, -1), torch.cat(of_y, -1))
 
 
-def doubts(e: Estimate) -> tuple[str, ...]:
-    """What speaks against believing an estimate, each with what to do about it."""
+def doubts(e: Estimate, budget: int) -> tuple[str, ...]:
+    """What speaks against believing an estimate, each with what to do about it.
+
+    Args:
+        e: the estimate, its own warnings aside.
+        budget: steps that it was allowed: one that stopped before has converged.
+    """
     if e.diverged_at >= 0 or not math.isfinite(e.nats):
         step = f" at step {e.diverged_at}" if e.diverged_at >= 0 else ""
         advice = "lower learning_rate, or use method='mine' where it was another"
-        return (f"diverged: the training turned non-finite{step}, the value is void; {advice}",)
+        return (f"diverged: the training turned non-finite{step}, the value is void: {advice}",)
     found = []
     certain = math.log(e.n_test) - 1.0
     if e.nats > certain:
         found.append(
             f"near log n: no more than ln(n_test) - 1 = {certain:.2f} nats can be certified by so "
-            "many test samples; read it as 'large', or take more"
+            "many test samples: read it as 'large', or take more"
         )
     allowed = max(0.1, 0.1 * abs(e.nats), 4.0 * e.stderr)
     if e.gap > allowed:
         found.append(
-            f"gap: the training value is {e.gap:.2f} nats above the test value; "
+            f"gap: the training value is {e.gap:.2f} nats above the test value, "
             "the critic learned its samples by heart: take more samples or a smaller network"
         )
-    rise = _late_rise(e.curve)
+    rise = _late_rise(e.curve) if e.steps >= budget else 0.0
     if rise > max(0.02, 0.02 * abs(e.nats)):
         found.append(
             f"not converged: the training value rose by {rise:.2f} nats over the last tenth of "
-            "the steps; raise steps"
+            "the steps: raise steps"
         )
     return tuple(found)
 

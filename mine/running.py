@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mine.bounds import Objective
-from mine.critics import MLP, Critic, StackedMLP
+from mine.critics import Critic
 from mine.evaluation import Estimate, HeldOutValues, doubts, held_out_values
 from mine.jobs import SPLIT, Job, plan
 from mine.ksg import ksg
@@ -27,7 +27,6 @@ from mine.sampling import DataSet, Stream
 from mine.training import Progress, Stack, Training, per_parameter, train
 
 CURVE_POINTS = 100
-WHITENING_ROWS = 4096  # of a stream
 KSG_TREE_DIMS = 4  # of x: beyond, KSG compares all pairs
 
 
@@ -214,7 +213,7 @@ def _prepare(job: Job, device: torch.device) -> _Data:
     if job.n:
         train_rows = job.data.sample(job.n, job.generator("train", device))
         return _Data(DataSet(*train_rows), None, test, job.n)
-    drawn = job.training.steps * job.training.batch_size + WHITENING_ROWS
+    drawn = job.training.steps * job.training.batch_size
     return _Data(Stream(job.data), None, test, drawn)
 
 
@@ -245,10 +244,6 @@ def _train_stack(
     starts = [job.generator("start") for job in jobs]
     dx, dy = first.sizes()[1:]
     critic = first.critic.stack(dx, dy, starts, device)
-    if isinstance(critic, StackedMLP) and cast(MLP, first.critic).whiten:
-        critic.whiten(
-            *_stacked([_whitening_rows(job, d) for job, d in zip(jobs, data, strict=True)])
-        )
     stack = Stack(
         critic=critic,
         sources=[d.source for d in data],
@@ -281,14 +276,6 @@ def _train_stack(
             )
         )
     ]  # fmt: skip
-
-
-def _whitening_rows(job: Job, data: _Data) -> tuple[Tensor, Tensor]:
-    """Training samples that the critic's coordinates are fitted to."""
-    if isinstance(data.source, DataSet):
-        return data.source.x, data.source.y
-    device = data.test[0].device
-    return data.source.task.sample(WHITENING_ROWS, job.generator("whitening", device))
 
 
 def _stacked(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -385,7 +372,7 @@ def _estimate(
         curve=tuple((s, float(v[k])) for s, v in kept),
         diverged_at=diverged_at,
     )
-    return replace(bare, warnings=doubts(bare))
+    return replace(bare, warnings=doubts(bare, job.training.steps))
 
 
 # -------------------------------------------------------------------- the cost

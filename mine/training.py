@@ -55,7 +55,7 @@ class Training:
     schedule: str = "cosine"
     warmup: int = 0
     optimizer: str = "Adam"
-    ema_rate: float = 0.01
+    ema_rate: float = 0.02
     marginal: str = "derangement"
     marginal_samples: int = 2
     max_grad_norm: float = 0.0
@@ -168,12 +168,16 @@ class _Loop:
     capture: bool = True
     graph: torch.cuda.CUDAGraph | None = None
 
-    def run(self) -> None:
+    def run(self, batch: list[Tensor], factor: Tensor) -> None:
         """A step: as it is on the CPU; on CUDA a few so, then as one captured graph."""
+        if not (self.before.is_cuda and self.capture):
+            self.batch, self.factor = batch, factor
+            self.step()
+            return
+        for static, drawn in zip([*self.batch, self.factor], [*batch, factor], strict=True):
+            static.copy_(drawn)  # a graph reads where it was captured
         if self.graph is not None:
             self.graph.replay()
-        elif not (self.before.is_cuda and self.capture):
-            self.step()
         else:
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
@@ -275,10 +279,7 @@ def train(stack: Stack, every: int = 0) -> Iterator[Progress]:
         rates = [training.rate(step + s) for s in range(len(batches[0]))]
         factors = torch.tensor(rates, device=stack.critic.theta.device)
         for *batch, factor in zip(*batches, factors, strict=True):
-            for static, drawn in zip(loop.batch, batch, strict=True):
-                static.copy_(drawn)
-            loop.factor.copy_(factor)
-            loop.run()
+            loop.run(batch, factor)
         step += len(rates)
         mean = loop.mean_value / (1.0 - _DECAY**step)
         yield Progress(step, mean, torch.where(loop.good, -1, loop.good_steps))

@@ -16,20 +16,13 @@ def generators(k, seed=0):
 
 
 def reference(critic, k, activation):
-    """The k-th stacked MLP as a plain module on the concatenated pair, in the frame's coordinates.
-
-    Its parameters come in the order of the critic's.
-    """
+    """The k-th stacked MLP as a plain module on the concatenated pair."""
+    w_x, w_y, *rest = (v[k] for v in critic.views)
     layers = []
-    for w, b in zip(critic.views[::2], critic.views[1::2], strict=True):
-        layers += [nn.Linear(*w.shape[1:]), ACTIVATIONS[activation]()]
-        layers[-2].weight.data, layers[-2].bias.data = w[k].T.clone(), b[k, 0].clone()
+    for w, b in zip([torch.cat([w_x, w_y]), *rest[1::2]], rest[::2], strict=True):
+        layers += [nn.Linear(*w.shape), ACTIVATIONS[activation]()]
+        layers[-2].weight.data, layers[-2].bias.data = w.T.clone(), b[0].clone()
     return nn.Sequential(*layers[:-1])
-
-
-def framed(critic, k, x, y):
-    a_x, a_y, a = (f[k] for f in critic.frame)
-    return x @ a_x + y @ a_y + a
 
 
 def pairings(k, b, m):
@@ -40,15 +33,11 @@ def pairings(k, b, m):
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("hidden", [(7,), (7, 5), (4, 6, 5)])
 @pytest.mark.parametrize("which", range(3), ids=["shifts", "permutations", "independent"])
-@pytest.mark.parametrize("whiten", [False, True], ids=["plain", "whitened"])
 @torch.no_grad()
-def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden, which, whiten):
+def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden, which):
     torch.manual_seed(1)
     k, b, m, dx, dy = 3, 6, 2, 2, 3
     critic = MLP(hidden, activation).stack(dx, dy, generators(k), "cpu")
-    if whiten:
-        base = torch.randn(k, 50, 3)
-        critic.whiten(1 + base[..., :2], base @ torch.randn(3, 3) - 2)
     pairing = pairings(k, b, m)[which]
     rows = b * (1 + m) if which == 2 else b
     x, y = torch.randn(k, b, dx), torch.randn(k, rows, dy)
@@ -61,33 +50,14 @@ def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden,
         xs = torch.cat([x[i]] * (1 + m))
         ys = torch.cat([y[i, :b], partners[i]])
         with torch.enable_grad():
-            t = net(framed(critic, i, xs, ys)).squeeze(1)
+            t = net(torch.cat([xs, ys], 1)).squeeze(1)
             t.backward(torch.cat([g_joint[i], g_marginal[i]]))
         torch.testing.assert_close(torch.cat([t_joint[i], t_marginal[i]]), t.detach())
-        for grad, p in zip(critic.grads, net.parameters(), strict=True):
+        w_x, w_y, *rest = (g[i] for g in critic.grads)
+        found = [torch.cat([w_x, w_y]), *rest]
+        for grad, p in zip(found, net.parameters(), strict=True):
             wanted = p.grad.T if p.dim() == 2 else p.grad.unsqueeze(0)
-            torch.testing.assert_close(grad[i], wanted, rtol=1e-3, atol=5e-5)
-
-
-@torch.no_grad()
-def test_whitening_makes_the_joint_covariance_one():
-    g = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 500, 3, generator=g)
-    y = 5 + x @ torch.randn(3, 2, generator=g) + 0.1 * torch.randn(2, 500, 2, generator=g)
-    critic = MLP((4,)).stack(3, 2, generators(2), "cpu")
-    critic.whiten(x, y)
-    for k in range(2):
-        seen = framed(critic, k, x[k], y[k])
-        torch.testing.assert_close(seen.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
-        torch.testing.assert_close(seen.T.cov(correction=0), torch.eye(5), atol=1e-3, rtol=0)
-
-
-@torch.no_grad()
-def test_whitening_a_noiseless_pair_stays_finite():
-    x = torch.linspace(-1, 1, 100).view(1, 100, 1)
-    critic = MLP((4,)).stack(1, 1, generators(1), "cpu")
-    critic.whiten(x, 2 * x)
-    assert all(bool(torch.isfinite(f).all()) for f in critic.frame)
+            torch.testing.assert_close(grad, wanted, rtol=1e-3, atol=5e-5)
 
 
 @torch.no_grad()
@@ -144,7 +114,7 @@ def test_the_start_of_a_cell_does_not_depend_on_its_neighbours():
 @torch.no_grad()
 def test_the_fan_in_start_is_uniform_within_its_bound():
     critic = MLP((400, 300)).stack(3, 2, generators(1), "cpu")
-    bounds = [5**-0.5] * 2 + [400**-0.5] * 2 + [300**-0.5] * 2
+    bounds = [5**-0.5] * 3 + [400**-0.5] * 2 + [300**-0.5] * 2
     for view, bound in zip(critic.views, bounds, strict=True):
         assert view.abs().max() <= bound
         if view.numel() > 1000:
@@ -155,9 +125,9 @@ def test_the_fan_in_start_is_uniform_within_its_bound():
 @pytest.mark.parametrize("dx", [1, 3])
 def test_the_notes_start_is_normal_with_deviation_002_and_zero_biases(dx):
     critic = MLP((300, 300), init="normal").stack(dx, 2, generators(1), "cpu")
-    w1, b1, w2, b2, w3, b3 = critic.views
+    w_x, w_y, b1, w2, b2, w3, b3 = critic.views
     assert all(bool((b == 0).all()) for b in (b1, b2, b3))
-    assert all(bool((w != 0).any()) for w in (w1, w3))
+    assert all(bool((w != 0).any()) for w in (w_x, w_y, w3))
     assert w2.std().item() == pytest.approx(0.02, rel=0.02)
 
 

@@ -121,9 +121,13 @@ def flat_curve(rise=0.0):
     ],
 )
 def test_doubts_are_said_when_there_is_reason(changes, warning):
-    found = doubts(an_estimate(**changes))
+    found = doubts(an_estimate(**changes), budget=500)
     if warning is None:
         assert found == ()
     else:
         assert len(found) == 1
         assert found[0].startswith(warning)
+
+
+def test_a_cell_that_validation_stopped_is_not_called_unconverged():
+    assert doubts(an_estimate(curve=flat_curve(0.2)), budget=501) == ()

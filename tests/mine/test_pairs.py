@@ -64,7 +64,7 @@ def test_adding_halves_is_adding_partners(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_add_back_is_the_transpose_of_add(kind):
     """<g, take(h)> = <add_back(g), h> for every h: the definition of a transpose."""
-    x, y, pairing = batch_of(kind)
+    _, y, pairing = batch_of(kind)
     h, g = torch.randn(3, y.shape[1], 4), torch.randn(3, 2, 6, 4)
     back = torch.zeros_like(h)
     pairing.add_back(g, back)
