@@ -1,17 +1,22 @@
 """From jobs to estimates: each stack on one thread, several stacks at a time.
 
 Threads that share one stack would wait for each other at each of its few dozen small operations
-(and, on a machine with other work, for as long as the scheduler likes); and the results would
-depend on how many there are. So on a CPU a stack has one thread, and stacks run side by side.
+(and, on a machine with other work, for as long as the scheduler likes), and the results would
+depend on how many there are. Threads with a stack each would wait for Python's lock as often. So
+on a CPU a stack has a process with one thread, and the stacks run side by side.
 """
 
 from __future__ import annotations
 
 import math
-import queue
-import threading
+import multiprocessing
+import signal
+import sys
+import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
 import torch
@@ -97,12 +102,20 @@ def run(
     """
     where = resolve_device(device)
     todo = list(plan(jobs, where) if stacks is None else stacks)
-    if where.type == "cuda" or workers == 1 or len(todo) == 1:
-        for stack in todo:
-            with _one_thread(where):
-                yield from _run_stack(jobs, stack, where)
+    count = workers_for(len(todo), where, workers)
+    if count > 1:
+        yield from _side_by_side(jobs, todo, where, count)
         return
-    yield from _side_by_side(jobs, todo, where, workers or torch.get_num_threads())
+    for stack in todo:
+        with _one_thread(where):
+            yield from _run_stack(jobs, stack, where)
+
+
+def workers_for(stacks: int, device: torch.device, asked: int | None = None) -> int:
+    """How many stacks run at one time: one on CUDA, and where processes cannot be forked."""
+    if device.type == "cuda" or not sys.platform.startswith("linux"):
+        return 1
+    return max(1, min(asked or torch.get_num_threads(), stacks))
 
 
 class _one_thread:
@@ -121,46 +134,89 @@ class _one_thread:
 
 
 def _side_by_side(
-    jobs: Sequence[Job], todo: list[tuple[int, ...]], device: torch.device, workers: int
+    jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: torch.device, count: int
 ) -> Iterator[News]:
-    news: queue.SimpleQueue[News | BaseException | None] = queue.SimpleQueue()
-    waiting: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
-    for stack in todo:
-        waiting.put(stack)
-    stop = threading.Event()
-
-    def work() -> None:
-        torch.set_num_threads(1)
-        try:
-            while not stop.is_set():
-                for item in _run_stack(jobs, waiting.get_nowait(), device):
-                    news.put(item)
-                    if stop.is_set():
-                        break
-        except queue.Empty:
-            pass
-        except BaseException as error:  # handed to the caller's thread, which raises it
-            news.put(error)
-        news.put(None)
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(todo)))]
-    with _one_thread(device):
-        try:
-            for thread in threads:
-                thread.start()
-            running = len(threads)
-            while running:
-                item = news.get()
-                if item is None:
-                    running -= 1
-                elif isinstance(item, BaseException):
-                    raise item
+    """Deals the stacks to processes, and gives up the stack of one that dies, not the others."""
+    waiting = deque(todo)
+    workers: dict[Connection, _Worker] = {}
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < count:
+                worker = _Worker(jobs, device)
+                workers[worker.connection] = worker
+                worker.take(waiting.popleft())
+            for connection in wait(list(workers)):
+                worker = workers[cast(Connection, connection)]
+                try:
+                    news = worker.connection.recv()
+                except (EOFError, ConnectionResetError):
+                    del workers[worker.connection]
+                    yield from worker.last_words()
+                    continue
+                if news is not None:
+                    worker.note(news)
+                    yield news
+                elif waiting:
+                    worker.take(waiting.popleft())
                 else:
-                    yield item
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
+                    del workers[worker.connection]
+                    worker.dismiss()
+    finally:
+        for worker in workers.values():
+            worker.process.kill()
+            worker.process.join()
+
+
+class _Worker:
+    """A process that runs the stacks it is sent, one after another, on one thread.
+
+    It is forked, so that tasks and networks of the caller's need not be pickled; it uses none of
+    the locks and threads of the process it comes from.
+    """
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+        context = multiprocessing.get_context("fork")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, jobs, device), daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside idle threads
+            self.process.start()
+        theirs.close()
+        self.open: set[int] = set()
+
+    def take(self, stack: tuple[int, ...]) -> None:
+        self.open = set(stack)
+        self.connection.send(stack)
+
+    def note(self, news: News) -> None:
+        if isinstance(news, Done):
+            self.open.discard(news.job)
+
+    def dismiss(self) -> None:
+        self.connection.send(None)
+        self.process.join()
+
+    def last_words(self) -> Iterator[News]:
+        """A failure for each job that it had not ended."""
+        self.process.join()
+        reason = (
+            f"its process ended with exit code {self.process.exitcode}: out of memory, perhaps"
+        )
+        for job in sorted(self.open):
+            yield Done(job, Failure(reason))
+
+
+def _work(connection: Connection, jobs: Sequence[Job], device: torch.device) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to answer
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    for stack in iter(connection.recv, None):
+        for news in _run_stack(jobs, stack, device):
+            if parent is None or not parent.is_alive():
+                return
+            connection.send(news)
+        connection.send(None)
 
 
 def _run_stack(
@@ -393,7 +449,7 @@ def forecast(
         device: as for `run`.
     """
     where = resolve_device(device)
-    workers = 1 if where.type == "cuda" else max(1, min(torch.get_num_threads(), len(stacks)))
+    workers = workers_for(len(stacks), where)
     per_job: dict[Any, float] = {}
     total = 0.0
     for stack in stacks:

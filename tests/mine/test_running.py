@@ -1,7 +1,9 @@
 """Stacks side by side: planning, failures that stay with their job, the same numbers always."""
 
 import dataclasses
-import threading
+import multiprocessing
+import os
+import signal
 
 import pytest
 import torch
@@ -103,13 +105,31 @@ def test_methods_of_one_key_and_seed_see_the_same_samples():
         assert torch.equal(x[0], y[0])
 
 
-def test_stopping_early_leaves_no_thread_behind():
-    before = threading.active_count()
+def test_stopping_early_leaves_no_process_behind():
     many = [job(seed=s, training=Training(steps=10_000, batch_size=16)) for s in range(4)]
     news = run(many, "cpu", workers=2, stacks=[(0, 1), (2, 3)])
     next(news)
+    assert len(multiprocessing.active_children()) == 2
     news.close()
-    assert threading.active_count() == before
+    assert multiprocessing.active_children() == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Dies(Raises):
+    """A task that takes its whole process with it, as one that runs out of memory does."""
+
+    def sample(self, n, generator):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_loses_its_own_stack_alone():
+    jobs = [job(), job(Dies(), key="x"), job(seed=1), job(seed=2)]
+    found = outcomes(jobs, workers=2, stacks=[(0,), (1,), (2,), (3,)])
+    assert isinstance(found[1], Failure)
+    assert "exit code -9" in found[1].reason
+    assert [found[i] for i in (0, 2, 3)] == outcomes(
+        [jobs[i] for i in (0, 2, 3)], workers=1, stacks=[(0,), (1,), (2,)]
+    )
 
 
 def test_threads_are_given_back():
