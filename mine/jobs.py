@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -108,17 +109,29 @@ class Job:
         return generator(self.seed, purpose, self.key, device)
 
 
-def plan(jobs: Sequence[Job], device: torch.device | str = "cpu") -> list[tuple[int, ...]]:
-    """Which jobs go into which stack: indices of jobs, in order; one stack, one shape."""
+def plan(
+    jobs: Sequence[Job], device: torch.device | str = "cpu", workers: int | None = None
+) -> list[tuple[int, ...]]:
+    """Which jobs go into which stack: indices of jobs, in order; one stack, one shape.
+
+    On a CPU the jobs of one shape make as many stacks as keep all workers busy to the end (one a
+    thread that torch may use), but no stack of one out of several: a product of single matrices is
+    rounded otherwise than a batched one, and a job's bits shall not depend on the machine's cores.
+    """
+    side_by_side = 1
+    if torch.device(device).type == "cpu":
+        side_by_side = workers or torch.get_num_threads()
     alike: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
         alike.setdefault(_shape(job, i), []).append(i)
     stacks = []
     for indices in alike.values():
-        size = stack_size(jobs[indices[0]], device)
-        count = -(-len(indices) // size)
-        size = -(-len(indices) // count)  # even stacks: no small one at the end
-        stacks += [tuple(indices[i : i + size]) for i in range(0, len(indices), size)]
+        n = len(indices)
+        count = -(-n // stack_size(jobs[indices[0]], device))
+        count = -(-count // side_by_side) * side_by_side
+        count = max(1, min(count, n // 2))
+        cuts = [n * j // count for j in range(count + 1)]
+        stacks += [tuple(indices[a:b]) for a, b in pairwise(cuts)]
     return stacks
 
 

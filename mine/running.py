@@ -101,7 +101,7 @@ def run(
         stacks: the stacks to run, where not all of `plan`.
     """
     where = resolve_device(device)
-    todo = list(plan(jobs, where) if stacks is None else stacks)
+    todo = list(plan(jobs, where, workers) if stacks is None else stacks)
     count = workers_for(len(todo), where, workers)
     if count > 1:
         yield from _side_by_side(jobs, todo, where, count)
@@ -473,10 +473,11 @@ def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float])
         growth = 2.0 if job.sizes()[1] > KSG_TREE_DIMS else 1.0  # all pairs, or a tree
         return (clock() - started) * (job.n / few.n) ** growth
     spent = []
-    for steps in (2, 8):
+    short, longer = 2, 22
+    for steps in (short, longer):
         few = replace(job, training=replace(job.training, steps=steps), n_test=100)
         started = clock()
         for _ in _train_stack([few] * k, tuple(range(k)), device):
             pass
         spent.append(clock() - started)
-    return max(spent[1] - spent[0], 0.0) / 6 * job.training.steps / k
+    return max(spent[1] - spent[0], 0.0) / (longer - short) * job.training.steps / k

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mine.critics import MLP
 from mine.evaluation import Estimate
@@ -50,16 +52,19 @@ def test_jobs_of_one_shape_share_a_stack():
         job(training=dataclasses.replace(TRAINING, learning_rate=1e-4)),
         job(training=dataclasses.replace(TRAINING, steps=21)),
     ]  # fmt: skip
-    assert plan(jobs) == [(0, 1, 2, 7), (3,), (4,), (5,), (6,), (8,)]
+    assert plan(jobs, workers=1) == [(0, 1, 2, 7), (3,), (4,), (5,), (6,), (8,)]
 
 
-def test_every_job_is_in_one_stack_and_stacks_are_even():
-    jobs = [job(seed=s, critic=MLP((512, 512)), training=Training()) for s in range(23)]
-    stacks = plan(jobs)
-    assert sorted(i for s in stacks for i in s) == list(range(23))
-    assert max(map(len, stacks)) <= stack_size(jobs[0])
-    assert max(map(len, stacks)) - min(map(len, stacks)) <= max(map(len, stacks))
-    assert len(stacks) > 1
+@given(n=st.integers(1, 60), workers=st.integers(1, 9))
+def test_every_job_is_in_one_stack_and_stacks_are_even(n, workers):
+    jobs = [job(seed=s, critic=MLP((512, 512)), training=Training()) for s in range(n)]
+    stacks = plan(jobs, workers=workers)
+    sizes = [len(s) for s in stacks]
+    assert [i for s in stacks for i in s] == list(range(n))
+    assert max(sizes) <= max(stack_size(jobs[0]), 3)
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(n, 2)
+    assert len(stacks) % workers == 0 or len(stacks) == max(1, n // 2)
 
 
 def test_a_stack_on_cuda_is_larger_than_one_that_must_fit_a_processors_cache():
