@@ -130,7 +130,7 @@ class MLP:
     """
 
     hidden: tuple[int, ...] = (128, 128)
-    activation: str = "silu"
+    activation: str = "elu"
     init: str = "fan_in"
 
     def __post_init__(self) -> None:

@@ -73,7 +73,7 @@ def test_a_module_of_ones_own_is_stacked_like_the_built_in_network():
             return self.net(torch.cat([x, y], -1)).squeeze(-1)
 
     built_in = MLP((7, 5)).stack(dx, dy, generators(k), "cpu")
-    own = stack_modules([Concatenated(reference(built_in, i, "silu")) for i in range(k)])
+    own = stack_modules([Concatenated(reference(built_in, i, "elu")) for i in range(k)])
     for pairing, rows in zip(pairings(k, b, m), (b, b, b * (1 + m)), strict=True):
         x, y = torch.randn(k, b, dx), torch.randn(k, rows, dy)
         for ours, theirs in zip(
