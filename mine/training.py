@@ -55,7 +55,7 @@ class Training:
     schedule: str = "cosine"
     warmup: int = 0
     optimizer: str = "Adam"
-    ema_rate: float = 0.01
+    ema_rate: float = 0.02
     marginal: str = "derangement"
     marginal_samples: int = 2
     max_grad_norm: float = 0.0
