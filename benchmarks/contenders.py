@@ -1,0 +1,86 @@
+"""Who is measured: each trains K networks for a number of steps, from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from benchmarks import baselines
+from benchmarks.cases import Shape
+from mine.critics import MLP
+from mine.jobs import Job
+from mine.running import Done, Failure, run
+from mine.training import Training
+
+STACKED, CAREFUL, NOTEBOOK = "stacked", "careful", "notebook"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to train K networks.
+
+    Attributes:
+        name: `STACKED`, `CAREFUL` or `NOTEBOOK`.
+        shape: the networks' step.
+        k: networks that one call of `train` trains.
+        threads: what torch is given; the stacked core runs as many stacks side by side.
+    """
+
+    name: str
+    shape: Shape
+    k: int
+    threads: int
+
+    def train(self, steps: int) -> None:
+        """Trains each network for so many steps."""
+        torch.set_num_threads(self.threads)
+        _TRAIN[self.name](self.shape, self.k, steps)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape} K={self.k}, {self.threads} threads"
+
+
+def contenders(cases: Mapping[Shape, tuple[int, ...]], threads: int) -> Iterator[Contender]:
+    """All of them, in the order of a round."""
+    for shape, stacked in cases.items():
+        for name in (CAREFUL, NOTEBOOK):
+            for n in sorted({1, threads}):
+                yield Contender(name, shape, 1, n)
+        for k in stacked:
+            yield Contender(STACKED, shape, k, threads)
+
+
+def stack(shape: Shape, k: int, steps: int) -> None:
+    """The stacked core as its users get it: jobs in, estimates out, the stacks side by side."""
+    training = Training(
+        steps=steps,
+        batch_size=shape.batch,
+        marginal_samples=shape.marginal_samples,
+        learning_rate=baselines.LEARNING_RATE,
+        ema_rate=baselines.EMA_RATE,
+    )
+    critic = MLP(hidden=(shape.hidden, shape.hidden), activation="elu")
+    jobs = [
+        Job(baselines.task(shape), seed=i, training=training, critic=critic, n_test=shape.batch)
+        for i in range(k)
+    ]
+    for news in run(jobs, device="cpu"):
+        if isinstance(news, Done) and isinstance(news.outcome, Failure):
+            raise RuntimeError(f"a network could not be trained: {news.outcome.reason}")
+
+
+def _careful(shape: Shape, k: int, steps: int) -> None:
+    baselines.careful(shape, steps)
+
+
+def _notebook(shape: Shape, k: int, steps: int) -> None:
+    baselines.notebook(shape, steps)
+
+
+_TRAIN: Mapping[str, Callable[[Shape, int, int], None]] = {
+    STACKED: stack,
+    CAREFUL: _careful,
+    NOTEBOOK: _notebook,
+}

@@ -1,0 +1,77 @@
+"""Peak memory of a whole program, workers and all: each contender alone in a fresh process.
+
+On Linux the proportional set sizes of the process and its descendants are added up every few
+milliseconds, so that memory that several share counts once. Elsewhere it is the largest peak among
+them. `python -m benchmarks.memory NAME HIDDEN BATCH DIM MARGINAL_SAMPLES K THREADS` is what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.contenders import Contender
+
+STEPS = 100
+EVERY = 0.03  # seconds
+MIB = 1 << 20
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def peak_mib(contender: Contender) -> float:
+    """Peak memory of a program that imports what it needs and trains a few steps, in MiB."""
+    s, c = contender.shape, contender
+    numbers = (s.hidden, s.batch, s.dim, s.marginal_samples, c.k, c.threads)
+    return _peak([sys.executable, "-m", "benchmarks.memory", c.name, *map(str, numbers)])
+
+
+def _peak(command: Sequence[str]) -> float:
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    peak, proc = 0, Path("/proc/self/smaps_rollup").exists()
+    while proc and os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, sum(map(_bytes, _tree(process.pid))))
+        time.sleep(EVERY)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"expected exit code 0, got {process.returncode} from: {command}")
+    return (peak or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)) / MIB
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """A process and its descendants."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = children.read_text().split()
+        except OSError:  # it has just ended
+            continue
+        for child in found:
+            yield from _tree(int(child))
+
+
+def _bytes(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return 1024 * next((int(x.split()[1]) for x in lines if x.startswith("Pss:")), 0)
+
+
+def main(arguments: Sequence[str]) -> None:
+    from benchmarks.cases import Shape
+    from benchmarks.contenders import Contender
+
+    name, *numbers = arguments
+    *shape, k, threads = map(int, numbers)
+    Contender(name, Shape(*shape), k, threads).train(STEPS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

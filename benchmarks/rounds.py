@@ -1,0 +1,98 @@
+"""Interleaved rounds: A B C, A B C, ..., so that the machine's moods fall on all alike."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.contenders import Contender
+from benchmarks.peak import SIZES, matmul_peak
+
+FEW = 8  # steps of the shorter of two runs, whose difference is what steps take
+PILOT = 24  # more steps, to see how many fill the time
+LEAST = 16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement: microseconds per network-step, and the cores that were busy on average."""
+
+    us: float
+    cores: float
+
+
+@dataclass
+class Measured:
+    """What the rounds gave; the lists have one entry a round.
+
+    Attributes:
+        samples: each contender's measurements.
+        peaks: the matrix products' peak, flops a second.
+        steps: each contender's steps a measurement.
+    """
+
+    samples: dict[Contender, list[Sample]]
+    peaks: list[float] = field(default_factory=list)
+    steps: dict[Contender, int] = field(default_factory=dict)
+
+
+def measure(
+    contenders: Sequence[Contender],
+    threads: int,
+    seconds: float,
+    rounds: int,
+    done: Callable[[str], None] = lambda what: None,
+    sizes: Sequence[int] = SIZES,
+) -> Measured:
+    """Measures everyone once a round; `done` is told after each.
+
+    Args:
+        contenders: who is measured.
+        threads: for the matrix products.
+        seconds: that each measurement takes, about.
+        rounds: how many.
+        done: is called with the name of what has just been measured, once before the rounds too.
+        sizes: of the matrices.
+    """
+    found = Measured({c: [] for c in contenders})
+    for c in contenders:
+        found.steps[c] = _steps(c, seconds)
+        done(f"trial: {c}")
+    for r in range(1, rounds + 1):
+        found.peaks.append(matmul_peak(seconds, threads, sizes))
+        done(f"round {r}: matrix products")
+        for c in contenders:
+            found.samples[c].append(_sample(c, found.steps[c]))
+            done(f"round {r}: {c}")
+    return found
+
+
+def _steps(c: Contender, seconds: float) -> int:
+    """How many steps take so long."""
+    c.train(FEW)  # what is done once a process is done here
+    sample = _sample(c, PILOT)
+    return max(LEAST, round(seconds / (sample.us * 1e-6 * c.k)))
+
+
+def _sample(c: Contender, steps: int) -> Sample:
+    """A long run less a short one: what is done once (making networks, evaluating) drops out."""
+    short, long = _clocked(c, FEW), _clocked(c, FEW + steps)
+    wall, cpu = long[0] - short[0], long[1] - short[1]
+    if wall <= 0.0:  # the short run was held up
+        wall, cpu = long
+    return Sample(1e6 * wall / (steps * c.k), cpu / wall)
+
+
+def _clocked(c: Contender, steps: int) -> tuple[float, float]:
+    """Seconds by the clock, and seconds of all cores together."""
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    c.train(steps)
+    return time.perf_counter() - wall, _cpu_seconds() - cpu
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of the workers that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)

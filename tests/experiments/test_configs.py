@@ -1,0 +1,303 @@
+"""Every config composes into jobs, every experiment runs to its end, none runs foreign code.
+
+The files are listed, not named: a new experiment, scale, critic or training is tested by being
+there.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments import run, store
+from experiments.cells import UNTRAINED
+from mine.critics import MLP
+from mine.training import Training
+
+ROOT = run.CONFIGS.parent
+GROUPS = {
+    folder.name: sorted(path.stem for path in folder.glob("*.yaml"))
+    for folder in run.CONFIGS.iterdir()
+    if folder.is_dir() and folder.name != "hydra"
+}
+EXPERIMENTS, SCALES = GROUPS["experiment"], GROUPS["scale"]
+OTHERS = [(group, option) for group, options in GROUPS.items() for option in options
+          if group not in ("experiment", "scale")]  # fmt: skip
+
+
+def config_of(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+        plain = OmegaConf.to_container(
+            compose("config", list(overrides)), resolve=True, throw_on_missing=True
+        )
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def cut(name: str) -> list[str]:
+    """Overrides that leave the ends of each list, all methods, and next to no training."""
+    lists = {key: v for key, v in config_of(f"experiment={name}")["experiment"].items()
+             if isinstance(v, list) and key != "methods"}  # fmt: skip
+    ends = [f"experiment.{key}=[{values[0]},{values[-1]}]" for key, values in lists.items()]
+    tiny = ["train.steps=5", "train.batch_size=32", "critic.hidden=[8]"]
+    return [
+        *(f"experiment={name}", "scale=smoke", "device=cpu", *ends, *tiny),
+        *("scale.n_test=200", "scale.ksg_n=100"),
+    ]
+
+
+# ----------------------------------------------------------------- composition
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, scale: str) -> None:
+    config = config_of(f"experiment={experiment}", f"scale={scale}")
+    assert (config["experiment"]["name"], config["scale"]["name"]) == (experiment, scale)
+    cells, jobs = run.prepare(config)
+    panels = config["experiment"]["panels"]
+    assert {cell.role for cell in cells} == set(panels)
+    assert {cell.method for cell in cells} == set(config["experiment"]["methods"])
+    assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
+    for cell, job in zip(cells, jobs, strict=True):
+        assert (job.method, job.seed, job.n) == (cell.method, cell.seed, cell.n)
+        assert (job.n_test, job.k) == (config["scale"]["n_test"], config["estimator"]["k"])
+        if cell.method not in UNTRAINED:
+            steps = config["train"]["steps"] * panels[cell.role]["steps"]
+            assert job.training.steps == cell.steps == round(steps)
+            assert job.training.learning_rate == config["train"]["learning_rate"]
+            assert job.critic == MLP(**without_target(config["critic"]))
+
+
+def without_target(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != "_target_"}
+
+
+@pytest.mark.parametrize(("group", "option"), OTHERS)
+def test_every_other_option_makes_jobs(group: str, option: str) -> None:
+    for experiment in EXPERIMENTS:
+        config = config_of(f"experiment={experiment}", "scale=smoke", f"{group}={option}")
+        assert run.prepare(config)[1]
+
+
+def test_jobs_of_one_task_and_seed_see_the_same_samples_whatever_the_method() -> None:
+    cells, jobs = run.prepare(config_of("experiment=gaussian"))
+    keys: dict[tuple[str, str], set[str]] = {}
+    for cell, job in zip(cells, jobs, strict=True):
+        keys.setdefault((cell.role, str(cell.task)), set()).add(job.key)
+    assert all(len(found) == 1 for found in keys.values())
+    assert len(set.union(*keys.values())) == len(keys)
+
+
+def test_the_later_choice_overrules_the_earlier() -> None:
+    """`_self_` first; a scale sets the steps whatever the training; the command line all."""
+    smoke = config_of("scale=smoke")["train"]["steps"]
+    assert config_of("train=notes", "scale=smoke")["train"]["steps"] == smoke
+    assert config_of("scale=smoke", "train.steps=7")["train"]["steps"] == 7
+    assert config_of("device=cpu")["device"] == "cpu"
+    assert config_of()["scale"]["name"] == "default"
+    assert config_of()["experiment"]["name"] == "gaussian"
+
+
+def test_the_papers_grid_is_there_at_the_default_scale() -> None:
+    gaussian = config_of("experiment=gaussian")
+    positive = [0.1, 0.3, 0.5, 0.7, 0.9, 0.99]
+    assert sorted(gaussian["experiment"]["rho"]) == sorted(
+        [0.0, *positive, *(-rho for rho in positive)]
+    )
+    assert gaussian["experiment"]["methods"] == ["mine", "mine_f", "dv", "ksg"]
+    assert {p["dim"] for p in gaussian["experiment"]["panels"].values()} == {1, 20}
+    channel = config_of("experiment=equitability")
+    assert channel["experiment"]["sigma"] == [round(0.1 * i, 1) for i in range(10)]
+    assert channel["experiment"]["functions"] == ["identity", "cube", "sin"]
+    assert channel["experiment"]["dim"] == 2
+    least = {"scalar": 5, "high": 3, "map": 3, "self": 3}
+    for config in (gaussian, channel):
+        cells, _ = run.prepare(config)
+        for role in config["experiment"]["panels"]:
+            assert len({cell.seed for cell in cells if cell.role == role}) >= least[role]
+
+
+def test_the_presets_of_the_notes_are_what_the_notes_say() -> None:
+    config = config_of("critic=notes", "train=notes", "experiment=gaussian", "scale=smoke")
+    critic, training = run.build(config["critic"]), run.build(config["train"])
+    assert critic == MLP((100, 100), "elu", "normal")
+    assert (training.batch_size, training.optimizer, training.schedule) == (
+        100,
+        "Adam",
+        "constant",
+    )
+    assert (training.marginal, training.marginal_samples) == ("independent", 1)
+
+
+def test_the_default_configs_spell_the_librarys_fields() -> None:
+    for group, kind in (("critic", MLP), ("train", Training)):
+        given = OmegaConf.load(run.CONFIGS / group / "default.yaml")
+        assert set(map(str, given)) - {"_target_"} <= set(kind.__dataclass_fields__)
+
+
+# ------------------------------------------------------------- foreign targets
+
+EVIL = "evil_module_of_a_config"
+FOREIGN = [
+    *("os.system", "builtins.eval", "subprocess.run", f"{EVIL}.boom", "mine", "minefield.Task"),
+    *("torch.load", "torch.optimism.Adam", "hydra.utils.instantiate", ""),
+    *("experiments.store.os.system", "mine.tasks.math.exp", "mine.running.torch.load"),
+]
+
+
+@pytest.fixture
+def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that leaves a trace where it is imported."""
+    (tmp_path / f"{EVIL}.py").write_text("def boom(**_): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("evil")
+@pytest.mark.parametrize("target", FOREIGN)
+def test_a_foreign_target_is_refused_before_it_is_imported(target: str) -> None:
+    bad = {"_target_": target, "command": "exit"}
+    warped = {"_target_": "mine.tasks.Warped", "base": bad}
+    for config in (bad, warped, [bad], {"a": {"b": [{"c": bad}]}}):
+        with pytest.raises(run.ConfigError, match=f"got '{re.escape(target)}': put your class"):
+            run.build(config)
+    assert EVIL not in sys.modules
+
+
+@pytest.mark.usefixtures("evil")
+@pytest.mark.parametrize("where", ["train", "critic", "task"])
+def test_a_run_with_a_foreign_target_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    from experiments import gaussian
+
+    config = {**config_of("scale=smoke"), "outputs": str(tmp_path / "outputs")}
+    if where == "task":
+        cells = run.prepare(config)[0]
+        cells[0].task["_target_"] = f"{EVIL}.boom"
+        monkeypatch.setattr(gaussian, "cells", lambda _: cells)
+    else:
+        config[where] = {**config[where], "_target_": f"{EVIL}.boom"}
+    with pytest.raises(run.ConfigError, match=f"got '{EVIL}.boom'"):
+        run.run_experiment(config, "")
+    assert EVIL not in sys.modules
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"_target_": "mine.tasks.Nothing"}, "a class that is there, got 'mine.tasks.Nothing'"),
+        ({"_target_": "mine.nowhere.Task"}, "a class that is there, got 'mine.nowhere.Task'"),
+        ({"_target_": "mine.tasks.CorrelatedGaussian", "rh": 1}, "unexpected .*'rh': .*--help"),
+        ({"_target_": "mine.tasks.CorrelatedGaussian", "rho": 2}, "expected rho .* got 2: .*take"),
+    ],
+)  # fmt: skip
+def test_a_target_that_cannot_be_made_says_why(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(run.ConfigError, match=message):
+        run.build(config)
+
+
+def test_what_may_be_named_is_made() -> None:
+    task = {"_target_": "mine.tasks.CorrelatedGaussian", "dim": 3, "rho": 0.5}
+    assert run.build(task).dim == 3
+    optimizer = run.build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.5})
+    assert optimizer.keywords == {"lr": 0.5}
+
+
+# ------------------------------------------------------------------ whole runs
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_runs_to_its_end(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {**config_of(*cut(name)), "outputs": str(tmp_path)}
+    assert run.run_experiment(config, f"python -m experiments experiment={name}") == run.OK
+    cells, jobs = run.prepare(config)
+    assert f"{len(cells)} ok, 0 diverged, 0 failed" in capsys.readouterr().out
+    ((found,), problems) = store.load_runs(tmp_path)
+    assert problems == []
+    assert_complete(found, config)
+
+    rows, curves = found.read_rows(), found.read_curves()
+    assert list(rows["key"]) == [cell.key for cell in cells]
+    assert list(rows["truth"]) == [job.data.mi for job in jobs]  # type: ignore[union-attr]
+    assert set(rows["role"]) == set(config["experiment"]["panels"])
+    trained = [cell for cell in cells if cell.method not in UNTRAINED]
+    assert list(dict.fromkeys(curves["key"])) == [cell.key for cell in trained]
+    last = curves.groupby("key")["step"].max()
+    assert dict(last) == {cell.key: cell.steps for cell in trained}
+    assert curves["train_nats"].notna().all()
+
+
+def assert_complete(found: store.Run, config: Mapping[str, Any]) -> None:
+    """All files of a run folder are there, with what they must hold, and nothing else."""
+    names = {path.name for path in found.folder.iterdir()}
+    assert names == {
+        *("config.yaml", "provenance.json", "status.json", "run.log", "figures"),
+        *("rows.parquet", "rows.csv", "curves.parquet"),
+    }
+    assert found.read_config() == config
+    status = found.read_status()
+    assert status["state"] == "finished"
+    assert set(status) == {
+        *("state", "cells", "done", "failed", "diverged", "seconds"),
+        *("command", "started", "updated"),
+    }
+    assert {"git_commit", "git_dirty", "packages", "device", "seed", "time"} <= set(
+        found.read_provenance()
+    )
+    rows = found.read_rows()
+    assert list(rows.columns) == list(store.ROW_COLUMNS)
+    assert status["cells"] == status["done"] == len(rows)
+    text = pd.read_csv(found.folder / "rows.csv", keep_default_na=False, na_values=["nan"])
+    assert list(text["nats"]) == list(rows["nats"]) and list(text.columns) == list(rows.columns)
+    drawn = {path.name: path.read_bytes() for path in found.figures.iterdir()}
+    figures = {Path(name).stem for name in drawn}
+    assert figures
+    signs = {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}
+    assert set(drawn) == {f"{figure}.{kind}" for figure in figures for kind in signs}
+    assert all(data.startswith(signs[name.rpartition(".")[2]]) for name, data in drawn.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_runs_at_smoke_as_it_is(name: str, tmp_path: Path) -> None:
+    asked = (f"experiment={name}", "scale=smoke", f"outputs={tmp_path}")
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", *asked],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    ((found,), _) = store.load_runs(tmp_path)
+    assert_complete(found, config_of(*asked))
+    assert found.read_status()["failed"] == 0
+    rows = found.read_rows()
+    assert set(rows.loc[rows["method"] == "mine", "status"]) == {"ok"}
+
+
+# ------------------------------------------------------------------------ help
+
+
+def test_the_examples_of_the_help_compose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sweep (which Hydra does not show) the first job."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    text = (run.CONFIGS / "hydra" / "help" / "experiments.yaml").read_text()
+    examples = re.findall(r"^ +python -m experiments (.+)$", text, re.MULTILINE)
+    assert len(examples) >= 3
+    for example in examples:
+        words = [word.partition(",")[0] for word in shlex.split(example) if word != "-m"]
+        monkeypatch.setattr(sys, "argv", ["experiments", *words, "--cfg", "job"])
+        assert run.command() == run.OK

@@ -1,0 +1,259 @@
+"""The benchmark: what it counts, that its baselines are MINE, and what it prints and writes."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import baselines, memory
+from benchmarks.__main__ import main
+from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
+from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
+from benchmarks.results import csv_bytes, rows, verdicts
+from benchmarks.rounds import Measured, Sample
+from mine.bounds import MINE, donsker_varadhan, ema_init, ema_update
+from mine.critics import MLP
+from mine.sampling import generator
+from mine.training import Stack, Training, train
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# ---------------------------------------------------------------------- flops
+
+
+def test_flops_by_hand() -> None:
+    """6 rows; a row takes 2x2 + 2x2 + 2 products forward, as many for the weights' gradients,
+    and 2x2 + 2 for the inputs' of all layers but the first."""
+    assert Shape(hidden=2, batch=3, dim=1).flops() == 2 * 6 * (10 + 10 + 6)
+
+
+@pytest.mark.parametrize("shape", [SMALL, LARGE, Shape(5, 4, 3, marginal_samples=2)], ids=str)
+def test_flops_are_those_that_torch_counts_in_the_careful_step(shape: Shape) -> None:
+    x, y = baselines.task(shape).sample(shape.batch, generator(0, "flops"))
+    net = baselines.network(shape)
+    with FlopCounterMode(display=False) as counter:
+        t = net(baselines.pairs(x, y, 1, shape.marginal_samples)[0])
+        loss, _ = baselines.careful_loss(t, shape.batch, torch.zeros(()), 1)
+        loss.backward()
+    assert counter.get_total_flops() == shape.flops()
+
+
+# ---------------------------------------------- the baselines ascend what mine does
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Always the same batch."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+
+    @property
+    def dim_x(self) -> int:
+        return self.x.shape[1]
+
+    @property
+    def dim_y(self) -> int:
+        return self.y.shape[1]
+
+    def draw(self, n: int, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        return self.x.expand(n, -1, -1), self.y.expand(n, -1, -1)
+
+
+def gradients_of_mine(shape: Shape, source: Fixed) -> tuple[list[torch.Tensor], torch.nn.Module]:
+    """The first step's gradient by mine's training loop, laid out like the plain network's; and
+    that network, at the same parameters. One step of SGD at rate 1 moves by minus the gradient."""
+    config = MLP((shape.hidden, shape.hidden), activation="elu")
+    critic = config.stack(shape.dim, shape.dim, [generator(3, "start")], "cpu")
+    before = [v.clone() for v in critic.views]
+    training = Training(
+        steps=1,
+        batch_size=shape.batch,
+        marginal_samples=shape.marginal_samples,
+        schedule="constant",
+        optimizer="SGD",
+        learning_rate=1.0,
+    )
+    one, rate = torch.ones(1), torch.tensor([baselines.EMA_RATE])
+    stack = Stack(
+        critic, [source], [generator(0, "x")], MINE, donsker_varadhan, training, one, rate
+    )
+    list(train(stack))
+    moved = [b - v for b, v in zip(before, critic.views, strict=True)]
+    net = baselines.network(shape)
+    with torch.no_grad():
+        for p, found in zip(net.parameters(), as_plain(before), strict=True):
+            p.copy_(found)
+    return as_plain(moved), net
+
+
+def as_plain(views: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Of one stacked critic, in the order and layout of `baselines.network`."""
+    w_x, w_y, b, *rest = (v[0] for v in views)
+    return [v.T.squeeze(1) if v.shape[0] == 1 else v.T for v in (torch.cat([w_x, w_y]), b, *rest)]
+
+
+def the_same(net: torch.nn.Module, wanted: list[torch.Tensor]) -> None:
+    for p, g in zip(net.parameters(), wanted, strict=True):
+        assert p.grad is not None
+        torch.testing.assert_close(p.grad, g.reshape(p.shape), rtol=1e-4, atol=1e-6)
+
+
+def batch_of(shape: Shape) -> Fixed:
+    return Fixed(*baselines.task(shape).sample(shape.batch, generator(1, "batch")))
+
+
+@pytest.mark.parametrize("shape", [SMALL, Shape(7, 12, 3, marginal_samples=2)], ids=str)
+def test_the_careful_loop_has_the_gradient_of_mine(shape: Shape) -> None:
+    source = batch_of(shape)
+    wanted, net = gradients_of_mine(shape, source)
+    t = net(baselines.pairs(source.x, source.y, 1, shape.marginal_samples)[0])
+    loss, value = baselines.careful_loss(t, shape.batch, torch.zeros(()), 1)
+    loss.backward()
+    the_same(net, wanted)
+    direct = donsker_varadhan(t[: shape.batch, 0], t[shape.batch :, 0])
+    torch.testing.assert_close(value, direct.detach())
+
+
+def test_the_notebook_has_the_gradient_of_mine_where_its_average_is_the_batch() -> None:
+    """At rate 1: theirs starts at 1 and not at the first batch."""
+    source = batch_of(SMALL)
+    wanted, net = gradients_of_mine(SMALL, source)
+    joint, marginal = baselines.pairs(source.x, source.y, 1, 1)[0].split(SMALL.batch)
+    loss, _, _ = baselines.notebook_loss(net, joint, marginal, torch.ones(()), rate=1.0)
+    loss.backward()
+    the_same(net, wanted)
+
+
+def test_the_careful_average_is_that_of_mine_at_every_step() -> None:
+    """At T = 0 on joint rows, the loss is the mean of exp T over the debiased average."""
+    ema, state, rate = torch.zeros(()), ema_init((1,)), torch.tensor([baselines.EMA_RATE])
+    for step in range(1, 6):
+        t = torch.cat([torch.zeros(4, 1), torch.full((4, 1), float(step))])
+        loss, _ = baselines.careful_loss(t, 4, ema, step)
+        log_average, state = ema_update(state, torch.tensor([float(step)]), rate)
+        torch.testing.assert_close(loss.log(), step - log_average[0])
+
+
+# -------------------------------------------------------------------- results
+
+
+def measured() -> Measured:
+    """Two rounds, the second on a machine twice as slow; on 2 cores with a peak of 100 GFLOP/s."""
+    times = {CAREFUL: (400.0, 300.0), NOTEBOOK: (1600.0, 2000.0)}
+    found = Measured({}, peaks=[1e11, 0.5e11])
+    for c in contenders(FULL, threads=2):
+        us = (
+            {64: 50.0, 256: 60.0}.get(c.k, 100.0)
+            if c.name == STACKED
+            else times[c.name][c.threads - 1]
+        )
+        found.samples[c] = [Sample(us, 2.0), Sample(2 * us, 1.0)]
+        found.steps[c] = 10
+    return found
+
+
+def test_ratios_are_taken_round_by_round_against_the_faster_number_of_threads() -> None:
+    found = {(r.contender, r.shape, r.k, r.threads): r for r in rows(measured(), {})}
+    row = found[STACKED, SMALL, 64, 2]
+    assert (row.us.median, row.us.low, row.us.high) == (75.0, 50.0, 100.0)
+    assert row.vs_careful.median == row.vs_careful.low == row.vs_careful.high == 300 / 50
+    assert row.vs_notebook.median == 1600 / 50
+    assert row.of_peak.low == row.of_peak.high == pytest.approx(SMALL.flops() / 50e-6 / 1e11)
+    assert found[STACKED, SMALL, 256, 2].vs_k64 is not None
+    assert found[STACKED, SMALL, 256, 2].vs_k64.median == pytest.approx(50 / 60)
+    assert found[CAREFUL, SMALL, 1, 1].vs_careful.median == pytest.approx(0.75)
+    assert found[CAREFUL, SMALL, 1, 2].vs_k64 is None
+
+
+def test_every_target_is_judged_where_its_case_is_measured() -> None:
+    judged = verdicts(rows(measured(), {}))
+    assert [v.target for v in judged] == sorted((v.target for v in judged), key=TARGETS.index)
+    assert {v.target for v in judged} == set(TARGETS)
+    met = {(v.target.k, v.target.measure): v.met for v in judged if v.target.shape == SMALL}
+    assert met[64, "vs_careful"] and met[64, "vs_notebook"] and met[64, "of_peak"]
+    assert not met[256, "vs_k64"]
+
+
+def test_the_csv_has_a_target_beside_each_ratio_and_three_columns_for_a_spread() -> None:
+    memories = {Contender(STACKED, SMALL, 64, 2): 300.0}
+    lines = list(csv.DictReader(csv_bytes(rows(measured(), memories)).decode().splitlines()))
+    assert len(lines) == 2 * 4 + 4 + 2
+    spreads = ("us", "vs_careful", "vs_notebook", "of_peak", "vs_k64")
+    plain = ("contender", "hidden", "batch", "dim", "marginal_samples", "k", "threads", "gflops")
+    more = ("peak_gflops", "cores", "memory_mib", "steps", "rounds")
+    ends = {f"{s}{end}" for s in spreads for end in ("", "_min", "_max")}
+    assert set(lines[0]) == {*plain, *more, *ends, *(f"{s}_target" for s in spreads[1:])}
+    line = next(x for x in lines if (x["contender"], x["k"]) == (STACKED, "64"))
+    assert (line["vs_careful"], line["vs_careful_target"], line["memory_mib"]) == ("6", "4", "300")
+    assert lines[0]["vs_careful_target"] == lines[0]["vs_k64"] == lines[0]["memory_mib"] == ""
+
+
+# ------------------------------------------------------------------- programs
+
+
+def test_a_quick_run_prints_a_table_and_writes_it(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "bench.csv"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "round 1" in done.stderr
+    assert "µs per network-step" in done.stdout and "stacked" in done.stdout
+    lines = list(csv.DictReader(out.read_text().splitlines()))
+    assert {x["contender"] for x in lines} == {STACKED, CAREFUL, NOTEBOOK}
+    assert all(float(x["us"]) > 0 and x["hidden"] == str(TINY.hidden) for x in lines)
+    assert [p.name for p in out.parent.iterdir()] == ["bench.csv"]
+
+
+def test_peak_memory_is_that_of_a_program_of_its_own() -> None:
+    """It has torch in it, and not what this process holds."""
+    held = torch.ones(256 * memory.MIB // 4)
+    peak = memory.peak_mib(Contender(STACKED, TINY, 2, 1))
+    assert 50 < peak < 1000 and held.numel()
+
+
+def test_help_answers_without_torch_and_shows_an_example() -> None:
+    program = (
+        "import sys; from benchmarks.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: sys.exit('torch is loaded' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "python -m benchmarks --seconds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--seconds", "0"], "expected seconds above 0, such as 2, got '0'"),
+        (["--seconds", "long"], "expected seconds above 0, such as 2, got 'long'"),
+        (["--rounds", "0"], "expected a whole number of at least 1, such as 5, got '0'"),
+        (["--out", "{file}/bench.csv"], "expected a folder that can be written"),
+        (["--out", "{folder}"], "expected a file to write, got a folder"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_measured(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    places = {"file": tmp_path / "file", "folder": tmp_path}
+    with pytest.raises(SystemExit, match="2"):
+        main([a.format(**places) for a in arguments])
+    assert complaint in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
