@@ -49,7 +49,8 @@ def panel_cells(
 ) -> list[Cell]:
     """The cells of one panel: tasks x methods x seeds, at the panel's share of the budget.
 
-    `experiment.panels.<role>.steps` and `.seeds` are factors on `train.steps` and `scale.seeds`.
+    `experiment.panels.<role>.steps` and `.seeds` are factors on `train.steps` and `scale.seeds`;
+    `experiment.n` is the rows of the networks' data sets, 0 for streams.
     """
     experiment, scale = config["experiment"], config["scale"]
     panel = experiment["panels"][role]
@@ -60,7 +61,7 @@ def panel_cells(
     def cell(task: Mapping[str, Any], method: str, seed: int) -> Cell:
         if method in UNTRAINED:
             return Cell(dict(task), method, seed, 0, int(scale["ksg_n"]), role)
-        return Cell(dict(task), method, seed, steps, 0, role)
+        return Cell(dict(task), method, seed, steps, int(experiment.get("n", 0)), role)
 
     return [
         cell(task, method, seed)

@@ -51,7 +51,7 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
             "_target_": "mine.tasks.NoiseChannel",
             "function": str(function),
             "sigma": float(sigma),
-            "dim": int(experiment["dim"]),
+            "dim": experiment["dim"],
         }
         for function in experiment["functions"]
         for sigma in experiment["sigma"]

@@ -337,10 +337,13 @@ def order(methods: set[str]) -> list[str]:
 
 def edge_marks(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
     """Triangles at the edge, with the value, for what lies outside the y limits of `ax`."""
+    from matplotlib.ticker import EngFormatter
+
+    compact = EngFormatter(sep="", places=0)  # 163k for 163,200
     low, high = ax.get_ylim()
     for outside, edge, marker in ((y > high, 0.93, "^"), (y < low, 0.045, "v")):
         for at, value in zip(x[outside], y[outside], strict=True):
-            mark_at(ax, at, edge, marker, colour, short(f"{value:.3g}"), filled=True)
+            mark_at(ax, at, edge, marker, colour, compact(float(value)), filled=True)
 
 
 def lost_cells(
@@ -357,7 +360,7 @@ def lost_cells(
 def mark_at(
     ax: Axes, x: float, height: float, marker: str, colour: str, text: str, filled: bool = False
 ) -> None:
-    """A marker at data x and a fraction of the axis' height, a small upright text above it."""
+    """A marker at data x and a fraction of the axis' height, a small text at its right."""
     transform = ax.get_xaxis_transform()
     ax.plot(
         [x],
@@ -375,11 +378,10 @@ def mark_at(
         text,
         (x, height),
         xycoords=transform,
-        xytext=(0, 3.6),
+        xytext=(4.5, 0),
         textcoords="offset points",
-        ha="center",
-        va="bottom",
-        rotation=90 if len(text) > 2 else 0,
+        ha="left",
+        va="center",
         fontsize=6,
         zorder=11,
     )

@@ -40,7 +40,7 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
             (
                 {
                     "_target_": "mine.tasks.CorrelatedGaussian",
-                    "dim": int(panel["dim"]),
+                    "dim": panel["dim"],
                     "rho": float(rho),
                 }
                 for rho in experiment["rho"]

@@ -136,7 +136,7 @@ class MLP:
     def __post_init__(self) -> None:
         widths = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
         object.__setattr__(self, "hidden", widths)
-        if not widths or any(isinstance(h, bool) or int(h) != h or h < 1 for h in widths):
+        if not widths or any(type(h) is not int or h < 1 for h in widths):
             raise ValueError(
                 f"hidden must be widths of one or more layers, as (128, 128), got {self.hidden}"
             )

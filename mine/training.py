@@ -95,12 +95,16 @@ class Training:
 
 def _positive_int(name: str, value: object, least: int = 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
+        raise ValueError(
+            f"{name} must be a whole number >= {least}, got {value!r}: give one, such as {least}"
+        )
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (low < value <= high and math.isfinite(value)):
-        raise ValueError(f"{name} must be in ({low:g}, {high:g}], got {value!r}")
+def _within(name: str, value: object, low: float, high: float) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and low < value <= high and math.isfinite(value)):  # type: ignore[operator,arg-type]
+        span = f"in ({low:g}, {high:g}]" if math.isfinite(high) else f"a finite number > {low:g}"
+        raise ValueError(f"{name} must be {span}, got {value!r}: give one, such as 0.001")
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:

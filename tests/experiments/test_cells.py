@@ -59,3 +59,11 @@ def test_equitability_cells_are_the_map_and_the_same_channels_seen_through_f(
         assert cell.task["map_x"] == cell.task["base"]["function"]
         assert cell.task["base"] in [one.task for one in on_map]
     assert len({cell.key for cell in found}) == len(found)
+
+
+def test_networks_train_on_a_fixed_data_set_where_the_config_asks(example: ModuleType) -> None:
+    config = example.gaussian_config(seeds=1)
+    config["experiment"]["n"] = 700
+    found = gaussian.cells(config)
+    assert {cell.n for cell in found if cell.method != "ksg"} == {700}
+    assert {cell.n for cell in found if cell.method == "ksg"} == {5000}
