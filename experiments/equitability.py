@@ -329,6 +329,8 @@ HATCHED = "#f4f4f4"
 
 def draw_maps(rows: pd.DataFrame) -> Figure:
     """Estimate, truth and error side by side: one colour scale for the first two."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = marks.new_figure(11.0, 1.85 + 0.36 * len(functions(rows)))
     axes = figure.subplots(1, 3)
     for ax, value in zip(axes, ("mean", "truth", "error"), strict=True):
@@ -344,6 +346,7 @@ def draw_maps(rows: pd.DataFrame) -> Figure:
             pad=0.03,
             aspect=aspect,
             shrink=0.9,
+            ticks=MaxNLocator(6),
         )
     title = f"Noisy functions Y = f(X) + σε: {setting(rows)}"
     note = (
