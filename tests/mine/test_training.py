@@ -41,7 +41,7 @@ def trained(*args, **kwargs):
     return stack.critic, last
 
 
-def tested(critic, k):
+def values_of(critic, k):
     """The DV value of each cell on one test set."""
     x, y = (v.expand(k, -1, -1) for v in TASK.sample(500, generator(7, "test")))
     return held_out_values(critic, x, y, 3).donsker_varadhan()[0].tolist()
@@ -50,10 +50,10 @@ def tested(critic, k):
 @pytest.mark.parametrize("objective", [MINE, MINE_F, DV], ids=["mine", "mine_f", "dv"])
 def test_a_stack_of_k_equals_k_single_runs(objective):
     together, last = trained([0, 1, 2], objective=objective)
-    values = tested(together, 3)
+    values = values_of(together, 3)
     for i in range(3):
         alone, single = trained([i], objective=objective)
-        assert tested(alone, 1)[0] == pytest.approx(values[i], abs=1e-4)
+        assert values_of(alone, 1)[0] == pytest.approx(values[i], abs=1e-4)
         assert single.train_value[0].item() == pytest.approx(last.train_value[i].item(), abs=1e-4)
 
 
