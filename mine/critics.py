@@ -14,7 +14,7 @@ gradient of any function of those values, written into one flat vector beside th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mine.pairs import Pairing
 
 _aten = torch.ops.aten
+ACTIVATION_BYTES = 640 << 10
+NARROW = 32  # columns of x and y together: up to so many, the pairs themselves are multiplied
 
 
 class Critic(Protocol):
@@ -53,6 +55,14 @@ class Critic(Protocol):
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         """Writes into ``grad`` the gradient of what has these gradients in the last `values`."""
         ...
+
+
+class CriticConfig(Protocol):
+    """What makes critics: `MLP`, or `Modules` for a network of one's own."""
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> Critic: ...
 
 
 def flat_views(
@@ -158,8 +168,13 @@ class MLP:
 class StackedMLP:
     """K perceptrons in one: see `MLP` and `Critic`.
 
-    Parameters, in order: W_x (K, dx, H), W_y (K, dy, H), b (K, 1, H); W, b of each further hidden
-    layer; w (K, H, 1) and b (K, 1, 1) of the output.
+    Parameters, in order: W (K, dx + dy + 1, H) of the first layer, its rows those of x, those of y
+    and the bias; W (K, H, H'), b (K, 1, H') of each further hidden layer; w (K, H, 1) and
+    b (K, 1, 1) of the output.
+
+    Wide x and y are multiplied as halves, once a batch, and re-paired. Narrow ones are paired
+    first, with a column of ones for the bias: to multiply a few columns m + 1 times moves less
+    memory than to re-pair H features.
     """
 
     def __init__(
@@ -173,10 +188,12 @@ class StackedMLP:
         self.k = len(generators)
         self.activation = ACTIVATIONS[config.activation]
         self.hidden = config.hidden
+        self.narrow, self.dx = dx + dy <= NARROW, dx
         parameters = _parameters(dx, dy, config.hidden)
         shapes = [(self.k, *p.shape) for p in parameters]
         self.theta, self.views = flat_views(shapes, device)
         self.grad, self.grads = flat_views(shapes, device)
+        self.w_row, self.grad_row = (v[-2].view(self.k, 1, -1) for v in (self.views, self.grads))
         for k, generator in enumerate(generators):
             for view, parameter in zip(self.views, parameters, strict=True):
                 view[k] = parameter.initial(config.init, generator).to(device)
@@ -185,109 +202,161 @@ class StackedMLP:
 
     def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
         batch, m, act = x.shape[1], pairing.m, self.activation
-        buf = self._buffer(batch, y.shape[1], m)
-        w_x, w_y, b = self.views[:3]
-        torch.baddbmm(b, x, w_x, out=buf.hx)
-        torch.bmm(y, w_y, out=buf.hy)
-        first = buf.z[0].unflatten(1, (1 + m, batch))
-        torch.add(buf.hx, buf.hy[:, :batch], out=first[:, 0])
-        pairing.add(buf.hx, buf.hy, first[:, 1:])
-        act.forward(buf.z[0], buf.a[0], buf.g[0])
+        y = pairing.around(y)
+        buf = self._buffer(batch, y.shape[1], m, y.shape[2])
+        w = self.views[0]
+        if self.narrow:
+            buf.pairs_x.copy_(x.unsqueeze(1))
+            for pairs, rows in zip(buf.pairs_y, pairing.beside(y, batch), strict=True):
+                pairs.copy_(rows)
+            torch.bmm(buf.pairs, w, out=buf.z[0])
+        else:
+            torch.bmm(x, w[:, : self.dx], out=buf.hx).add_(w[:, -1:])
+            torch.bmm(y, w[:, self.dx : -1], out=buf.hy)
+            for z, rows in zip(buf.first, pairing.beside(buf.hy, batch), strict=True):
+                torch.add(buf.hx, rows, out=z)
+        for part in buf.parts[0]:
+            act.forward(*part)
         for i in range(1, len(self.hidden)):
-            w, b = self.views[2 * i + 1 : 2 * i + 3]
-            torch.bmm(buf.a[i - 1], w, out=buf.z[i]).add_(b)
-            act.forward(buf.z[i], buf.a[i], buf.g[i])
-        torch.bmm(buf.a[-1], self.views[-2], out=buf.t).add_(self.views[-1])
+            w, b = self.views[2 * i - 1 : 2 * i + 1]
+            torch.bmm(buf.a[i - 1], w, out=buf.z[i])
+            for (z, *rest), bias in zip(buf.parts[i], b.split(buf.cells), strict=True):
+                act.forward(z.add_(bias), *rest)
+        # A row times a matrix, in strides that say so: the matrix times a column costs twice that.
+        torch.bmm(self.w_row, buf.a[-1].mT, out=buf.t_row).add_(self.views[-1])
         self._last = (x, y, pairing, buf)
-        return buf.t[:, :batch, 0], buf.t[:, batch:, 0]
+        return buf.t_joint, buf.t_marginal
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         if self._last is None:
             raise RuntimeError("backward needs the values of a batch first, got none: call values")
         x, y, pairing, buf = self._last
         batch, act = x.shape[1], self.activation
-        buf.gt[:, :batch, 0] = g_joint
-        buf.gt[:, batch:, 0] = g_marginal
-        torch.bmm(buf.gt.mT, buf.a[-1], out=self.grads[-2].mT)
+        buf.gt_joint.copy_(g_joint)
+        buf.gt_marginal.copy_(g_marginal)
+        torch.bmm(buf.gt_row, buf.a[-1], out=self.grad_row)
         torch.sum(buf.gt, 1, keepdim=True, out=self.grads[-1])
-        torch.mul(buf.gt, self.views[-2].mT, out=buf.g[-1])
+        torch.bmm(buf.gt, self.w_row, out=buf.g[-1])
         for i in range(len(self.hidden) - 1, 0, -1):
             g = buf.g[i]
-            act.backward(g, buf.z[i], buf.a[i])
-            torch.bmm(buf.a[i - 1].mT, g, out=self.grads[2 * i + 1])
-            torch.bmm(buf.ones, g, out=self.grads[2 * i + 2])
-            torch.bmm(g, self.views[2 * i + 1].mT, out=buf.g[i - 1])
-        act.backward(buf.g[0], buf.z[0], buf.a[0])
+            for part in buf.parts_back[i]:
+                act.backward(*part)
+            torch.bmm(buf.a[i - 1].mT, g, out=self.grads[2 * i - 1])
+            torch.bmm(buf.ones, g, out=self.grads[2 * i])
+            torch.bmm(g, self.views[2 * i - 1].mT, out=buf.g[i - 1])
+        for part in buf.parts_back[0]:
+            act.backward(*part)
+        if self.narrow:
+            torch.bmm(buf.pairs.mT, buf.g[0], out=self.grads[0])
+            return
         g = buf.g[0].unflatten(1, (1 + pairing.m, batch))
         torch.add(g[:, 0], g[:, 1], out=buf.hx)  # hx and hy have served: reused for gradients
         for j in range(2, 1 + pairing.m):
             buf.hx += g[:, j]
-        buf.hy[:, :batch] = g[:, 0]
-        buf.hy[:, batch:] = 0.0
-        pairing.add_back(g[:, 1:], buf.hy)
-        torch.bmm(x.mT, buf.hx, out=self.grads[0])
-        torch.bmm(y.mT, buf.hy, out=self.grads[1])
-        torch.bmm(buf.ones[:, :, :batch], buf.hx, out=self.grads[2])
+        pairing.add_back(g, buf.hy)
+        self.grads[0][:, : self.dx] = torch.bmm(x.mT, buf.hx)
+        self.grads[0][:, self.dx : -1] = torch.bmm(y.mT, buf.hy)
+        self.grads[0][:, -1:] = torch.bmm(buf.ones[:, :, :batch], buf.hx)
 
-    def _buffer(self, batch: int, rows_y: int, m: int) -> _Buffers:
+    def _buffer(self, batch: int, rows_y: int, m: int, dy: int) -> _Buffers:
         key = (batch, rows_y, m)
         if key not in self._buffers:
-            self._buffers[key] = _Buffers(self, batch, rows_y, m)
+            self._buffers[key] = _Buffers(self, batch, rows_y, m, dy)
         return self._buffers[key]
 
 
 class _Buffers:
     """Activations and their gradients for one batch shape, allocated once."""
 
-    def __init__(self, critic: StackedMLP, batch: int, rows_y: int, m: int) -> None:
+    def __init__(self, critic: StackedMLP, batch: int, rows_y: int, m: int, dy: int) -> None:
         k, hidden, rows = critic.k, critic.hidden, (1 + m) * batch
 
         def empty(*shape: int) -> Tensor:
             return torch.empty(shape, device=critic.theta.device)
 
-        self.hx, self.hy = empty(k, batch, hidden[0]), empty(k, rows_y, hidden[0])
+        if critic.narrow:
+            self.pairs = torch.ones(k, rows, critic.dx + dy + 1, device=critic.theta.device)
+            pairs = self.pairs.unflatten(1, (1 + m, batch))
+            self.pairs_x = pairs[..., : critic.dx]
+            self.pairs_y = pairs[..., critic.dx : -1].unbind(1)
+        else:
+            self.hx, self.hy = empty(k, batch, hidden[0]), empty(k, rows_y, hidden[0])
         self.z = [empty(k, rows, h) for h in hidden]
         keeps = critic.activation.keeps_input
         self.a = [empty(k, rows, h) for h in hidden] if keeps else self.z
-        self.g = _shared([(k, rows, h) for h in hidden], critic.theta.device)
-        self.t, self.gt = empty(k, rows, 1), empty(k, rows, 1)
+        # Gradients of layer i and i - 1 live at one time: two memories serve them all.
+        memory = [empty(k * rows * max(hidden)) for _ in range(min(2, len(hidden)))]
+        self.g = [memory[i % 2][: z.numel()].view(z.shape) for i, z in enumerate(self.z)]
+        self.first = self.z[0].unflatten(1, (1 + m, batch)).unbind(1)
+        # An activation passes over its memory several times: a few cells at once, in the cache.
+        on_cpu = critic.theta.device.type == "cpu"
+        self.cells = max(1, ACTIVATION_BYTES // (4 * rows * max(hidden))) if on_cpu else k
+        scratch = [memory[0][: min(k, self.cells) * rows * h].view(-1, rows, h) for h in hidden]
+        split = [[v.split(self.cells) for v in vs] for vs in (self.z, self.a, self.g)]
+        self.parts = [
+            [(z, a, s[: len(z)]) for z, a in zip(zs, as_, strict=True)]
+            for zs, as_, s in zip(split[0], split[1], scratch, strict=True)
+        ]
+        self.parts_back = [
+            list(zip(gs, zs, as_, strict=True)) for zs, as_, gs in zip(*split, strict=True)
+        ]
+        self.t_row, self.gt = empty(k, 1, rows), empty(k, rows, 1)
+        self.gt_row = self.gt.view(k, 1, rows)
+        self.t_joint, self.t_marginal = self.t_row.squeeze(1).tensor_split((batch,), 1)
+        self.gt_joint, self.gt_marginal = self.gt.squeeze(2).tensor_split((batch,), 1)
         self.ones = torch.ones(k, 1, rows, device=critic.theta.device)
-
-
-def _shared(shapes: list[tuple[int, int, int]], device: torch.device) -> list[Tensor]:
-    """Gradients of layer i and i - 1 live at one time: two memories serve them all."""
-    size = max(math.prod(s) for s in shapes)
-    memory = [torch.empty(size, device=device) for _ in range(min(2, len(shapes)))]
-    return [memory[i % 2][: math.prod(s)].view(s) for i, s in enumerate(shapes)]
 
 
 @dataclass(frozen=True)
 class _Parameter:
-    """One parameter of one critic: its shape, the inputs of its layer, whether it is a bias."""
+    """A parameter of one critic: its shape, its layer's inputs, how many last rows are biases."""
 
     shape: tuple[int, int]
     inputs: int
-    bias: bool
+    biases: int
 
     def initial(self, init: str, generator: torch.Generator) -> Tensor:
         if init == "normal":
-            zeros = torch.zeros(self.shape)
-            return zeros if self.bias else zeros.normal_(0.0, 0.02, generator=generator)
+            found = torch.zeros(self.shape)
+            found[: self.shape[0] - self.biases].normal_(0.0, 0.02, generator=generator)
+            return found
         return (torch.rand(self.shape, generator=generator) * 2 - 1) / math.sqrt(self.inputs)
 
 
+def parameter_shapes(dx: int, dy: int, hidden: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Of one `MLP`'s parameters, in order."""
+    return [p.shape for p in _parameters(dx, dy, hidden)]
+
+
 def _parameters(dx: int, dy: int, hidden: tuple[int, ...]) -> list[_Parameter]:
-    first = [(dx, False), (dy, False), (1, True)]
-    found = [_Parameter((rows, hidden[0]), dx + dy, bias) for rows, bias in first]
+    found = [_Parameter((dx + dy + 1, hidden[0]), dx + dy, 1)]
     for inputs, outputs in pairwise((*hidden, 1)):
         found += [
-            _Parameter((inputs, outputs), inputs, False),
-            _Parameter((1, outputs), inputs, True),
+            _Parameter((inputs, outputs), inputs, 0),
+            _Parameter((1, outputs), inputs, 1),
         ]
     return found
 
 
 # ------------------------------------------------------------- user's modules
+
+
+@dataclass(frozen=True)
+class Modules:
+    """Critics from a function (dx, dy) -> torch.nn.Module whose forward maps (x, y) to (B,)."""
+
+    make: Callable[[int, int], nn.Module]
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> Critic:
+        modules = []
+        for g in generators:
+            # A module draws its start from torch's global generator: lent, and given back.
+            with torch.random.fork_rng(devices=[]):
+                torch.random.set_rng_state(g.get_state())
+                modules.append(self.make(dx, dy))
+        return stack_modules(modules, device)
 
 
 def stack_modules(modules: Sequence[nn.Module], device: torch.device | str = "cpu") -> Critic:
@@ -309,15 +378,14 @@ class _StackedModules:
         for view, p in zip(self.views, parameters.values(), strict=True):
             view.copy_(p.detach())
         self._names = list(parameters)
-        self._buffers = {name: b.to(device) for name, b in buffers.items()}
+        self.buffers = {name: b.to(device) for name, b in buffers.items()}
         self._module = modules[0].to(device)
         self._last: tuple[list[Tensor], Tensor, Tensor] | None = None
 
     def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
         batch = x.shape[1]
-        partners = pairing.take(y, batch).flatten(1, 2)
         xs = torch.cat([x] * (1 + pairing.m), 1)
-        ys = torch.cat([y[:, :batch], partners], 1)
+        ys = torch.cat(pairing.beside(pairing.around(y), batch), 1)
         leaves = [v.detach().requires_grad_() for v in self.views]
 
         def one(
@@ -328,7 +396,7 @@ class _StackedModules:
         with torch.enable_grad():
             named = dict(zip(self._names, leaves, strict=True))
             mapped = torch.vmap(one, randomness="different")
-            t = mapped(named, self._buffers, xs, ys).reshape(self.k, -1)
+            t = mapped(named, self.buffers, xs, ys).reshape(self.k, -1)
             if t.shape[1] != xs.shape[1]:
                 raise ValueError(
                     f"a critic must give one number a row, got {t.shape[1]} for {xs.shape[1]} rows"

@@ -10,17 +10,24 @@ and Ermon, 2020, https://arxiv.org/abs/1910.06222). So every value carries its w
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mine.bounds import donsker_varadhan, f_divergence, log_mean_exp
+from mine import bounds
+from mine.bounds import interpolated_terms, log_mean_exp
 from mine.critics import Critic
 from mine.pairs import Shifts
+from mine.saved import Fitted
 
 CHUNK_ROWS = 500
+InfluenceArrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,10 @@ class Estimate:
         warnings: reasons to doubt the value, each with what to do.
         curve: (step, training value in nats) through the training.
         diverged_at: the step at which the training turned non-finite; -1 if it never did.
+        null: the same estimate of copies whose y were permuted, in nats; () where not asked for.
+        critic: the log-ratio found, to be applied to other rows and saved; None for a method that
+            trains no T(x, y), and where the samples came from a task.
+        influences: what each test row adds to the error, where it was asked for.
     """
 
     nats: float
@@ -50,6 +61,9 @@ class Estimate:
     warnings: tuple[str, ...] = ()
     curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     diverged_at: int = -1
+    null: tuple[float, ...] = ()
+    critic: Fitted | None = field(default=None, compare=False, repr=False)
+    influences: tuple[InfluenceArrays, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def bits(self) -> float:
@@ -61,56 +75,168 @@ class Estimate:
         """Train value less test value, in nats: what the critic learned by heart."""
         return self.train_nats - self.nats
 
+    @property
+    def p_value(self) -> float | None:
+        """Chance of so large a value where X and Y are independent: the share of permuted copies
+        that reach it, itself counted among them; None without copies.
+
+        (1 + #{null >= nats}) / (1 + #null): no level is exceeded by it (Phipson and Smyth, 2010,
+        https://doi.org/10.2202/1544-6115.1585). A copy that is not finite counts against it.
+        """
+        if not self.null:
+            return None
+        below = sum(v < self.nats for v in self.null)
+        return (1 + len(self.null) - below) / (1 + len(self.null))
+
+    @property
+    def null_mean(self) -> float | None:
+        """Mean over the permuted copies, in nats: the estimator's bias where the truth is 0."""
+        return sum(self.null) / len(self.null) if self.null else None
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A normal interval of this level around ``nats``, for the bound at the critic found.
 
         It does not cover what the critic has not learned: a lower bound may lie below I by more.
         """
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level must be between 0 and 1, such as 0.95, got {level}")
-        half = NormalDist().inv_cdf(0.5 + level / 2.0) * self.stderr
-        return self.nats - half, self.nats + half
+        return normal_interval(self.nats, self.stderr, level)
+
+
+def normal_interval(nats: float, stderr: float, level: float) -> tuple[float, float]:
+    """A normal interval of this level."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must be between 0 and 1, such as 0.95, got {level}")
+    half = NormalDist().inv_cdf(0.5 + level / 2.0) * stderr
+    return nats - half, nats + half
+
+
+class Influence(NamedTuple):
+    """How a value moves with its test rows, to first order (the Hoeffding projection).
+
+    Attributes:
+        rows: what row i adds, as a joint pair, as an x and as a y, times n, (K, n) of mean 0.
+        pairs: the marginal pairs' weights about their mean, over m, (K, m, n): the part of a
+            weight that belongs to neither side is in ``rows`` twice.
+    """
+
+    rows: Tensor
+    pairs: Tensor
+
+    def stderr(self) -> Tensor:
+        """The value's standard error, in nats, (K,)."""
+        twice = self.pairs.square().sum((1, 2))
+        n = self.rows.shape[-1]
+        return (self.rows.square().sum(-1) - twice).clamp(min=0.0).sqrt() / n
+
+    def arrays(self, k: int) -> InfluenceArrays:
+        """One cell's, (n,) and (m, n), to be sent to another process."""
+        return self.rows[k].cpu().numpy().copy(), self.pairs[k].cpu().numpy().copy()
+
+    @classmethod
+    def of_arrays(cls, arrays: InfluenceArrays) -> Influence:
+        rows, pairs = (torch.from_numpy(a)[None] for a in arrays)
+        return cls(rows, pairs)
+
+    def less(self, other: Influence) -> Influence:
+        """Of the difference of two values of the same test rows, paired alike."""
+        return Influence(self.rows - other.rows, self.pairs - other.pairs)
 
 
 @dataclass(frozen=True)
 class HeldOutValues:
     """Critic values on n test pairs and on m marginal pairs of each, for K stacked critics.
 
+    Each method is a bound of `mine.bounds` with its standard error, both of shape (K,).
+
     Attributes:
         joint: T(x_i, y_i), (K, n).
-        marginal: T(x_i, y_r(i,j)) with the j-th partner r(i, j) of x_i, (K, m, n).
-        marginal_of_y: the same values filed under the row of y, (K, m, n).
+        marginal: T(x_i, y) with the j-th partner y of x_i, (K, m, n).
+        met: the row of x whose j-th partner the row r of y is, (m, n).
+        spread: makes the error that stands beside a value out of its `Influence`.
     """
 
     joint: Tensor
     marginal: Tensor
-    marginal_of_y: Tensor
+    met: Tensor
+    spread: Callable[[Influence], Tensor] = Influence.stderr
+
+    @property
+    def flat(self) -> Tensor:
+        """The marginal values as bounds take them, (K, m n)."""
+        return self.marginal.flatten(1)
 
     def donsker_varadhan(self) -> tuple[Tensor, Tensor]:
-        """The DV value and its standard error, each (K,)."""
-        flat = self.marginal.flatten(1)
-        normaliser = log_mean_exp(flat)[:, None, None]
-        weights = (self.marginal - normaliser).exp(), (self.marginal_of_y - normaliser).exp()
-        return donsker_varadhan(self.joint, flat), self._error(*weights)
+        weights = (self.marginal - log_mean_exp(self.flat)[:, None, None]).exp()
+        return bounds.donsker_varadhan(self.joint, self.flat), self._error(self.joint, weights)
+
+    def log_partition(self) -> tuple[Tensor, Tensor]:
+        log_mean = log_mean_exp(self.flat)
+        weights = (self.marginal - log_mean[:, None, None]).exp()
+        return log_mean, self._error(torch.zeros_like(self.joint), weights)
 
     def f_divergence(self) -> tuple[Tensor, Tensor]:
-        """The f-form's value and its standard error, each (K,)."""
-        weights = (self.marginal - 1.0).exp(), (self.marginal_of_y - 1.0).exp()
-        return f_divergence(self.joint, self.marginal.flatten(1)), self._error(*weights)
+        weights = (self.marginal - 1.0).exp()
+        return bounds.f_divergence(self.joint, self.flat), self._error(self.joint, weights)
 
-    def _error(self, weights: Tensor, weights_of_y: Tensor) -> Tensor:
+    def tuba(self) -> tuple[Tensor, Tensor]:
+        """The cross-fitted value. Its baseline's own error does not count to first order."""
+        log_baseline = bounds.other_half(self.joint, self.flat)
+        value = bounds.tuba(self.joint, self.flat, log_baseline)
+        return value, self._error(self.joint, (self.marginal - log_baseline[:, None]).exp())
+
+    def smile(self, tau: float) -> tuple[Tensor, Tensor]:
+        clipped = self.marginal.clamp(-tau, tau)
+        weights = (clipped - log_mean_exp(clipped.flatten(1))[:, None, None]).exp()
+        return bounds.smile(self.joint, self.flat, tau), self._error(self.joint, weights)
+
+    def mean_log_ratio(self, offset: float) -> tuple[Tensor, Tensor]:
+        n = self.joint.shape[-1]
+        rows = (self.joint - self.joint.mean(-1, keepdim=True)) * (n / (n - 1)) ** 0.5
+        error = self.spread(Influence(rows, torch.zeros_like(self.marginal)))
+        return bounds.mean_log_ratio(self.joint, self.flat, offset), error
+
+    def infonce(self) -> tuple[Tensor, Tensor]:
+        """A partner's influence is what its row's term would gain without it."""
+        m = self.marginal.shape[1]
+        log_sum = torch.logaddexp(self.joint, self.marginal.logsumexp(1))
+        shares = (self.marginal - log_sum[:, None]).exp()
+        weights = -m * torch.log1p(-shares.clamp(max=1.0 - 1e-6))
+        return bounds.infonce(self.joint, self.flat), self._error(self.joint - log_sum, weights, 0)
+
+    def interpolated(self, alpha: float) -> tuple[Tensor, Tensor]:
+        """A partner's influence is what its row's terms would gain without it."""
+        joint, weights = interpolated_terms(self.joint, self.marginal, alpha)
+        terms, m = joint - weights.mean(1), weights.shape[1]
+        if m > 1:
+            weights = torch.stack([self._interpolated_without(j, alpha) for j in range(m)], 1)
+            weights = m * (weights - terms.unsqueeze(1))
+        return bounds.interpolated(self.joint, self.flat, alpha), self._error(terms, weights, 0)
+
+    def _interpolated_without(self, j: int, alpha: float) -> Tensor:
+        others = torch.cat([self.marginal[:, :j], self.marginal[:, j + 1 :]], 1)
+        joint, weights = interpolated_terms(self.joint, others, alpha)
+        return joint - weights.mean(1)
+
+    def difference(self) -> tuple[Tensor, Tensor]:
+        """CLUB's value, and the difference of entropies: mean joint less mean marginal value."""
+        return bounds.club(self.joint, self.flat), self._error(self.joint, self.marginal)
+
+    def _error(self, terms: Tensor, weights: Tensor, of_x: float = 1.0) -> Tensor:
         r"""Delta method over rows: a row enters as a joint pair, as an x and as a y.
 
-        Row i contributes T_i - u_i - v_i with u, v its mean weights as x and as y (the Hoeffding
+        Row i contributes t_i - u_i - v_i with u, v its mean weights as x and as y (the Hoeffding
         projection of the two-sample mean); the part of a weight that belongs to neither side is
         counted twice by that and is taken off once.
+
+        Args:
+            terms: t, (K, n).
+            weights: what a marginal pair takes from the value, times m n, (K, m, n).
+            of_x: 0 where the terms have their rows' weights in them.
         """
-        m, n = weights.shape[1:]
-        mean = weights.mean((1, 2))[:, None]
-        rows = self.joint - weights.mean(1) - weights_of_y.mean(1)
+        mean = weights.mean((1, 2))[:, None, None]
+        of_y = weights.gather(2, self.met.expand_as(weights))
+        rows = terms - of_x * weights.mean(1) - of_y.mean(1)
         rows = rows - rows.mean(-1, keepdim=True)
-        twice = (weights - mean[:, None]).square().sum((1, 2)) / m**2
-        return (rows.square().sum(-1) - twice).clamp(min=0.0).sqrt() / n
+        return self.spread(Influence(rows, (weights - mean) / weights.shape[1]))
 
 
 @torch.no_grad()
@@ -119,24 +245,25 @@ def held_out_values(critic: Critic, x: Tensor, y: Tensor, m: int = 10) -> HeldOu
 
     Partners are cyclic shifts within chunks of rows, so that no row meets itself.
     """
-    joint, marginal, of_y = [], [], []
+    joint, marginal, met = [], [], []
     chunks = max(1, x.shape[1] // CHUNK_ROWS)
-    for x_rows, y_rows in zip(x.tensor_split(chunks, 1), y.tensor_split(chunks, 1), strict=True):
-        shifts = tuple(range(1, min(m, x_rows.shape[1] - 1) + 1))
-        t_joint, t_marginal = critic.values(x_rows, y_rows, Shifts(shifts))
-        by_x = t_marginal.unflatten(1, (len(shifts), -1))
+    places = torch.arange(x.shape[1], device=x.device).tensor_split(chunks)
+    for rows in places:
+        shifts = min(m, len(rows) - 1)
+        t_joint, t_marginal = critic.values(x[:, rows], y[:, rows], Shifts(shifts))
         joint.append(t_joint.clone())
-        marginal.append(by_x.clone())
-        of_y.append(torch.stack([by_x[:, j].roll(s, 1) for j, s in enumerate(shifts)], 1))
-    return HeldOutValues(torch.cat(joint, 1), torch.cat(marginal, -1), torch.cat(of_y, -1))
+        marginal.append(t_marginal.unflatten(1, (shifts, -1)).clone())
+        met.append(torch.stack([rows.roll(j + 1) for j in range(shifts)]))
+    return HeldOutValues(torch.cat(joint, 1), torch.cat(marginal, -1), torch.cat(met, -1))
 
 
-def doubts(e: Estimate, budget: int) -> tuple[str, ...]:
+def doubts(e: Estimate, budget: int, ceiling: float = math.inf) -> tuple[str, ...]:
     """What speaks against believing an estimate, each with what to do about it.
 
     Args:
         e: the estimate, its own warnings aside.
         budget: steps that it was allowed: one that stopped before has converged.
+        ceiling: the largest value that the method can give, in nats.
     """
     if e.diverged_at >= 0 or not math.isfinite(e.nats):
         step = f" at step {e.diverged_at}" if e.diverged_at >= 0 else ""
@@ -148,6 +275,11 @@ def doubts(e: Estimate, budget: int) -> tuple[str, ...]:
         found.append(
             f"near log n: no more than ln(n_test) - 1 = {certain:.2f} nats can be certified by so "
             "many test samples: read it as 'large', or take more"
+        )
+    if e.nats > ceiling - 1.0:
+        found.append(
+            f"ceiling: the method cannot give more than {ceiling:.2f} nats with so many marginal "
+            "partners: take more of them, or method='mine'"
         )
     allowed = max(0.1, 0.1 * abs(e.nats), 4.0 * e.stderr)
     if e.gap > allowed:

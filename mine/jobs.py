@@ -7,16 +7,18 @@ processor's cache (on CUDA: in a share of its memory).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mine.critics import MLP, Critic, stack_modules
+from mine.columns import Layout
+from mine.critics import MLP, CriticConfig
 from mine.method import METHODS
+from mine.preprocessing import KINDS
 from mine.sampling import Samples, generator
 from mine.training import Training
 
@@ -26,30 +28,61 @@ USER_STACK = 16  # modules of a user's own, whose activations cannot be foreseen
 SPLIT = 0.6, 0.2  # training and validation shares of own data; the rest is for the test
 
 
-class CriticConfig(Protocol):
-    """What makes critics: `MLP`, or `Modules` for a network of one's own."""
-
-    def stack(
-        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
-    ) -> Critic: ...
-
-
 @dataclass(frozen=True)
-class Modules:
-    """Critics from a function (dx, dy) -> torch.nn.Module whose forward maps (x, y) to (B,)."""
+class Own:
+    """How one's own data are dealt and prepared; a task's are not.
 
-    make: Callable[[int, int], nn.Module]
+    Attributes:
+        preprocess: one of `mine.preprocessing.KINDS`.
+        folds: 1 for one split by `SPLIT`; else so many equal parts, one of which is the test.
+        fold: which one, from 0.
+        copy: 0 for the rows as they are; else y is permuted, by numbers that ``copy`` names.
+        layouts: what the columns of x and of y are; None for numbers.
+        keeps_critic: whether the estimate brings its critic.
+        keeps_influences: whether it brings what each test row adds to its error.
+    """
 
-    def stack(
-        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
-    ) -> Critic:
-        modules = []
-        for g in generators:
-            # A module draws its start from torch's global generator: lent, and given back.
-            with torch.random.fork_rng(devices=[]):
-                torch.random.set_rng_state(g.get_state())
-                modules.append(self.make(dx, dy))
-        return stack_modules(modules, device)
+    preprocess: str = "standardise"
+    folds: int = 1
+    fold: int = 0
+    copy: int = 0
+    layouts: tuple[Layout, Layout] | None = None
+    keeps_critic: bool = False
+    keeps_influences: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preprocess not in KINDS:
+            raise ValueError(
+                f"preprocess must be one of {list(KINDS)}, got {self.preprocess!r}: take one"
+            )
+        whole = type(self.folds) is int and type(self.fold) is int
+        if not whole or not 0 <= self.fold < self.folds:
+            raise ValueError(
+                f"folds must be a whole number >= 1, got {self.folds!r}: 1 for one split, or 5"
+            )
+
+    def training_rows(self, n: int) -> int:
+        """The fewest that a fold trains on, of n."""
+        if self.folds == 1:
+            return math.floor(n * SPLIT[0])
+        return n - -(-n // self.folds) - self.validation_rows(n)
+
+    def validation_rows(self, n: int) -> int:
+        """Alike in all folds: the same share of what is not tested."""
+        rest = n - -(-n // self.folds)
+        return math.floor(rest * SPLIT[1] / (SPLIT[0] + SPLIT[1]))
+
+    def deal(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices of the training, validation and test rows, in random order."""
+        order = torch.randperm(n, generator=generator)
+        if self.folds == 1:
+            cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
+            train, validation, test = order.tensor_split(cuts)
+            return train, validation, test
+        blocks = order.tensor_split(self.folds)
+        rest = torch.cat([*blocks[self.fold + 1 :], *blocks[: self.fold]])
+        count = self.validation_rows(n)
+        return rest[count:], rest[:count], blocks[self.fold]
 
 
 @dataclass(frozen=True)
@@ -67,6 +100,7 @@ class Job:
         n_test: test samples drawn from a task.
         partners: marginal partners of each test sample.
         k: neighbours, for KSG.
+        own: how own data are dealt and prepared.
     """
 
     data: Samples | tuple[Tensor, Tensor]
@@ -79,6 +113,7 @@ class Job:
     n_test: int = 10_000
     partners: int = 10
     k: int = 3
+    own: Own = field(default_factory=Own)
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -91,7 +126,8 @@ class Job:
                     f"k={self.k} and {rows} rows: take another k, or n of more rows from a task"
                 )
             return
-        n_train = math.floor(rows * SPLIT[0]) if isinstance(self.data, tuple) else rows
+        METHODS[self.method].critic(self.critic)  # refuses one that the method cannot train
+        n_train = self.own.training_rows(rows) if isinstance(self.data, tuple) else rows
         if n_train and self.training.batch_size > n_train:
             raise ValueError(
                 f"a batch must fit into the training rows, got batch_size="
@@ -140,7 +176,8 @@ def _shape(job: Job, index: int) -> Any:
         return index
     shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
     own = isinstance(job.data, tuple)
-    return own, job.sizes(), job.method, shared, job.critic, job.n_test, job.partners
+    shape = job.sizes(), job.own.folds
+    return own, shape, job.method, shared, job.critic, job.n_test, job.partners
 
 
 def stack_size(job: Job, device: torch.device | str = "cpu") -> int:

@@ -1,13 +1,13 @@
 """Marginal pairs: which y goes with which x when a batch of joint pairs plays p(x) p(y).
 
 A pairing re-pairs the rows of a batch. It works on rows of any width, so that a critic whose first
-layer is linear in x and in y can compute the halves once and re-pair them (`add`), and send the
+layer is linear in x and in y can compute the halves once and re-pair them (`beside`), and send the
 gradients back the same way (`add_back`).
 
 A random permutation leaves each pair joint with probability 1/B, which caps estimates near log B
-(Letizia et al., 2024, https://arxiv.org/abs/2305.11025); a derangement leaves none.
+(Letizia et al., 2024, https://arxiv.org/abs/2305.20025); a derangement leaves none.
 
-Shapes: K cells, B rows, m marginal samples per joint one, H features.
+Shapes: K cells, B rows, m marginal samples per joint one, H features, R >= B rows of y.
 """
 
 from __future__ import annotations
@@ -27,43 +27,43 @@ class Pairing(Protocol):
     @property
     def m(self) -> int: ...
 
-    def take(self, y: Tensor, batch: int) -> Tensor:
-        """The partners themselves: (K, rows, d) -> (K, m, B, d)."""
+    def around(self, y: Tensor) -> Tensor:
+        """The rows of y as `beside` wants them: (K, rows, d) -> (K, R, d)."""
         ...
 
-    def add(self, hx: Tensor, hy: Tensor, out: Tensor) -> None:
-        """out[:, j] = hx + partner_j(hy): (K, B, H) + (K, rows, H) -> (K, m, B, H)."""
+    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+        """The joint rows, then each x's partners: (K, R, H) -> 1 + m times (K, B, H)."""
         ...
 
     def add_back(self, g: Tensor, out: Tensor) -> None:
-        """The transpose of taking partners: adds (K, m, B, H) into out (K, rows, H)."""
+        """The transpose of `beside`: (K, 1 + m, B, H) into out (K, R, H)."""
         ...
+
+
+def partners(pairing: Pairing, y: Tensor, batch: int) -> Tensor:
+    """The partners themselves: (K, rows, d) -> (K, m, B, d)."""
+    return torch.stack(pairing.beside(pairing.around(y), batch)[1:], 1)
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Cyclic shifts of the batch: derangements without an index, for rows in random order."""
+    """Cyclic shifts of the batch by 1 to m: derangements without an index, for rows in random
+    order. The first m rows stand again after the last, so that each shift is a slice."""
 
-    shifts: tuple[int, ...]
+    m: int
 
-    @property
-    def m(self) -> int:
-        return len(self.shifts)
+    def around(self, y: Tensor) -> Tensor:
+        return torch.cat([y, y[:, : self.m]], 1)
 
-    def take(self, y: Tensor, batch: int) -> Tensor:
-        return torch.stack([torch.roll(y, -s, 1) for s in self.shifts], 1)
-
-    def add(self, hx: Tensor, hy: Tensor, out: Tensor) -> None:
-        for j, s in enumerate(self.shifts):
-            cut = hx.shape[1] - s
-            torch.add(hx[:, :cut], hy[:, s:], out=out[:, j, :cut])
-            torch.add(hx[:, cut:], hy[:, :s], out=out[:, j, cut:])
+    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+        return [h[:, s : s + batch] for s in range(1 + self.m)]
 
     def add_back(self, g: Tensor, out: Tensor) -> None:
-        for j, s in enumerate(self.shifts):
-            cut = out.shape[1] - s
-            out[:, s:] += g[:, j, :cut]
-            out[:, :s] += g[:, j, cut:]
+        batch = g.shape[2]
+        out[:, :batch] = g[:, 0]
+        out[:, batch:] = 0.0
+        for s in range(1, 1 + self.m):
+            out[:, s : s + batch] += g[:, s]
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,16 @@ class Permutations:
     def m(self) -> int:
         return self.index.shape[1]
 
-    def take(self, y: Tensor, batch: int) -> Tensor:
-        return torch.stack([_rows(y, self.index[:, j]) for j in range(self.m)], 1)
+    def around(self, y: Tensor) -> Tensor:
+        return y
 
-    def add(self, hx: Tensor, hy: Tensor, out: Tensor) -> None:
-        for j in range(self.m):
-            torch.add(hx, _rows(hy, self.index[:, j]), out=out[:, j])
+    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+        return [h, *(_rows(h, self.index[:, j]) for j in range(self.m))]
 
     def add_back(self, g: Tensor, out: Tensor) -> None:
+        out.copy_(g[:, 0])
         for j in range(self.m):
-            out += _rows(g[:, j], self.inverse[:, j])
+            out += _rows(g[:, 1 + j], self.inverse[:, j])
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ class Independent:
 
     m: int
 
-    def take(self, y: Tensor, batch: int) -> Tensor:
-        return y[:, batch:].unflatten(1, (self.m, batch))
+    def around(self, y: Tensor) -> Tensor:
+        return y
 
-    def add(self, hx: Tensor, hy: Tensor, out: Tensor) -> None:
-        torch.add(hx.unsqueeze(1), self.take(hy, hx.shape[1]), out=out)
+    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+        return list(h.split(batch, 1))
 
     def add_back(self, g: Tensor, out: Tensor) -> None:
-        out[:, g.shape[2] :] += g.flatten(1, 2)
+        out.copy_(g.flatten(1, 2))
 
 
 def _rows(h: Tensor, index: Tensor) -> Tensor:

@@ -4,35 +4,40 @@ Threads that share one stack would wait for each other at each of its few dozen 
 (and, on a machine with other work, for as long as the scheduler likes), and the results would
 depend on how many there are. Threads with a stack each would wait for Python's lock as often. So
 on a CPU a stack has a process with one thread, and the stacks run side by side.
+
+A stack that raises, or whose process dies, is halved until the job to blame stands alone: its
+neighbours end as they would have. Whoever runs for long brings `Care`: where states are kept, when
+to stop, how long to wait.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
+import os
 import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
-from torch import Tensor
 
-from mine.bounds import Objective
-from mine.critics import Critic
-from mine.evaluation import Estimate, HeldOutValues, doubts, held_out_values
-from mine.jobs import SPLIT, Job, plan
-from mine.ksg import ksg
-from mine.method import METHODS, Method
-from mine.sampling import DataSet, Stream
-from mine.training import Progress, Stack, Training, per_parameter, train
+from mine.evaluation import Estimate
+from mine.jobs import Job, plan
+from mine.method import METHODS
+from mine.stacks import State, direct_estimate, train_stack
 
-CURVE_POINTS = 100
+log = logging.getLogger(__name__)
+
 KSG_TREE_DIMS = 4  # of x: beyond, KSG compares all pairs
+_POLL_SECONDS = 0.2  # between two looks at whether to stop
+_STOP_SECONDS = 60.0  # for a process to end its block and save its state
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,14 @@ class Advance:
 
 
 @dataclass(frozen=True)
+class Halved:
+    """News of a stack that could not go on whole, and why; its halves begin anew."""
+
+    jobs: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Done:
     """News of a job that has ended."""
 
@@ -66,7 +79,42 @@ class Done:
     outcome: Estimate | Failure
 
 
-News = Began | Advance | Done
+News = Began | Advance | Halved | Done
+
+
+class Keeper(Protocol):
+    """Where the states of stacks in training are kept, between two lives of a program."""
+
+    def load(self, stack: tuple[int, ...]) -> Iterator[State]:
+        """The states kept of this stack, the newest first."""
+        ...
+
+    def due(self, stack: tuple[int, ...]) -> bool:
+        """Whether it is time to save."""
+        ...
+
+    def save(self, stack: tuple[int, ...], state: State) -> None: ...
+
+
+class Stopped(Exception):
+    """Raised by `run` where `Care.stopping` asked for it; all that is open was saved."""
+
+
+@dataclass(frozen=True)
+class Care:
+    """How a long run is looked after. The default keeps nothing and waits for ever.
+
+    Attributes:
+        keeper: where states are kept.
+        stopping: asked after each block of steps; true ends the run by `Stopped`.
+        time_limit: seconds without news after which a stack's process is given up (not on CUDA).
+        clock: gives seconds, such as `time.monotonic`; needed by a time limit.
+    """
+
+    keeper: Keeper | None = None
+    stopping: Callable[[], bool] = lambda: False
+    time_limit: float = math.inf
+    clock: Callable[[], float] = lambda: 0.0
 
 
 def resolve_device(device: str) -> torch.device:
@@ -91,6 +139,7 @@ def run(
     device: str = "auto",
     workers: int | None = None,
     stacks: Sequence[tuple[int, ...]] | None = None,
+    care: Care | None = None,
 ) -> Iterator[News]:
     """Estimates every job; yields news as they come. Every job ends with one `Done`.
 
@@ -99,21 +148,31 @@ def run(
         device: "auto", "cpu" or "cuda".
         workers: stacks trained at one time on a CPU; None for one a thread that torch may use.
         stacks: the stacks to run, where not all of `plan`.
+        care: how the run is looked after.
+
+    Raises:
+        Stopped: `care.stopping` asked for it.
     """
+    care = care or Care()
     where = resolve_device(device)
     todo = list(plan(jobs, where, workers) if stacks is None else stacks)
     count = workers_for(len(todo), where, workers)
-    if count > 1:
-        yield from _side_by_side(jobs, todo, where, count)
+    forked = _can_fork(where) and (count > 1 or care.time_limit < math.inf)
+    if todo and forked:
+        yield from _side_by_side(jobs, todo, where, count, care)
         return
     for stack in todo:
         with _one_thread(where):
-            yield from _run_stack(jobs, stack, where)
+            yield from _run_stack(jobs, stack, where, care)
+
+
+def _can_fork(device: torch.device) -> bool:
+    return device.type == "cpu" and sys.platform.startswith("linux")
 
 
 def workers_for(stacks: int, device: torch.device, asked: int | None = None) -> int:
     """How many stacks run at one time: one on CUDA, and where processes cannot be forked."""
-    if device.type == "cuda" or not sys.platform.startswith("linux"):
+    if not _can_fork(device):
         return 1
     return max(1, min(asked or torch.get_num_threads(), stacks))
 
@@ -140,37 +199,70 @@ class _one_thread:
 
 
 def _side_by_side(
-    jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: torch.device, count: int
+    jobs: Sequence[Job],
+    todo: Sequence[tuple[int, ...]],
+    device: torch.device,
+    count: int,
+    care: Care,
 ) -> Iterator[News]:
     """Deals the stacks to processes, and gives up the stack of one that dies, not the others."""
     waiting = deque(todo)
     workers: dict[Connection, _Worker] = {}
     try:
         while waiting or workers:
+            if care.stopping():
+                break
             while waiting and len(workers) < count:
-                worker = _Worker(jobs, device)
+                worker = _Worker(jobs, device, care, list(workers))
                 workers[worker.connection] = worker
-                worker.take(waiting.popleft())
-            for connection in wait(list(workers)):
+                worker.take(waiting.popleft(), care.clock())
+            for connection in wait(list(workers), timeout=_POLL_SECONDS):
                 worker = workers[cast(Connection, connection)]
+                news: News | None
                 try:
                     news = worker.connection.recv()
                 except (EOFError, ConnectionResetError):
                     del workers[worker.connection]
-                    yield from worker.last_words()
+                    for news in worker.last_words():
+                        if isinstance(news, Halved):
+                            waiting.extendleft(reversed(_halves(news.jobs)))
+                        yield news
                     continue
                 if news is not None:
-                    worker.note(news)
+                    worker.note(news, care.clock())
                     yield news
                 elif waiting:
-                    worker.take(waiting.popleft())
+                    worker.take(waiting.popleft(), care.clock())
                 else:
                     del workers[worker.connection]
                     worker.dismiss()
+            for worker in workers.values():
+                worker.give_up(care)
+        if waiting or workers:
+            yield from _stop(workers.values())
+            raise Stopped
     finally:
         for worker in workers.values():
             worker.process.kill()
             worker.process.join()
+
+
+def _stop(workers: Iterable[_Worker]) -> Iterator[News]:
+    """Asks all for an end, and takes what they still have to say."""
+    for worker in workers:
+        with suppress(OSError):
+            worker.connection.send(None)
+    for worker in workers:
+        with suppress(EOFError, ConnectionResetError):
+            while worker.connection.poll(_STOP_SECONDS):
+                news = worker.connection.recv()
+                if news is not None:
+                    yield news
+
+
+def _halves(stack: tuple[int, ...]) -> list[tuple[int, ...]]:
+    half = len(stack) // 2
+    return [stack[:half], stack[half:]]
 
 
 class _Worker:
@@ -180,261 +272,126 @@ class _Worker:
     the locks and threads of the process it comes from.
     """
 
-    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], device: torch.device, care: Care, others: Sequence[Connection]
+    ) -> None:
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, jobs, device), daemon=True)
+        ours = [self.connection, *others]
+        self.process = context.Process(
+            target=_work, args=(theirs, ours, os.getpid(), jobs, device, care), daemon=True
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside idle threads
             self.process.start()
         theirs.close()
         self.open: set[int] = set()
+        self.heard = 0.0
+        self.given_up = ""
 
-    def take(self, stack: tuple[int, ...]) -> None:
+    def take(self, stack: tuple[int, ...], now: float) -> None:
         self.open = set(stack)
+        self.heard = now
         self.connection.send(stack)
 
-    def note(self, news: News) -> None:
+    def note(self, news: News, now: float) -> None:
+        self.heard = now
         if isinstance(news, Done):
             self.open.discard(news.job)
+
+    def give_up(self, care: Care) -> None:
+        """Kills the process where nothing was heard of it for too long."""
+        if self.open and not self.given_up and care.clock() - self.heard > care.time_limit:
+            self.given_up = f"no news for more than its time limit of {care.time_limit:g} s"
+            self.process.kill()
 
     def dismiss(self) -> None:
         self.connection.send(None)
         self.process.join()
 
     def last_words(self) -> Iterator[News]:
-        """A failure for each job that it had not ended."""
+        """Of a process that died: its stack halved, or the failure of its one open job."""
         self.process.join()
+        code = self.process.exitcode
         reason = (
-            f"its process ended with exit code {self.process.exitcode}: out of memory, perhaps"
+            self.given_up or f"its process ended with exit code {code}: out of memory, perhaps"
         )
-        for job in sorted(self.open):
+        if len(self.open) > 1:
+            yield Halved(tuple(sorted(self.open)), reason)
+        for job in self.open if len(self.open) == 1 else ():
             yield Done(job, Failure(reason))
 
 
-def _work(connection: Connection, jobs: Sequence[Job], device: torch.device) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to answer
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    with _one_thread(device):
+def _work(
+    connection: Connection,
+    callers: Sequence[Connection],
+    caller: int,
+    jobs: Sequence[Job],
+    device: torch.device,
+    care: Care,
+) -> None:
+    """Runs stacks until told to end, or until the caller is no more, however it died."""
+    for end in callers:  # copies of the caller's: while one is open, its death closes nothing
+        end.close()
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):  # the caller's to answer
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+    def stopping() -> bool:  # a word from the caller amid a stack can only mean an end
+        return os.getppid() != caller or connection.poll()
+
+    mine = replace(care, stopping=stopping)
+    with _one_thread(device), suppress(Stopped, BrokenPipeError, ConnectionResetError, EOFError):
         for stack in iter(connection.recv, None):
-            for news in _run_stack(jobs, stack, device):
-                if parent is None or not parent.is_alive():
-                    return
+            for news in _run_stack(jobs, stack, device, mine):
                 connection.send(news)
             connection.send(None)
 
 
 def _run_stack(
-    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device
+    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, care: Care
 ) -> Iterator[News]:
     """One stack; where it raises, each half again, until the job that raises stands alone."""
     yield Began(indices)
     chosen = [jobs[i] for i in indices]
     try:
         if METHODS[chosen[0].method].objective is None:
-            outcomes = [_run_ksg(chosen[0], device)]
+            outcomes = [direct_estimate(chosen[0], device)]
         else:
-            outcomes = yield from _train_stack(chosen, indices, device)
+            outcomes = yield from _train(chosen, indices, device, care)
+    except Stopped:
+        raise
     except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
         if len(indices) > 1:
-            half = len(indices) // 2
-            yield from _run_stack(jobs, indices[:half], device)
-            yield from _run_stack(jobs, indices[half:], device)
+            yield Halved(indices, reason)
+            for half in _halves(indices):
+                yield from _run_stack(jobs, half, device, care)
             return
-        yield Done(indices[0], Failure(f"{type(error).__name__}: {error}"))
+        log.error("a job raised", exc_info=error)
+        yield Done(indices[0], Failure(reason))
         return
     for i, outcome in zip(indices, outcomes, strict=True):
         yield Done(i, outcome)
 
 
-def _run_ksg(job: Job, device: torch.device) -> Estimate:
-    if isinstance(job.data, tuple):
-        x, y = job.data
-    else:
-        x, y = job.data.sample(job.n, job.generator("train"))
-    found = ksg(x, y, k=job.k, seed=job.seed, device=device.type, workers=1)
-    n = len(x)
-    return Estimate(found.nats, found.stderr, math.nan, job.method, n, n, 0, tuple(found.warnings))
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What one job trains on, watches and is judged on. Rows of the last two in random order."""
-
-    source: Stream | DataSet
-    validation: tuple[Tensor, Tensor] | None
-    test: tuple[Tensor, Tensor]
-    n_train: int
-
-
-def _prepare(job: Job, device: torch.device) -> _Data:
-    if isinstance(job.data, tuple):
-        return _split(job, device)
-    test = job.data.sample(job.n_test, job.generator("test", device))
-    if job.n:
-        train_rows = job.data.sample(job.n, job.generator("train", device))
-        return _Data(DataSet(*train_rows), None, test, job.n)
-    drawn = job.training.steps * job.training.batch_size
-    return _Data(Stream(job.data), None, test, drawn)
-
-
-def _split(job: Job, device: torch.device) -> _Data:
-    """Own rows dealt at random to training, validation and test, in the training rows' units."""
-    x, y = cast(tuple[Tensor, Tensor], job.data)
-    n = len(x)
-    order = torch.randperm(n, generator=job.generator("split"))
-    cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
-    parts = order.tensor_split(cuts)
-
-    def scaled(v: Tensor) -> list[Tensor]:
-        v = v.double()
-        rows = v[parts[0]]
-        deviation = rows.std(0).where(rows.std(0) > 0, torch.ones((), dtype=v.dtype))
-        return [((v[p] - rows.mean(0)) / deviation).float().to(device) for p in parts]
-
-    (x_train, x_val, x_test), (y_train, y_val, y_test) = scaled(x), scaled(y)
-    return _Data(DataSet(x_train, y_train), (x_val, y_val), (x_test, y_test), len(x_train))
-
-
-def _train_stack(
-    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device
+def _train(
+    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, care: Care
 ) -> Generator[News, None, list[Estimate]]:
-    first = jobs[0]
-    method = METHODS[first.method]
-    data = [_prepare(job, device) for job in jobs]
-    starts = [job.generator("start") for job in jobs]
-    dx, dy = first.sizes()[1:]
-    critic = first.critic.stack(dx, dy, starts, device)
-    stack = Stack(
-        critic=critic,
-        sources=[d.source for d in data],
-        generators=[job.generator("batches", device) for job in jobs],
-        objective=cast(Objective, method.objective),
-        bound=method.bound,
-        training=first.training,
-        learning_rate=torch.tensor([job.training.learning_rate for job in jobs], device=device),
-        ema_rate=torch.tensor([job.training.ema_rate for job in jobs], device=device),
-    )
-    watch = _Watch(method, critic, data, first.training, first.partners)
-    curve: list[tuple[int, Tensor]] = []
-    step = 0
-    for progress in train(stack, first.training.validate_every if watch.active else 0):
-        curve.append((progress.step, progress.train_value))
-        watch.look(progress)
-        yield Advance(indices, progress.step - step, tuple(progress.train_value.tolist()))
-        step = progress.step
-        if watch.all_done():
-            break
-    watch.restore()
-    values, errors = method.test(_on(critic, [d.test for d in data], first.partners))
-    train_values = _train_values(method, critic, data, progress, first.partners)
-    return [
-        _estimate(job, d, float(v), float(e), float(t), curve, k, int(s), int(at))
-        for k, (job, d, v, e, t, s, at) in enumerate(
-            zip(
-                jobs, data, values, errors, train_values, watch.steps(step), progress.diverged_at,
-                strict=True,
-            )
-        )
-    ]  # fmt: skip
-
-
-def _stacked(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    xs, ys = zip(*rows, strict=True)
-    return torch.stack(xs), torch.stack(ys)
-
-
-def _on(critic: Critic, rows: Sequence[tuple[Tensor, Tensor]], partners: int) -> HeldOutValues:
-    return held_out_values(critic, *_stacked(rows), partners)
-
-
-def _train_values(
-    method: Method, critic: Critic, data: Sequence[_Data], last: Progress, partners: int
-) -> Tensor:
-    """The bound on what was trained on: as many rows as the test's, or the last batches' mean."""
-    sources = [d.source for d in data]
-    if not all(isinstance(s, DataSet) for s in sources):
-        return last.train_value
-    n = len(data[0].test[0])
-    rows = [(s.x[:n], s.y[:n]) for s in cast(list[DataSet], sources)]
-    return method.test(_on(critic, rows, partners))[0]
-
-
-class _Watch:
-    """Keeps each cell's best critic by its validation rows, and stops it when it gets no better.
-
-    A cell that is done is trained on with its stack, since that costs nothing, but its critic,
-    its steps and so its estimate stay what they were.
-    """
-
-    def __init__(
-        self,
-        method: Method,
-        critic: Critic,
-        data: Sequence[_Data],
-        training: Training,
-        partners: int,
-    ) -> None:
-        rows = [d.validation for d in data]
-        self.rows = [r for r in rows if r is not None]
-        self.active = bool(self.rows)
-        self.method, self.critic, self.training, self.partners = method, critic, training, partners
-        self.best = torch.full((critic.k,), -torch.inf, device=critic.theta.device)
-        self.misses = torch.zeros(critic.k, dtype=torch.int64, device=critic.theta.device)
-        self.stopped = torch.zeros_like(self.misses)
-        self.theta = critic.theta.clone()
-
-    def look(self, progress: Progress) -> None:
-        every = self.training.validate_every
-        if not self.active or (progress.step % every and progress.step < self.training.steps):
-            return
-        value, _ = self.method.test(_on(self.critic, self.rows, self.partners))
-        going = self.misses < self.training.patience
-        better = going & (value > self.best)
-        self.best = torch.where(better, value, self.best)
-        self.misses = torch.where(better, 0, self.misses + 1)
-        self.stopped = torch.where(going, progress.step, self.stopped)
-        self.theta = torch.where(per_parameter(self.critic, better), self.critic.theta, self.theta)
-
-    def all_done(self) -> bool:
-        return self.active and bool((self.misses >= self.training.patience).all())
-
-    def restore(self) -> None:
-        if self.active:
-            self.critic.theta.copy_(self.theta)
-
-    def steps(self, done: int) -> list[int]:
-        """Steps that each cell was trained for."""
-        return self.stopped.tolist() if self.active else [done] * self.critic.k
-
-
-def _estimate(
-    job: Job,
-    data: _Data,
-    value: float,
-    error: float,
-    train_value: float,
-    curve: Sequence[tuple[int, Tensor]],
-    k: int,
-    steps: int,
-    diverged_at: int,
-) -> Estimate:
-    mine = [(s, v) for s, v in curve if s <= steps]
-    every = max(1, len(mine) // CURVE_POINTS)
-    kept = mine[every - 1 :: every]
-    bare = Estimate(
-        nats=value,
-        stderr=error,
-        train_nats=train_value,
-        method=job.method,
-        n_train=data.n_train,
-        n_test=len(data.test[0]),
-        steps=steps,
-        curve=tuple((s, float(v[k])) for s, v in kept),
-        diverged_at=diverged_at,
-    )
-    return replace(bare, warnings=doubts(bare, job.training.steps))
+    """Trains a stack from where it was left, and keeps its state from time to time."""
+    keeper = care.keeper
+    training = train_stack(jobs, device, keeper.load(indices) if keeper else ())
+    while True:
+        try:
+            moment = next(training)
+        except StopIteration as end:
+            estimates: list[Estimate] = end.value
+            return estimates
+        yield Advance(indices, moment.steps, moment.values)
+        stopping = care.stopping()
+        if keeper and not moment.last and (stopping or keeper.due(indices)):
+            keeper.save(indices, moment.state())
+        if stopping and not moment.last:
+            raise Stopped
 
 
 # -------------------------------------------------------------------- the cost
@@ -475,15 +432,15 @@ def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float])
             return 0.0
         few = replace(job, n=max(200, job.n // 5))
         started = clock()
-        _run_ksg(few, device)
+        direct_estimate(few, device)
         growth = 2.0 if job.sizes()[1] > KSG_TREE_DIMS else 1.0  # all pairs, or a tree
         return (clock() - started) * (job.n / few.n) ** growth
     spent = []
     short, longer = 2, 22
-    for steps in (short, longer):
+    for steps in (short, short, longer):  # the first of all pays for what is done but once
         few = replace(job, training=replace(job.training, steps=steps), n_test=100)
         started = clock()
-        for _ in _train_stack([few] * k, tuple(range(k)), device):
+        for _ in train_stack([few] * k, device):
             pass
         spent.append(clock() - started)
-    return max(spent[1] - spent[0], 0.0) / (longer - short) * job.training.steps / k
+    return max(spent[2] - spent[1], 0.0) / (longer - short) * job.training.steps / k

@@ -109,7 +109,7 @@ def pairing(
 ) -> Pairing:
     """The pairing of one batch, whose rows come in random order: a cyclic shift deranges them."""
     if kind == "derangement":
-        return Shifts(tuple(range(1, m + 1)))
+        return Shifts(m)
     if kind == "independent":
         return Independent(m)
     if index is None or inverse is None:

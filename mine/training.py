@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -153,92 +154,163 @@ class Progress:
 
 
 @dataclass
-class _Loop:
-    """What a step reads and writes, all of it tensors that stay where they are."""
+class Loop:
+    """A stack in training, see `begin`: what a step reads and writes, in tensors that stay."""
 
     stack: Stack
+    every: int
     batch: list[Tensor]
-    factor: Tensor
-    state: State
-    optimizer: torch.optim.Optimizer
-    rate_of_each: Tensor  # the learning rate of every entry of theta
-    rate_now: Tensor
-    before: Tensor  # theta before the step
+    objective_state: State
+    optimizer: _Optimizer
+    rates: Tensor  # of the groups at this step
+    t_joint: Tensor  # (S, K, B) critic values of the block's steps
+    t_marginal: Tensor  # (S, K, m B)
+    values: tuple[Tensor, Tensor]  # of the last step, where they stay
     mean_value: Tensor  # (K,) running mean of values, not yet debiased
     good: Tensor  # (K,) no value was non-finite so far
     good_steps: Tensor  # (K,) steps before the first non-finite value
 
-    done: int = 0
+    step: int = 0  # of the training, done so far
+    warm: int = 0  # steps done before a capture
     capture: bool = True
     graph: torch.cuda.CUDAGraph | None = None
 
-    def run(self, batch: list[Tensor], factor: Tensor) -> None:
+    @torch.no_grad()
+    def train(self) -> Iterator[Progress]:
+        """To the last step, a block of steps at a time."""
+        training, device = self.stack.training, self.good.device
+        highest = self.stack.learning_rate.to(device).unique()
+        while self.step < training.steps:
+            batches = _draw(self.stack, self.step, self.every)
+            rates = [training.rate(self.step + s) for s in range(len(batches[0]))]
+            of_groups = torch.outer(torch.tensor(rates, device=device), highest)
+            for i, (*batch, now) in enumerate(zip(*batches, of_groups, strict=True)):
+                self._run(batch, now, i)
+            self._record(len(rates))
+            self.step += len(rates)
+            mean = self.mean_value / (1.0 - _DECAY**self.step)
+            yield Progress(self.step, mean, torch.where(self.good, -1, self.good_steps))
+
+    def _run(self, batch: list[Tensor], rates: Tensor, index: int) -> None:
         """A step: as it is on the CPU; on CUDA a few so, then as one captured graph."""
-        if not (self.before.is_cuda and self.capture):
-            self.batch, self.factor = batch, factor
-            self.step()
-            return
-        for static, drawn in zip([*self.batch, self.factor], [*batch, factor], strict=True):
-            static.copy_(drawn)  # a graph reads where it was captured
+        if not (self.good.is_cuda and self.capture):
+            self.batch = batch
+        else:
+            self.batch = self.batch or [torch.empty_like(drawn) for drawn in batch]
+            for static, drawn in zip(self.batch, batch, strict=True):
+                static.copy_(drawn)  # a graph reads where it was captured
+        self.rates.copy_(rates)
         if self.graph is not None:
             self.graph.replay()
-        else:
+        elif self.good.is_cuda and self.capture:
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(aside):
-                self.step()
+                self._step()
             torch.cuda.current_stream().wait_stream(aside)
-            self.done += 1
-            if self.done == _WARM_STEPS:
-                self._capture()
+        else:
+            self._step()
+        self.t_joint[index].copy_(self.values[0])
+        self.t_marginal[index].copy_(self.values[1])
+        self.warm += 1
+        if self.good.is_cuda and self.capture and self.warm == _WARM_STEPS:
+            self._capture()
 
     def _capture(self) -> None:
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
-                self.step()
+                self._step()
         except RuntimeError as error:  # a user's module may hold what cannot be captured
             log.warning("the step cannot be captured as a CUDA graph, going on without: %s", error)
             self.capture = False
         else:
             self.graph = graph
 
-    def step(self) -> None:
+    def _step(self) -> None:
         """One step of every cell: no host synchronisation, no new parameter memory."""
         stack, critic = self.stack, self.stack.critic
         x, y, pairing = unpack(
             stack.training.marginal, stack.training.marginal_samples, self.batch
         )
-        t_joint, t_marginal = critic.values(x, y, pairing)
-        g_joint, g_marginal, state = _ascent(stack, t_joint, t_marginal, self.state)
-        for old, new in zip(self.state, state, strict=True):
+        self.values = critic.values(x, y, pairing)
+        *gradients, state = stack.objective.descent(
+            *self.values, self.objective_state, stack.ema_rate
+        )
+        for old, new in zip(self.objective_state, state, strict=True):
             old.copy_(new)
-        self._record(stack.bound(t_joint, t_marginal))
-        critic.backward(g_joint, g_marginal)
+        critic.backward(*gradients)
         if stack.training.max_grad_norm > 0:
             clip_each(critic, stack.training.max_grad_norm)
-        # The optimizer proposes a step at rate 1; each cell moves its own rate along it. Every
-        # torch.optim step is linear in its learning rate, and so each cell can have its own.
-        self.before.copy_(critic.theta)
         self.optimizer.step()
-        torch.mul(self.rate_of_each, self.factor, out=self.rate_now)
-        torch.lerp(self.before, critic.theta, self.rate_now, out=critic.theta)
 
-    def _record(self, value: Tensor) -> None:
-        self.good &= torch.isfinite(value)
-        self.good_steps += self.good
-        self.mean_value.lerp_(value, 1.0 - _DECAY)
+    def _record(self, steps: int) -> None:
+        """The block's values, all at once: the running mean, and which cells are still finite."""
+        values = self.stack.bound(self.t_joint[:steps], self.t_marginal[:steps])
+        good = torch.isfinite(values).cumprod(0).bool() & self.good
+        self.good_steps += good.sum(0)
+        self.good.copy_(good[-1])
+        for value in values:
+            self.mean_value.lerp_(value, 1.0 - _DECAY)
+
+    def _named(self) -> dict[str, Tensor]:
+        """All tensors that outlive a block, the generators' aside, where they stand."""
+        return {
+            "theta": self.stack.critic.theta,
+            "mean_value": self.mean_value,
+            "good": self.good,
+            "good_steps": self.good_steps,
+            **{f"objective.{i}": v for i, v in enumerate(self.objective_state)},
+            **{f"optimizer.{name}": v for name, v in self.optimizer.moments.items()},
+        }
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the rest of the training depends on, copied: see `restore`."""
+        return {
+            "step": torch.tensor(self.step),
+            **{name: v.clone() for name, v in self._named().items()},
+            **{f"generator.{k}": g.get_state() for k, g in enumerate(self.stack.generators)},
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a state that `state` gave for an equal stack, to the same bits.
+
+        Raises:
+            ValueError: it is not one of such a stack.
+        """
+        fits(self.state(), state)
+        step = int(state["step"])
+        if not 0 <= step < self.stack.training.steps:
+            raise ValueError(
+                f"expected a step below {self.stack.training.steps}, got {step}: start anew"
+            )
+        try:
+            for k, generator in enumerate(self.stack.generators):
+                generator.set_state(state[f"generator.{k}"])
+        except RuntimeError as error:
+            raise ValueError(f"expected states of generators, got none: {error}") from error
+        for name, tensor in self._named().items():
+            tensor.copy_(state[name])
+        self.step = step
 
 
-def _ascent(
-    stack: Stack, t_joint: Tensor, t_marginal: Tensor, state: State
-) -> tuple[Tensor, Tensor, State]:
-    """Gradient of minus the surrogate in the critic's values: what the optimizer descends."""
-    with torch.enable_grad():
-        leaves = t_joint.detach().requires_grad_(), t_marginal.detach().requires_grad_()
-        surrogate, state = stack.objective.surrogate(*leaves, state, stack.ema_rate)
-        g_joint, g_marginal = torch.autograd.grad(-surrogate.sum(), leaves)
-    return g_joint, g_marginal, state
+def fits(known: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Whether a state has the names, shapes and types of a known one.
+
+    Raises:
+        ValueError: it has not.
+    """
+
+    def kind(of: Mapping[str, Tensor], name: str) -> object:
+        return (of[name].shape, of[name].dtype) if name in of else None
+
+    wrong = [n for n in known.keys() | state.keys() if kind(known, n) != kind(state, n)]
+    if wrong:
+        raise ValueError(
+            "expected the state of a stack like this one, got another's (it differs in "
+            f"{', '.join(sorted(wrong))}): start anew"
+        )
 
 
 def clip_each(critic: Critic, max_norm: float) -> None:
@@ -264,7 +336,6 @@ def per_parameter(critic: Critic, of_cell: Tensor) -> Tensor:
     return flat
 
 
-@torch.no_grad()
 def train(stack: Stack, every: int = 0) -> Iterator[Progress]:
     """Trains the stack in place and yields after every block of steps.
 
@@ -274,33 +345,27 @@ def train(stack: Stack, every: int = 0) -> Iterator[Progress]:
         stack: what to train.
         every: where not 0, no block crosses a multiple of so many steps.
     """
-    training = stack.training
-    loop: _Loop | None = None
-    step = 0
-    while step < training.steps:
-        batches = _draw(stack, step, every)
-        loop = loop or _begin(stack, batches)
-        rates = [training.rate(step + s) for s in range(len(batches[0]))]
-        factors = torch.tensor(rates, device=stack.critic.theta.device)
-        for *batch, factor in zip(*batches, factors, strict=True):
-            loop.run(batch, factor)
-        step += len(rates)
-        mean = loop.mean_value / (1.0 - _DECAY**step)
-        yield Progress(step, mean, torch.where(loop.good, -1, loop.good_steps))
+    return begin(stack, every).train()
 
 
-def _begin(stack: Stack, batches: Sequence[Tensor]) -> _Loop:
-    critic = stack.critic
+@torch.no_grad()
+def begin(stack: Stack, every: int = 0) -> Loop:
+    """The loop that `train` runs, for who wants to leave it and take it up again."""
+    critic, t = stack.critic, stack.training
     device = critic.theta.device
-    return _Loop(
+    highest, group_of = stack.learning_rate.to(device).unique(return_inverse=True)
+    rates = torch.zeros_like(highest)
+    shape = _block_steps(stack), critic.k, t.batch_size
+    return Loop(
         stack=stack,
-        batch=[torch.empty_like(t[0]) for t in batches],
-        factor=torch.ones((), device=device),
-        state=stack.objective.init(critic.k, device),
-        optimizer=_optimizer(stack.training.optimizer, critic),
-        rate_of_each=per_parameter(critic, stack.learning_rate.to(device)),
-        rate_now=torch.empty_like(critic.theta),
-        before=torch.empty_like(critic.theta),
+        every=every,
+        batch=[],
+        objective_state=stack.objective.init(critic.k, device),
+        optimizer=_optimizer(t.optimizer, critic, rates, group_of),
+        rates=rates,
+        t_joint=torch.empty(shape, device=device),
+        t_marginal=torch.empty(*shape[:2], t.marginal_samples * shape[2], device=device),
+        values=(critic.theta, critic.theta),
         mean_value=torch.zeros(critic.k, device=device),
         good=torch.ones(critic.k, dtype=torch.bool, device=device),
         good_steps=torch.zeros(critic.k, dtype=torch.int64, device=device),
@@ -310,9 +375,7 @@ def _begin(stack: Stack, batches: Sequence[Tensor]) -> _Loop:
 def _draw(stack: Stack, step: int, every: int) -> list[Tensor]:
     """The batches of the next steps, each tensor with a leading axis of steps."""
     t = stack.training
-    width = stack.sources[0].dim_x + stack.sources[0].dim_y
-    rows = t.batch_size * (1 + t.marginal_samples * (t.marginal == "independent"))
-    steps = min(block_steps(rows, width), t.steps - step)
+    steps = min(_block_steps(stack), t.steps - step)
     if every:
         steps = min(steps, every - step % every)
     return draw_block(
@@ -320,10 +383,98 @@ def _draw(stack: Stack, step: int, every: int) -> list[Tensor]:
     )
 
 
-def _optimizer(name: str, critic: Critic) -> torch.optim.Optimizer:
-    theta = torch.nn.Parameter(critic.theta, requires_grad=False)
-    theta.grad = critic.grad
+def _block_steps(stack: Stack) -> int:
+    t = stack.training
+    width = stack.sources[0].dim_x + stack.sources[0].dim_y
+    rows = t.batch_size * (1 + t.marginal_samples * (t.marginal == "independent"))
+    return block_steps(rows, width)
+
+
+@dataclass
+class _Optimizer:
+    """What steps the parameters, and all that it remembers between steps."""
+
+    step: Callable[[], object]
+    moments: dict[str, Tensor]
+
+
+def _optimizer(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -> _Optimizer:
+    """Steps the cells at the rate of their group; `rates` is read anew at every step."""
+    groups = [(rate, _slices(critic, group_of == i)) for i, rate in enumerate(rates)]
+    if name in _ADAMS and not critic.theta.is_cuda:
+        return _adam(name, groups)
     options = {"fused": True} if name != "RMSprop" else {}
     if critic.theta.is_cuda and name != "SGD":
         options["capturable"] = True
-    return getattr(torch.optim, name)([theta], lr=1.0, **options)
+    named = [
+        {"params": [_parameter(*one) for one in slices], "lr": rate} for rate, slices in groups
+    ]
+    optimizer: torch.optim.Optimizer = getattr(torch.optim, name)(named, lr=1.0, **options)
+    _make_moments(optimizer)
+    states = optimizer.state_dict()["state"]
+    return _Optimizer(
+        optimizer.step, {f"{i}.{n}": v for i, of in states.items() for n, v in of.items()}
+    )
+
+
+_ADAMS = {"Adam": (torch._fused_adam_, 0.0), "AdamW": (torch._fused_adamw_, 0.01)}
+"""Kernel and weight decay, with torch.optim's defaults."""
+
+
+def _adam(
+    name: str, groups: Sequence[tuple[Tensor, Sequence[tuple[Tensor, Tensor]]]]
+) -> _Optimizer:
+    """Adam's fused kernel alone, on a CPU.
+
+    What torch.optim does around it takes a quarter of a small network's step, and a second once a
+    process, for modules that nothing here needs.
+    """
+    kernel, decay = _ADAMS[name]
+    calls: list[Callable[[], object]] = []
+    moments: dict[str, Tensor] = {}
+    for i, (rate, slices) in enumerate(groups):
+        parameters, gradients = (list(one) for one in zip(*slices, strict=True))
+        mean, square = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+        steps = [torch.zeros(()) for _ in parameters]
+        calls.append(partial(torch._foreach_add_, steps, 1.0))
+        calls.append(
+            partial(
+                kernel, parameters, gradients, mean, square, [], steps,
+                lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+                amsgrad=False, maximize=False,
+            )
+        )  # fmt: skip
+        named = {"mean": mean, "square": square, "step": steps}
+        moments |= {f"{i}.{n}.{j}": v for n, vs in named.items() for j, v in enumerate(vs)}
+
+    def step() -> None:
+        for call in calls:
+            call()
+
+    return _Optimizer(step, moments)
+
+
+def _slices(critic: Critic, chosen: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Parameters and gradients of the cells chosen: all of theta at once, where all are."""
+    if chosen.all():
+        return [(critic.theta, critic.grad)]
+    both = list(zip(critic.views, _like(critic, critic.grad), strict=True))
+    return [(v[k], g[k]) for k in chosen.nonzero().flatten().tolist() for v, g in both]
+
+
+def _parameter(values: Tensor, gradient: Tensor) -> torch.nn.Parameter:
+    parameter = torch.nn.Parameter(values, requires_grad=False)
+    parameter.grad = gradient
+    return parameter
+
+
+def _make_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Zero moments, as a first step would find them: torch.optim makes them in that step alone."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    before = [p.clone() for p in parameters]
+    optimizer.step()
+    for p, value in zip(parameters, before, strict=True):
+        p.copy_(value)
+    for moments in optimizer.state.values():
+        for tensor in moments.values():
+            tensor.zero_()

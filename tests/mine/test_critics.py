@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mine.critics import MLP, stack_modules
-from mine.pairs import Independent, Permutations, Shifts
+from mine.pairs import Independent, Permutations, Shifts, partners
 from mine.training import clip_each, per_parameter
 
 ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU, "silu": nn.SiLU}
@@ -17,9 +17,9 @@ def generators(k, seed=0):
 
 def reference(critic, k, activation):
     """The k-th stacked MLP as a plain module on the concatenated pair."""
-    w_x, w_y, *rest = (v[k] for v in critic.views)
+    first, *rest = (v[k] for v in critic.views)
     layers = []
-    for w, b in zip([torch.cat([w_x, w_y]), *rest[1::2]], rest[::2], strict=True):
+    for w, b in zip([first[:-1], *rest[::2]], [first[-1:], *rest[1::2]], strict=True):
         layers += [nn.Linear(*w.shape), ACTIVATIONS[activation]()]
         layers[-2].weight.data, layers[-2].bias.data = w.T.clone(), b[0].clone()
     return nn.Sequential(*layers[:-1])
@@ -27,14 +27,18 @@ def reference(critic, k, activation):
 
 def pairings(k, b, m):
     index = torch.stack([torch.stack([torch.randperm(b) for _ in range(m)]) for _ in range(k)])
-    return [Shifts(tuple(range(1, m + 1))), Permutations.of(index), Independent(m)]
+    return [Shifts(m), Permutations.of(index), Independent(m)]
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("hidden", [(7,), (7, 5), (4, 6, 5)])
 @pytest.mark.parametrize("which", range(3), ids=["shifts", "permutations", "independent"])
 @torch.no_grad()
-def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden, which):
+@pytest.mark.parametrize("narrow", [0, 32], ids=["halves", "pairs"])
+def test_values_and_gradients_are_those_of_the_plain_network(
+    activation, hidden, which, narrow, monkeypatch
+):
+    monkeypatch.setattr("mine.critics.NARROW", narrow)
     torch.manual_seed(1)
     k, b, m, dx, dy = 3, 6, 2, 2, 3
     critic = MLP(hidden, activation).stack(dx, dy, generators(k), "cpu")
@@ -44,17 +48,17 @@ def test_values_and_gradients_are_those_of_the_plain_network(activation, hidden,
     g_joint, g_marginal = torch.randn(k, b), torch.randn(k, m * b)
     t_joint, t_marginal = (t.clone() for t in critic.values(x, y, pairing))
     critic.backward(g_joint, g_marginal)
-    partners = pairing.take(y, b).flatten(1, 2)
+    met = partners(pairing, y, b).flatten(1, 2)
     for i in range(k):
         net = reference(critic, i, activation)
         xs = torch.cat([x[i]] * (1 + m))
-        ys = torch.cat([y[i, :b], partners[i]])
+        ys = torch.cat([y[i, :b], met[i]])
         with torch.enable_grad():
             t = net(torch.cat([xs, ys], 1)).squeeze(1)
             t.backward(torch.cat([g_joint[i], g_marginal[i]]))
         torch.testing.assert_close(torch.cat([t_joint[i], t_marginal[i]]), t.detach())
-        w_x, w_y, *rest = (g[i] for g in critic.grads)
-        found = [torch.cat([w_x, w_y]), *rest]
+        first, *rest = (g[i] for g in critic.grads)
+        found = [first[:-1], first[-1:], *rest]
         for grad, p in zip(found, net.parameters(), strict=True):
             wanted = p.grad.T if p.dim() == 2 else p.grad.unsqueeze(0)
             torch.testing.assert_close(grad, wanted, rtol=1e-3, atol=5e-5)
@@ -99,7 +103,7 @@ def test_a_module_that_gives_more_than_one_number_a_row_is_refused():
 
     critic = stack_modules([Wide()])
     with pytest.raises(ValueError, match="one number a row"):
-        critic.values(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts((1,)))
+        critic.values(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts(1))
 
 
 @torch.no_grad()
@@ -114,7 +118,7 @@ def test_the_start_of_a_cell_does_not_depend_on_its_neighbours():
 @torch.no_grad()
 def test_the_fan_in_start_is_uniform_within_its_bound():
     critic = MLP((400, 300)).stack(3, 2, generators(1), "cpu")
-    bounds = [5**-0.5] * 3 + [400**-0.5] * 2 + [300**-0.5] * 2
+    bounds = [5**-0.5] + [400**-0.5] * 2 + [300**-0.5] * 2
     for view, bound in zip(critic.views, bounds, strict=True):
         assert view.abs().max() <= bound
         if view.numel() > 1000:
@@ -125,9 +129,9 @@ def test_the_fan_in_start_is_uniform_within_its_bound():
 @pytest.mark.parametrize("dx", [1, 3])
 def test_the_notes_start_is_normal_with_deviation_002_and_zero_biases(dx):
     critic = MLP((300, 300), init="normal").stack(dx, 2, generators(1), "cpu")
-    w_x, w_y, b1, w2, b2, w3, b3 = critic.views
-    assert all(bool((b == 0).all()) for b in (b1, b2, b3))
-    assert all(bool((w != 0).any()) for w in (w_x, w_y, w3))
+    first, w2, b2, w3, b3 = critic.views
+    assert all(bool((b == 0).all()) for b in (first[:, -1], b2, b3))
+    assert all(bool((w != 0).any()) for w in (first[:, :-1], w3))
     assert w2.std().item() == pytest.approx(0.02, rel=0.02)
 
 

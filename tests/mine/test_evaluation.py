@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mine.evaluation import Estimate, HeldOutValues, doubts, held_out_values
+from mine.pairs import partners
 from mine.tasks import CorrelatedGaussian
 
 
@@ -20,18 +21,19 @@ def an_estimate(**changes):
 
 
 class Optimal:
-    """A critic that is the log-ratio plus a constant, for one cell."""
-
-    k = 1
+    """A critic that is the log-ratio plus a constant, in every cell."""
 
     def __init__(self, task, constant=0.0):
         self.task, self.constant = task, constant
 
     def values(self, x, y, pairing):
-        partners = pairing.take(y, x.shape[1])[0]
-        joint = self.task.log_ratio(x[0], y[0])
-        marginal = torch.cat([self.task.log_ratio(x[0], p) for p in partners])
-        return joint[None] + self.constant, marginal[None] + self.constant
+        met = partners(pairing, y, x.shape[1])
+        beside = x.unsqueeze(1).expand_as(met)
+        ratios = (
+            self.task.log_ratio(x.flatten(0, 1), y.flatten(0, 1)),
+            self.task.log_ratio(beside.flatten(0, 2), met.flatten(0, 2)),
+        )
+        return tuple(r.view(len(x), -1) + self.constant for r in ratios)
 
 
 def test_bits_are_nats_over_ln_2():
@@ -57,18 +59,52 @@ def test_a_level_that_is_no_probability_is_refused(level):
         an_estimate().interval(level)
 
 
-@pytest.mark.parametrize("value", ["donsker_varadhan", "f_divergence"])
+class Lopsided(Optimal):
+    """The log-ratio plus a function of y, which each y takes with it to all that it meets."""
+
+    def __init__(self, task, of_y):
+        super().__init__(task)
+        self.of_y = of_y
+
+    def values(self, x, y, pairing):
+        met = partners(pairing, y, x.shape[1])
+        ratios = super().values(x, y, pairing)
+        return tuple(r + self.of_y(v).flatten(1) for r, v in zip(ratios, (y, met), strict=True))
+
+
+TASK = CorrelatedGaussian(1, 0.6)
+NORMAL = torch.distributions.Normal(0.0, 1.0)  # y's; with the log-ratio it makes log p(y | x)
+LOPSIDED = Lopsided(TASK, lambda y: 1 - 3 * torch.tanh(y))
+CLUB = 0.6**2 / (1 - 0.6**2)  # what it gives at p(y | x): I + KL(p(x) p(y) || p(x, y))
+TESTS = {
+    "dv": (HeldOutValues.donsker_varadhan, Optimal(TASK, 1.0), TASK.mi),
+    "f_divergence": (HeldOutValues.f_divergence, Optimal(TASK, 1.0), TASK.mi),
+    "tuba": (HeldOutValues.tuba, Optimal(TASK, 1.0), TASK.mi),
+    "smile": (lambda v: v.smile(1.0), Optimal(TASK), None),
+    "mean_log_ratio": (lambda v: v.mean_log_ratio(1.0), Optimal(TASK, 1.0), TASK.mi),
+    "infonce": (HeldOutValues.infonce, Optimal(TASK, 1.0), None),
+    "interpolated": (lambda v: v.interpolated(0.01), Optimal(TASK, 1.0), None),
+    "interpolated half": (lambda v: v.interpolated(0.5), Optimal(TASK, 1.0), None),
+    "interpolated full": (lambda v: v.interpolated(1.0), Optimal(TASK, 1.0), None),
+    "club": (HeldOutValues.difference, Lopsided(TASK, NORMAL.log_prob), CLUB),
+    "dv, lopsided": (HeldOutValues.donsker_varadhan, Lopsided(TASK, torch.tanh), None),
+    "smile, lopsided": (lambda v: v.smile(1.0), Lopsided(TASK, torch.tanh), None),
+    "infonce, lopsided": (HeldOutValues.infonce, LOPSIDED, None),
+    "interpolated, lopsided": (lambda v: v.interpolated(0.01), LOPSIDED, None),
+    "interpolated half, lopsided": (lambda v: v.interpolated(0.5), LOPSIDED, None),
+    "interpolated full, lopsided": (lambda v: v.interpolated(1.0), LOPSIDED, None),
+}
+
+
+@pytest.mark.parametrize("name", TESTS)
 @pytest.mark.parametrize("m", [1, 5])
-def test_the_standard_error_is_the_spread_over_test_sets(value, m):
-    task = CorrelatedGaussian(1, 0.6)
-    critic = Optimal(task, 1.0)
-    found = []
-    for seed in range(300):
-        x, y = task.sample(400, torch.Generator().manual_seed(seed))
-        found.append(getattr(held_out_values(critic, x[None], y[None], m), value)())
-    values, errors = (torch.cat(v) for v in zip(*found, strict=True))
-    assert errors.mean().item() == pytest.approx(values.std().item(), rel=0.2)
-    assert abs(values.mean() - task.mi) < 4 * values.std() / 300**0.5 + 0.005
+def test_the_standard_error_is_the_spread_over_test_sets(name, m):
+    test, critic, truth = TESTS[name]
+    x, y = (v.view(300, 400, 1) for v in TASK.sample(120_000, torch.Generator().manual_seed(0)))
+    values, errors = test(held_out_values(critic, x, y, m))
+    assert errors.mean().item() == pytest.approx(values.std().item(), rel=0.2, abs=1e-6)
+    if truth is not None:
+        assert abs(values.mean() - truth) < 4 * values.std() / 300**0.5 + 0.005
 
 
 def test_test_values_are_filed_under_x_and_under_y():
@@ -78,14 +114,15 @@ def test_test_values_are_filed_under_x_and_under_y():
         k = 1
 
         def values(self, x, y, pairing):
-            partners = pairing.take(y, x.shape[1])
-            t = 10000 * x.unsqueeze(1) + partners
+            met = partners(pairing, y, x.shape[1])
+            t = 10000 * x.unsqueeze(1) + met
             return (10000 * x + y[:, : x.shape[1]])[..., 0], t[..., 0].flatten(1)
 
     rows = torch.arange(1200.0, dtype=torch.float64).view(1, -1, 1)
     found = held_out_values(Digits(), rows, rows, 3)
     assert torch.equal(found.joint[0], 10001 * rows.flatten())
-    x_of, y_of = found.marginal[0] // 10000, found.marginal_of_y[0] % 10000
+    x_of = found.marginal[0] // 10000
+    y_of = found.marginal[0].gather(1, found.met) % 10000
     assert torch.equal(x_of, rows.flatten().expand(3, -1))
     assert torch.equal(y_of, rows.flatten().expand(3, -1))
     assert not (found.marginal[0] % 10000 == rows.flatten()).any()
@@ -98,7 +135,7 @@ def test_few_rows_have_as_many_partners_as_there_are():
 
 
 def test_a_constant_critic_gives_zero_with_no_error():
-    flat = HeldOutValues(torch.ones(1, 50), torch.ones(1, 2, 50), torch.ones(1, 2, 50))
+    flat = HeldOutValues(torch.ones(1, 50), torch.ones(1, 2, 50), torch.arange(50).expand(2, -1))
     value, error = flat.donsker_varadhan()
     assert (value.item(), error.item()) == pytest.approx((0.0, 0.0), abs=1e-6)
 
@@ -127,6 +164,12 @@ def test_doubts_are_said_when_there_is_reason(changes, warning):
     else:
         assert len(found) == 1
         assert found[0].startswith(warning)
+
+
+def test_a_value_near_its_methods_ceiling_is_doubted():
+    (found,) = doubts(an_estimate(), budget=501, ceiling=math.log(3))
+    assert found.startswith("ceiling: the method cannot give more than 1.10 nats")
+    assert doubts(an_estimate(), budget=501, ceiling=math.log(11)) == ()
 
 
 def test_a_cell_that_validation_stopped_is_not_called_unconverged():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mine.pairs import Independent, Permutations, Shifts
+from mine.pairs import Independent, Permutations, Shifts, partners
 from mine.sampling import DataSet, draw_block, unpack
 
 KINDS = ("derangement", "shuffle", "independent")
@@ -23,25 +23,25 @@ def batch_of(kind, k=3, b=6, m=2, d=1, seed=0):
 @given(b=rows, m=st.integers(1, 2), seed=st.integers(0, 1000))
 def test_a_derangement_never_pairs_a_row_with_itself(b, m, seed):
     x, y, pairing = batch_of("derangement", b=b, m=m, seed=seed)
-    partners = pairing.take(y, b)
-    assert partners.shape == (3, m, b, 1)
-    assert not (partners == 100 + x.unsqueeze(1)).any()
+    met = partners(pairing, y, b)
+    assert met.shape == (3, m, b, 1)
+    assert not (met == 100 + x.unsqueeze(1)).any()
 
 
 @given(b=rows, m=st.integers(1, 2), seed=st.integers(0, 1000))
 def test_shuffles_and_derangements_keep_each_y_once(b, m, seed):
     for kind in ("derangement", "shuffle"):
         _, y, pairing = batch_of(kind, b=b, m=m, seed=seed)
-        partners = pairing.take(y, b).squeeze(-1).sort(-1).values
-        wanted = y.squeeze(-1).sort(-1).values.unsqueeze(1).expand_as(partners)
-        torch.testing.assert_close(partners, wanted)
+        met = partners(pairing, y, b).squeeze(-1).sort(-1).values
+        wanted = y.squeeze(-1).sort(-1).values.unsqueeze(1).expand_as(met)
+        torch.testing.assert_close(met, wanted)
 
 
 def test_a_shuffle_pairs_about_one_row_a_batch_with_itself():
     kept = []
     for seed in range(200):
         x, y, pairing = batch_of("shuffle", k=1, b=20, m=1, seed=seed)
-        kept.append((pairing.take(y, 20) == 100 + x.unsqueeze(1)).sum().item())
+        kept.append((partners(pairing, y, 20) == 100 + x.unsqueeze(1)).sum().item())
     mean = sum(kept) / len(kept)  # expectation 1, variance 1
     assert abs(mean - 1) < 4 / 200**0.5
 
@@ -49,28 +49,30 @@ def test_a_shuffle_pairs_about_one_row_a_batch_with_itself():
 def test_independent_partners_are_draws_of_their_own():
     x, y, pairing = batch_of("independent", k=1, b=6, m=3)
     assert y.shape[1] == 6 * 4
-    assert pairing.take(y, 6).shape == (1, 3, 6, 1)
+    assert partners(pairing, y, 6).shape == (1, 3, 6, 1)
     torch.testing.assert_close(y[:, :6], 100 + x)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_adding_halves_is_adding_partners(kind):
-    x, y, pairing = batch_of(kind)
-    out = torch.empty(3, 2, 6, 1)
-    pairing.add(x, y, out)
-    torch.testing.assert_close(out, x.unsqueeze(1) + pairing.take(y, 6))
+def test_beside_x_stand_the_joint_rows_and_then_the_partners(kind):
+    _, y, pairing = batch_of(kind)
+    joint, *others = pairing.beside(pairing.around(y), 6)
+    assert torch.equal(joint, y[:, :6])
+    assert torch.equal(torch.stack(others, 1), partners(pairing, y, 6))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_add_back_is_the_transpose_of_add(kind):
-    """<g, take(h)> = <add_back(g), h> for every h: the definition of a transpose."""
+def test_add_back_is_the_transpose_of_beside(kind):
+    """<g, beside(h)> = <add_back(g), h> for every h: the definition of a transpose."""
     _, y, pairing = batch_of(kind)
-    h, g = torch.randn(3, y.shape[1], 4), torch.randn(3, 2, 6, 4)
-    back = torch.zeros_like(h)
+    rows = pairing.around(y).shape[1]
+    h, g = torch.randn(3, rows, 4), torch.randn(3, 3, 6, 4)
+    back = torch.full_like(h, torch.nan)  # whatever was there is gone
     pairing.add_back(g, back)
-    torch.testing.assert_close((g * pairing.take(h, 6)).sum(), (back * h).sum())
+    together = (g * torch.stack(pairing.beside(h, 6), 1)).sum()
+    torch.testing.assert_close(together, (back * h).sum())
 
 
 def test_pairings_say_how_many_partners_they_give():
     index = torch.stack([torch.randperm(4) for _ in range(2)]).view(1, 2, 4)
-    assert [p.m for p in (Shifts((1, 2)), Permutations.of(index), Independent(2))] == [2, 2, 2]
+    assert [p.m for p in (Shifts(2), Permutations.of(index), Independent(2))] == [2, 2, 2]

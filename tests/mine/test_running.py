@@ -4,6 +4,9 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -13,7 +16,18 @@ from hypothesis import strategies as st
 from mine.critics import MLP
 from mine.evaluation import Estimate
 from mine.jobs import Job, network_steps, plan, stack_size
-from mine.running import Advance, Began, Done, Failure, forecast, resolve_device, run
+from mine.running import (
+    Advance,
+    Began,
+    Care,
+    Done,
+    Failure,
+    Halved,
+    Stopped,
+    forecast,
+    resolve_device,
+    run,
+)
 from mine.tasks import CorrelatedGaussian, NoiseChannel
 from mine.training import Training
 
@@ -170,3 +184,131 @@ def test_cuda_is_refused_where_there_is_none():
     with pytest.raises(ValueError, match="is not there"):
         resolve_device("cuda")
     assert resolve_device("auto").type == "cpu"
+
+
+# ------------------------------------------------------------------------ care
+
+
+class Kept:
+    """A keeper in memory, for stacks that are trained in this process."""
+
+    def __init__(self, every=3):
+        self.every, self.asked, self.states = every, 0, []
+
+    def load(self, stack):
+        return reversed(self.states)
+
+    def due(self, stack):
+        self.asked += 1
+        return self.asked % self.every == 0
+
+    def save(self, stack, state):
+        self.states.append(state)
+
+
+LONG = Training(steps=120, batch_size=3000, validate_every=20, patience=20)
+
+
+def own_data(**changes):
+    x, y = CorrelatedGaussian(1, 0.7).sample(6000, torch.Generator().manual_seed(0))
+    return job((x, y), key="own", **{"training": LONG, **changes})
+
+
+@pytest.mark.parametrize("make", [lambda: job(training=LONG), own_data], ids=["stream", "own"])
+def test_a_stopped_run_taken_up_again_gives_the_same_bits(make):
+    jobs = [make(), dataclasses.replace(make(), seed=1)]
+    whole, keeper, lives = outcomes(jobs, workers=1), Kept(), 0
+    for patience in (0, 1, 0, 100):
+        asked = iter([False] * patience)
+        care = Care(keeper, stopping=lambda asked=asked: next(asked, True))
+        try:
+            found = outcomes(jobs, workers=1, care=care)
+            break
+        except Stopped:
+            lives += 1
+    assert lives == 3
+    assert found == whole
+
+
+def test_a_state_of_another_stack_is_passed_over(caplog):
+    keeper, other = Kept(every=1), Kept(every=1)
+    jobs = [job(training=LONG)] * 2
+    whole = outcomes(jobs, care=Care(keeper))
+    outcomes([job(training=dataclasses.replace(LONG, batch_size=2000))], care=Care(other))
+    keeper.states += other.states[:1] + [{}]
+    assert outcomes(jobs, care=Care(keeper)) == whole
+    assert caplog.text.count("cannot be used") == 2
+
+
+def test_workers_asked_to_stop_save_and_end():
+    many = [job(seed=s, training=Training(steps=10_000, batch_size=16)) for s in range(4)]
+    seen = []
+    care = Care(stopping=lambda: len(seen) > 3)
+    with pytest.raises(Stopped):
+        seen.extend(run(many, "cpu", 2, [(0, 1), (2, 3)], care))
+    assert multiprocessing.active_children() == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Hangs(Raises):
+    def sample(self, n, generator):
+        time.sleep(600)
+
+
+def test_a_job_that_hangs_is_given_up_alone():
+    jobs = [job(), job(Hangs(), key="x"), job(seed=1)]
+    care = Care(time_limit=3.0, clock=time.monotonic)
+    found = outcomes(jobs, workers=1, stacks=[(0, 1, 2)], care=care)
+    assert "time limit of 3 s" in found[1].reason
+    assert all(isinstance(found[i], Estimate) for i in (0, 2))
+
+
+def test_a_stack_that_is_halved_says_so_and_why():
+    jobs = [job(), job(Raises(), key="x"), job(seed=1), job(seed=2)]
+    news = list(run(jobs, "cpu", 1, [(0, 1, 2, 3)]))
+    halved = [n for n in news if isinstance(n, Halved)]
+    assert [n.jobs for n in halved] == [(0, 1, 2, 3), (0, 1)]
+    assert all("no such data" in n.reason for n in halved)
+
+
+@dataclasses.dataclass(frozen=True)
+class NotFinite(Raises):
+    def sample(self, n, generator):
+        return torch.full((n, 1), torch.nan), torch.zeros(n, 1)
+
+
+def test_a_task_that_gives_nan_fails():
+    (found,) = outcomes([job(NotFinite())])
+    assert "expected finite samples" in found.reason
+
+
+ORPHANS = """
+import os, signal, sys
+from mine.critics import MLP
+from mine.jobs import Job
+from mine.running import Advance, run
+from mine.tasks import CorrelatedGaussian
+from mine.training import Training
+import multiprocessing
+
+long = Training(steps=10**6, batch_size=16)
+jobs = [Job(CorrelatedGaussian(1, 0.5), seed=s, training=long, critic=MLP((8,))) for s in range(6)]
+seen = set()
+for news in run(jobs, "cpu", 3, [(0, 1), (2, 3), (4, 5)]):
+    if isinstance(news, Advance):
+        seen.add(news.jobs)
+    if len(seen) == 3:
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_is_killed_leaves_none_of_its_workers_behind():
+    done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == -signal.SIGKILL
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert len(workers) == 3
+    give_up = time.monotonic() + 60
+    while any(os.path.exists(f"/proc/{pid}") for pid in workers):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from mine.critics import MLP
 from mine.evaluation import held_out_values
 from mine.sampling import Stream, generator
 from mine.tasks import CorrelatedGaussian
-from mine.training import Stack, Training, train
+from mine.training import Stack, Training, begin, train
 
 TASK = CorrelatedGaussian(2, 0.7)
 SHORT = Training(steps=50, batch_size=32, learning_rate=3e-3)
@@ -57,6 +59,16 @@ def test_a_stack_of_k_equals_k_single_runs(objective):
         assert single.train_value[0].item() == pytest.approx(last.train_value[i].item(), abs=1e-4)
 
 
+def test_parameters_of_a_stack_are_those_of_single_runs():
+    """By SGD, since Adam makes a whole step of a gradient's rounding."""
+    plain = dataclasses.replace(SHORT, optimizer="SGD", learning_rate=0.1)
+    together, _ = trained([0, 1, 2], training=plain)
+    for i in range(3):
+        alone, _ = trained([i], training=plain)
+        for a, b in zip(together.views, alone.views, strict=True):
+            torch.testing.assert_close(a[i], b[0], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [2, 4])
 def test_a_cells_bits_do_not_depend_on_its_neighbours(size):
     three, _ = trained([0, 1, 2])
@@ -82,18 +94,19 @@ def test_a_diverging_cell_is_marked_and_its_neighbours_do_not_change_by_a_bit():
 
 
 def test_each_cell_has_its_own_learning_rate():
-    stack = stack_of([0, 0], rates=[0.0, 1e-3])
+    plain = dataclasses.replace(SHORT, optimizer="SGD")
+    stack = stack_of([0, 0], training=plain, rates=[0.0, 0.1])
     start = [v.clone() for v in stack.critic.views]
     *_, _ = train(stack)
     assert all(torch.equal(a[0], b[0]) for a, b in zip(start, stack.critic.views, strict=True))
     assert not torch.equal(start[0][1], stack.critic.views[0][1])
-    alone, _ = trained([0], rates=[1e-3])
+    alone, _ = trained([0], training=plain, rates=[0.1])
     torch.testing.assert_close(stack.critic.views[0][1], alone.views[0][0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "SGD"])
 def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer):
-    """Proposing at rate 1 and moving a part of the way is a step at that rate."""
+    """Also where the kernel is called without what torch.optim does around it."""
     training = dataclasses.replace(
         SHORT, steps=5, optimizer=optimizer, schedule="constant", learning_rate=1e-3
     )
@@ -104,13 +117,12 @@ def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer):
     plain = getattr(torch.optim, optimizer)([theta], lr=1e-3)
     state = MINE.init(1, torch.device("cpu"))
     from mine.sampling import draw_block, unpack
-    from mine.training import _ascent
 
     drawn = draw_block(stack.sources, stack.generators, 5, 32, "derangement", 2)
     with torch.no_grad():
         for batch in zip(*drawn, strict=True):
             values = stack.critic.values(*unpack("derangement", 2, batch))
-            g_joint, g_marginal, state = _ascent(stack, *values, state)
+            g_joint, g_marginal, state = MINE.descent(*values, state, stack.ema_rate)
             stack.critic.backward(g_joint, g_marginal)
             plain.step()
     torch.testing.assert_close(ours.theta, stack.critic.theta, rtol=1e-4, atol=1e-6)
@@ -196,3 +208,55 @@ def test_the_bound_of_the_curve_is_the_stacks():
     *_, by_f = train(stack)
     *_, by_dv = train(stack_of([0], objective=MINE_F))
     assert by_f.train_value.item() < by_dv.train_value.item()
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "SGD"])
+@pytest.mark.parametrize("marginal", ["derangement", "shuffle", "independent"])
+@pytest.mark.parametrize("rates", [None, [1e-3, 2e-3]])
+def test_a_training_taken_up_again_ends_with_the_same_bits(optimizer, marginal, rates):
+    training = dataclasses.replace(
+        SHORT, steps=25, batch_size=3000, optimizer=optimizer, marginal=marginal
+    )
+
+    def loop():
+        return begin(stack_of([0, 1], training=training, rates=rates))
+
+    whole = loop()
+    states = [(p, whole.state()) for p in whole.train()]
+    assert len(states) > 2
+    for progress, state in states[:-1]:
+        again = loop()
+        again.restore(state)
+        first, *_, last = [*again.train()] * 2
+        assert first.step > progress.step
+        assert torch.equal(last.train_value, states[-1][0].train_value)
+        for name, value in again.state().items():
+            assert torch.equal(value, states[-1][1][name]), name
+
+
+def test_a_state_of_another_stack_is_refused():
+    loop = begin(stack_of([0, 1]))
+    state = loop.state()
+    for broken in (
+        {k: v for k, v in state.items() if k != "mean_value"},
+        {**state, "theta": state["theta"][:-1]},
+        {**state, "good": state["good"].float()},
+        {**state, "step": torch.tensor(10**6)},
+        {**state, "further": torch.zeros(1)},
+    ):
+        with pytest.raises(ValueError, match="start anew"):
+            loop.restore(broken)
+    hostile = {**state, "generator.0": torch.zeros_like(state["generator.0"])}
+    with pytest.raises(ValueError, match="states of generators"):
+        loop.restore(hostile)
+
+
+def test_adam_on_a_cpu_needs_none_of_torchs_compiler():
+    """Its modules take a second to import, in every process that trains."""
+    code = (
+        "import sys, torch, mine\n"
+        "mine.estimate(torch.randn(100, 1), torch.randn(100, 1), steps=2, batch_size=16,"
+        " device='cpu')\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,426 @@
+"""From a stack of jobs to their estimates: data, training, early stopping, test values.
+
+A stack can be left after any block of steps and taken up again, in another process, to the same
+bits: its state is plain arrays.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mine import preprocessing
+from mine.bounds import Objective
+from mine.columns import Layout
+from mine.critics import Critic
+from mine.densities import ConditionalDensity
+from mine.evaluation import (
+    Estimate,
+    HeldOutValues,
+    Influence,
+    InfluenceArrays,
+    doubts,
+    held_out_values,
+)
+from mine.inspection import data_doubts
+from mine.jobs import Job
+from mine.method import METHODS, Direct, Method
+from mine.preprocessing import Transform
+from mine.sampling import DataSet, Stream
+from mine.saved import Fitted, taken
+from mine.training import Progress, Stack, Training, begin, fits, per_parameter
+
+log = logging.getLogger(__name__)
+
+CURVE_POINTS = 100
+State = dict[str, np.ndarray]
+
+
+def direct_estimate(job: Job, device: torch.device) -> Estimate:
+    """The estimate of a job whose method trains nothing."""
+    if isinstance(job.data, tuple):
+        x, y = _copied(job)
+        if job.own.preprocess not in ("none", "standardise"):  # such a method has units of its own
+            x, y = (
+                preprocessing.fit(job.own.preprocess, v, of.coded)(v).double()
+                for v, of in zip((x, y), _layouts(job), strict=True)
+            )
+    else:
+        x, y = job.data.sample(job.n, job.generator("train"))
+    direct = cast(Direct, METHODS[job.method].direct)
+    found = direct(x, y, job.k, job.seed, device.type)
+    n = len(x)
+    return Estimate(found.nats, found.stderr, math.nan, job.method, n, n, 0, tuple(found.warnings))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What one job trains on, watches and is judged on. Rows of the last two in random order."""
+
+    source: Stream | DataSet
+    validation: tuple[Tensor, Tensor] | None
+    test: tuple[Tensor, Tensor]
+    n_train: int
+    transforms: tuple[Transform, Transform] | None = None
+    doubts: tuple[str, ...] = ()
+
+
+def _prepare(job: Job, device: torch.device) -> _Data:
+    if isinstance(job.data, tuple):
+        return _split(job, device)
+    test = job.data.sample(job.n_test, job.generator("test", device))
+    if not all(bool(torch.isfinite(v).all()) for v in test):
+        raise ValueError(f"expected finite samples of {job.data}, got nan or inf: mend the task")
+    if job.n:
+        train_rows = job.data.sample(job.n, job.generator("train", device))
+        return _Data(DataSet(*train_rows), None, test, job.n)
+    drawn = job.training.steps * job.training.batch_size
+    return _Data(Stream(job.data), None, test, drawn)
+
+
+def _split(job: Job, device: torch.device) -> _Data:
+    """Own rows dealt at random to training, validation and test, in the training rows' units."""
+    data = _copied(job)
+    parts = job.own.deal(len(data[0]), job.generator("split"))
+    layouts = _layouts(job)
+    fitted = [
+        preprocessing.fit(job.own.preprocess, v[parts[0]], of.coded)
+        for v, of in zip(data, layouts, strict=True)
+    ]
+    (x_train, x_val, x_test), (y_train, y_val, y_test) = (
+        [transform(v[rows]).to(device) for rows in parts]
+        for v, transform in zip(data, fitted, strict=True)
+    )
+    found: tuple[str, ...] = ()
+    if job.own.keeps_critic:
+        of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
+        found = data_doubts(data, layouts, parts[0], parts[2], (of_x, of_y))
+    return _Data(
+        source=DataSet(x_train, y_train),
+        validation=(x_val, y_val),
+        test=(x_test, y_test),
+        n_train=len(x_train),
+        transforms=(fitted[0], fitted[1]),
+        doubts=found,
+    )
+
+
+def _copied(job: Job) -> tuple[Tensor, Tensor]:
+    """The job's own rows in float64; y permuted, where the job is a copy."""
+    x, y = (v.double() for v in cast(tuple[Tensor, Tensor], job.data))
+    if job.own.copy:
+        y = y[torch.randperm(len(y), generator=job.generator(f"null {job.own.copy}"))]
+    return x, y
+
+
+def _layouts(job: Job) -> tuple[Layout, Layout]:
+    _, dx, dy = job.sizes()
+    return job.own.layouts or (Layout.numbers(dx), Layout.numbers(dy))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stack in training, after a block of steps.
+
+    Attributes:
+        steps: done since the last moment (or since training began, or was taken up again).
+        values: running mean of each job's training value, in nats.
+        last: whether the estimates come next.
+        state: gives all that the rest of the training depends on, copied.
+    """
+
+    steps: int
+    values: tuple[float, ...]
+    last: bool
+    state: Callable[[], State]
+
+
+def train_stack(
+    jobs: Sequence[Job], device: torch.device, kept: Iterable[State] = ()
+) -> Generator[Moment, None, list[Estimate]]:
+    """Trains jobs of one shape as one stack; returns their estimates.
+
+    Args:
+        jobs: of one shape, see `mine.jobs.plan`.
+        device: where.
+        kept: states of this stack, the best first: it goes on from the first that fits, to the
+            same bits as if it had never stopped.
+    """
+    for state in kept:
+        sitting = _Sitting(jobs, device)
+        try:
+            sitting.take_up(state)
+        except ValueError as error:
+            log.warning("a stack's state cannot be used: %s", error)
+        else:
+            break
+    else:
+        sitting = _Sitting(jobs, device)
+    yield from sitting.train()
+    return sitting.estimates()
+
+
+class _Sitting:
+    """A stack, what watches over it, and its curve so far."""
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+        first = jobs[0]
+        self.jobs, self.method = jobs, METHODS[first.method]
+        self.data = [_prepare(job, device) for job in jobs]
+        dx, dy = first.sizes()[1:]
+        starts = [job.generator("start") for job in jobs]
+        critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
+        self.stack = Stack(
+            critic=critic,
+            sources=[d.source for d in self.data],
+            generators=[job.generator("batches", device) for job in jobs],
+            objective=cast(Objective, self.method.objective),
+            bound=self.method.bound,
+            training=first.training,
+            learning_rate=torch.tensor([j.training.learning_rate for j in jobs], device=device),
+            ema_rate=torch.tensor([j.training.ema_rate for j in jobs], device=device),
+        )
+        self.watch = _Watch(
+            self.method, self.stack.critic, self.data, first.training, first.partners
+        )
+        every = first.training.validate_every if self.watch.active else 0
+        self.loop = begin(self.stack, every)
+        self.curve: list[tuple[int, Tensor]] = []
+
+    def train(self) -> Iterator[Moment]:
+        step = self.loop.step
+        for progress in self.loop.train():
+            self.progress = progress
+            self.curve.append((progress.step, progress.train_value))
+            self.watch.look(progress)
+            last = self.watch.all_done() or progress.step == self.stack.training.steps
+            values = tuple(progress.train_value.tolist())
+            yield Moment(progress.step - step, values, last, self.state)
+            step = progress.step
+            if last:
+                break
+
+    def state(self) -> State:
+        steps = torch.tensor([step for step, _ in self.curve])
+        values = torch.stack([value for _, value in self.curve])
+        tensors = {"curve.steps": steps, "curve.values": values}
+        tensors |= {f"watch.{name}": v for name, v in self.watch.named().items()}
+        tensors |= {f"loop.{name}": v for name, v in self.loop.state().items()}
+        return {name: v.cpu().numpy().copy() for name, v in tensors.items()}
+
+    def take_up(self, state: State) -> None:
+        """Goes on from a state that `state` gave, to the same bits.
+
+        Raises:
+            ValueError: it is not one of such a stack; this one is then of no more use.
+        """
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+
+        self.loop.restore(part("loop."))
+        curve, watch = part("curve."), part("watch.")
+        fits(self.watch.named(), watch)
+        n = len(curve.get("steps", ()))
+        like = {
+            "steps": torch.empty(n, dtype=torch.int64),
+            "values": torch.empty(n, len(self.jobs)),
+        }
+        fits(like, curve)
+        for name, tensor in self.watch.named().items():
+            tensor.copy_(watch[name])
+        values = curve["values"].to(self.stack.critic.theta.device)
+        self.curve = list(zip(curve["steps"].tolist(), values, strict=True))
+
+    def estimates(self) -> list[Estimate]:
+        self.watch.restore()
+        critic, partners = self.stack.critic, self.jobs[0].partners
+        tested = self._tested(partners)
+        train_values = _train_values(self.method, critic, self.data, self.progress, partners)
+        found = [
+            _estimate(job, d, t.value, t.error, float(train), self.curve, k, int(s), int(at))
+            for k, (job, d, t, train, s, at) in enumerate(
+                zip(
+                    self.jobs, self.data, tested, train_values,
+                    self.watch.steps(self.progress.step), self.progress.diverged_at,
+                    strict=True,
+                )
+            )
+        ]  # fmt: skip
+        return [
+            replace(e, critic=self._kept(k, tested[k]), influences=tested[k].influences)
+            for k, e in enumerate(found)
+        ]
+
+    def _tested(self, partners: int) -> list[_Tested]:
+        """Each cell on its test rows; folds may differ by a row, and are looked at by length."""
+        tests = [d.test for d in self.data]
+        found: dict[int, _Tested] = {}
+        for n in sorted({len(x) for x, _ in tests}):
+            alike = [k for k, (x, _) in enumerate(tests) if len(x) == n]
+            held_out = _on(self.stack.critic, [_resized(rows, n) for rows in tests], partners)
+            values, errors = self.method.test(held_out)
+            offsets = held_out.joint.mean(-1) - values
+            influences = None
+            if any(self.jobs[k].own.keeps_influences for k in alike):
+                influences = _influences(self.method, held_out)
+            for k in alike:
+                of_k = () if influences is None else (influences.arrays(k),)
+                found[k] = _Tested(float(values[k]), float(errors[k]), float(offsets[k]), of_k)
+        return [found[k] for k in range(len(tests))]
+
+    def _kept(self, k: int, tested: _Tested) -> Fitted | None:
+        job, transforms = self.jobs[k], self.data[k].transforms
+        a_ratio = not isinstance(self.method.critic(job.critic), ConditionalDensity)
+        if not (job.own.keeps_critic and transforms and a_ratio):
+            return None
+        return taken(
+            job.method, _layouts(job), transforms, self.stack.critic, k, tested.offset, job.critic
+        )
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """One cell's value and error on its test rows, and mean T on the joint ones less the value."""
+
+    value: float
+    error: float
+    offset: float
+    influences: tuple[InfluenceArrays, ...]
+
+
+def _influences(method: Method, held_out: HeldOutValues) -> Influence:
+    """What stands behind the standard errors."""
+    kept: list[Influence] = []
+
+    def keep(influence: Influence) -> Tensor:
+        kept.append(influence)
+        return influence.stderr()
+
+    method.test(replace(held_out, spread=keep))
+    return kept[-1]
+
+
+def _resized(rows: tuple[Tensor, Tensor], n: int) -> tuple[Tensor, Tensor]:
+    """n of the rows, the first ones again where there are fewer."""
+    x, y = rows
+    if len(x) == n:
+        return rows
+    index = torch.arange(n, device=x.device) % len(x)
+    return x[index], y[index]
+
+
+def _stacked(rows: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    xs, ys = zip(*rows, strict=True)
+    return torch.stack(xs), torch.stack(ys)
+
+
+def _on(critic: Critic, rows: Sequence[tuple[Tensor, Tensor]], partners: int) -> HeldOutValues:
+    return held_out_values(critic, *_stacked(rows), partners)
+
+
+def _train_values(
+    method: Method, critic: Critic, data: Sequence[_Data], last: Progress, partners: int
+) -> Tensor:
+    """The bound on what was trained on: as many rows as the test's, or the last batches' mean."""
+    sources = [d.source for d in data]
+    if not all(isinstance(s, DataSet) for s in sources):
+        return last.train_value
+    n = min(len(data[0].test[0]), *(len(s.x) for s in cast(list[DataSet], sources)))
+    rows = [(s.x[:n], s.y[:n]) for s in cast(list[DataSet], sources)]
+    return method.test(_on(critic, rows, partners))[0]
+
+
+class _Watch:
+    """Keeps each cell's best critic by its validation rows, and stops it when it gets no better.
+
+    A cell that is done is trained on with its stack, since that costs nothing, but its critic,
+    its steps and so its estimate stay what they were.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        critic: Critic,
+        data: Sequence[_Data],
+        training: Training,
+        partners: int,
+    ) -> None:
+        rows = [d.validation for d in data]
+        self.rows = [r for r in rows if r is not None]
+        self.active = bool(self.rows)
+        self.method, self.critic, self.training, self.partners = method, critic, training, partners
+        self.best = torch.full((critic.k,), -torch.inf, device=critic.theta.device)
+        self.misses = torch.zeros(critic.k, dtype=torch.int64, device=critic.theta.device)
+        self.stopped = torch.zeros_like(self.misses)
+        self.theta = critic.theta.clone()
+
+    def look(self, progress: Progress) -> None:
+        every = self.training.validate_every
+        if not self.active or (progress.step % every and progress.step < self.training.steps):
+            return
+        held_out = _on(self.critic, self.rows, self.partners)
+        value = self.method.criterion(held_out.joint, held_out.flat)
+        going = self.misses < self.training.patience
+        better = going & (value > self.best)
+        self.best.copy_(torch.where(better, value, self.best))
+        self.misses.copy_(torch.where(better, 0, self.misses + 1))
+        self.stopped.copy_(torch.where(going, progress.step, self.stopped))
+        of_better = per_parameter(self.critic, better)
+        self.theta.copy_(torch.where(of_better, self.critic.theta, self.theta))
+
+    def named(self) -> dict[str, Tensor]:
+        """All that it remembers, where it stands."""
+        if not self.active:
+            return {}
+        names = ("best", "misses", "stopped", "theta")
+        return {name: getattr(self, name) for name in names}
+
+    def all_done(self) -> bool:
+        return self.active and bool((self.misses >= self.training.patience).all())
+
+    def restore(self) -> None:
+        if self.active:
+            self.critic.theta.copy_(self.theta)
+
+    def steps(self, done: int) -> list[int]:
+        """Steps that each cell was trained for."""
+        return self.stopped.tolist() if self.active else [done] * self.critic.k
+
+
+def _estimate(
+    job: Job,
+    data: _Data,
+    value: float,
+    error: float,
+    train_value: float,
+    curve: Sequence[tuple[int, Tensor]],
+    k: int,
+    steps: int,
+    diverged_at: int,
+) -> Estimate:
+    mine = [(s, v) for s, v in curve if s <= steps]
+    every = max(1, len(mine) // CURVE_POINTS)
+    kept = mine[every - 1 :: every]
+    bare = Estimate(
+        nats=value,
+        stderr=error,
+        train_nats=train_value,
+        method=job.method,
+        n_train=data.n_train,
+        n_test=len(data.test[0]),
+        steps=steps,
+        curve=tuple((s, float(v[k])) for s, v in kept),
+        diverged_at=diverged_at,
+    )
+    ceiling = METHODS[job.method].ceiling(job.partners)
+    about = doubts(bare, job.training.steps, ceiling)
+    return replace(bare, warnings=(*about, *data.doubts))
