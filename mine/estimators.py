@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
-from mine.critics import MLP
+from mine.columns import Layout, as_columns
+from mine.critics import MLP, CriticConfig, Modules
 from mine.evaluation import Estimate
-from mine.jobs import SPLIT, CriticConfig, Job, Modules
+from mine.jobs import Job, Own
+from mine.method import METHODS
 from mine.running import Done, Failure, run
+from mine.saved import joined
 from mine.training import Training
 
 LEAST_ROWS = 20
+SMALL: Mapping[str, Any] = {
+    "hidden": (48, 48), "activation": "relu",
+    "steps": 1000, "batch_size": 128, "learning_rate": 5e-3,
+}  # fmt: skip
+"""What pairs of single columns are trained with, where many are asked for: docs/own-data.md says
+what that costs and what it keeps."""
 
 
 def estimate(
@@ -27,6 +35,10 @@ def estimate(
     seed: int = 0,
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
+    *,
+    null: int = 0,
+    folds: int = 1,
+    preprocess: str = "standardise",
     **overrides: Any,
 ) -> Estimate:
     """The mutual information of paired rows, in nats.
@@ -35,23 +47,36 @@ def estimate(
     >>> print(e.nats, e.interval(0.95), e.warnings)
 
     Rows are dealt at random to training (60 %), validation (20 %) and test (20 %); columns are
-    standardised in the training rows' units; the critic kept is the best one on the validation
-    rows; the value is the bound on the test rows.
+    brought into units fitted on the training rows; the critic kept is the best one on the
+    validation rows; the value is the bound on the test rows.
 
     Args:
-        x: (n, dx) numbers, numpy, torch or nested lists; 1-D is one column.
+        x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
+            text, categories and booleans become one column a level.
         y: (n, dy), likewise.
         method: one of `methods()`.
         seed: equal calls with equal seeds give equal bits on a CPU.
         device: "auto", "cpu" or "cuda".
         critic: a function (dx, dy) -> torch.nn.Module of one's own, forward (x, y) -> (B,).
+        null: copies of the data with y permuted that are estimated in the same stack, such as 20:
+            for ``p_value`` and ``null_mean``.
+        folds: 1 for one split; k for cross-fitting: the rows are dealt to k equal parts, each is
+            the test of a critic that was trained and stopped on the others (all in one stack), so
+            that every row is tested once. The value is the mean of the parts' values by their
+            rows; its error is the delta method over all rows, each row's influence on its part's
+            value at its part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows
+            and error s_f.
+        preprocess: "none", "standardise", "rank", "copula" or "auto": see `mine.preprocessing`.
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
     Raises:
         ValueError: for data or options that cannot be right; it says what to do.
     """
-    return estimate_many([(x, y)], method, [seed], device, critic, **overrides)[0]
+    return estimate_many(
+        [(x, y)], method, [seed], device, critic,
+        null=null, folds=folds, preprocess=preprocess, **overrides,
+    )[0]  # fmt: skip
 
 
 def estimate_many(
@@ -60,6 +85,10 @@ def estimate_many(
     seeds: Sequence[int] | None = None,
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
+    *,
+    null: int = 0,
+    folds: int = 1,
+    preprocess: str = "standardise",
     **overrides: Any,
 ) -> list[Estimate]:
     """`estimate` for many pairs of arrays, as stacks. Pairs of equal shapes are trained together.
@@ -77,10 +106,60 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
-    jobs = [
-        own_job(*as_pair(x, y), method, seed, make, **overrides)
+    own = Own(preprocess)
+    questions = [
+        Question(
+            own_job(*as_pair(x, y), method, seed, make, own=own, folds=folds, **overrides), null
+        )
         for (x, y), seed in zip(pairs, seeds, strict=True)
     ]
+    return answers(questions, device)
+
+
+# ---------------------------------------------------------- questions and answers
+
+
+@dataclass(frozen=True)
+class Question:
+    """An estimate that is asked for: one job, times its folds, times 1 + null.
+
+    Attributes:
+        job: of the rows as they are, its first fold.
+        null: permuted copies.
+    """
+
+    job: Job
+    null: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.null) is not int or self.null < 0:
+            raise ValueError(
+                f"null must be a whole number >= 0, got {self.null!r}: 0 for no p-value, or 20"
+            )
+
+    def jobs(self) -> list[Job]:
+        """The folds of the rows as they are, then those of each copy."""
+        real = self.job.own
+        bare = replace(real, keeps_critic=False, keeps_influences=False)
+        return [
+            replace(self.job, own=replace(bare if c else real, fold=f, copy=c))
+            for c in range(1 + self.null)
+            for f in range(real.folds)
+        ]
+
+
+def answers(questions: Sequence[Question], device: str) -> list[Estimate]:
+    """All questions in one run: whatever is of one shape is trained as one stack.
+
+    Raises:
+        RuntimeError: one of the jobs raised.
+    """
+    asked = [question.jobs() for question in questions]
+    outcomes = iter(_outcomes([job for jobs in asked for job in jobs], device))
+    return [_answer(question, outcomes) for question in questions]
+
+
+def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
     found: dict[int, Estimate | Failure] = {}
     for news in run(jobs, device):
         if isinstance(news, Done):
@@ -91,15 +170,70 @@ def estimate_many(
     return [cast(Estimate, found[i]) for i in range(len(jobs))]
 
 
+def _answer(question: Question, outcomes: Iterator[Estimate]) -> Estimate:
+    folds = question.job.own.folds
+    real, *copies = (
+        pooled([next(outcomes) for _ in range(folds)]) for _ in range(1 + question.null)
+    )
+    if real.critic is not None:  # a module of one's own does not travel between processes
+        real = replace(real, critic=replace(real.critic, config=question.job.critic))
+    return replace(real, null=tuple(e.nats for e in copies))
+
+
+def pooled(parts: Sequence[Estimate]) -> Estimate:
+    """The estimate of all folds: see `estimate`. Curve and steps are the first fold's."""
+    if len(parts) == 1:
+        return parts[0]
+    n = sum(e.n_test for e in parts)
+    shares = [e.n_test / n for e in parts]
+    said: dict[str, str] = {}
+    for warning in (w for e in parts for w in e.warnings):
+        said.setdefault(warning.partition(":")[0], warning)
+    return replace(
+        parts[0],
+        nats=sum(s * e.nats for s, e in zip(shares, parts, strict=True)),
+        stderr=math.hypot(*(s * e.stderr for s, e in zip(shares, parts, strict=True))),
+        train_nats=sum(s * e.train_nats for s, e in zip(shares, parts, strict=True)),
+        n_train=min(e.n_train for e in parts),
+        n_test=n,
+        warnings=tuple(said.values()),
+        diverged_at=max(e.diverged_at for e in parts),
+        critic=joined([e.critic for e in parts]),
+        influences=tuple(i for e in parts for i in e.influences),
+    )
+
+
+# -------------------------------------------------------------------- a job
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Columns of numbers, (n, d) float64, and what they are."""
+
+    values: Tensor
+    layout: Layout
+
+
 def own_job(
-    x: Tensor,
-    y: Tensor,
+    x: Rows | Tensor,
+    y: Rows | Tensor,
     method: str,
     seed: int,
     critic: CriticConfig | None = None,
+    own: Own | None = None,
+    folds: int = 1,
+    key: str = "",
+    defaults: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Job:
-    """The job for own data; where no batch_size is given, the default shrinks to fit the rows."""
+    """The job for own data; where no batch_size is given, the default shrinks to fit the rows.
+
+    Args:
+        defaults: of the overrides, where not those of `Training` and `MLP`.
+        own: how the rows are prepared.
+        folds: of a method that trains; any other looks at all rows at once.
+        key: what the split is derived from; "" for the shapes.
+    """
     known = {f.name for f in fields(Training)}, {f.name for f in fields(MLP)}
     unknown = sorted(set(overrides) - known[0] - known[1] - {"k"})
     if unknown:
@@ -111,54 +245,86 @@ def own_job(
             f"{sorted(known[1] & set(overrides))} describe the built-in network, got a critic of "
             "your own beside them: leave one out"
         )
-    training = Training(**{k: v for k, v in overrides.items() if k in known[0]})
-    if "batch_size" not in overrides:
-        fitting = max(2, math.floor(len(x) * SPLIT[0]) // 2)
-        training = replace(training, batch_size=min(training.batch_size, fitting))
-    network = critic or MLP(**{k: v for k, v in overrides.items() if k in known[1]})
-    key = hashlib.sha256(repr((x.shape, y.shape)).encode()).hexdigest()
-    options = {"k": overrides["k"]} if "k" in overrides else {}
-    return Job((x, y), method, seed, key, training, network, **options)
-
-
-def as_pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    """x and y as tensors (n, dx), (n, dy) on the CPU, checked."""
-    x, y = _as_columns("x", x), _as_columns("y", y)
-    if len(x) != len(y):
+    x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
+    n = len(x.values)
+    own = replace(own or Own(), folds=folds)  # refuses what is no number of folds
+    if method in METHODS and METHODS[method].objective is None:
+        own = replace(own, folds=1)
+    if own.folds > 1 and n // own.folds < 2:
         raise ValueError(
-            f"x and y must pair up row by row, got {len(x)} and {len(y)} rows: "
+            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
+        )
+    own = replace(own, layouts=(x.layout, y.layout), keeps_critic=True)
+    chosen = {**(defaults or {}), **overrides}
+    training = Training(**{k: v for k, v in chosen.items() if k in known[0]})
+    if "batch_size" not in overrides:
+        fitting = max(2, own.training_rows(n) // 2)
+        training = replace(training, batch_size=min(training.batch_size, fitting))
+    network = critic or MLP(**{k: v for k, v in chosen.items() if k in known[1]})
+    shapes = x.values.shape, y.values.shape
+    key = key or hashlib.sha256(repr(shapes).encode()).hexdigest()
+    options = {"k": overrides["k"]} if "k" in overrides else {}
+    data = x.values, y.values
+    return Job(data, method, seed, key, training, network, own=own, **options)
+
+
+def as_rows(name: str, v: Any) -> Rows:
+    """What one calls x, as columns of numbers on the CPU."""
+    return v if isinstance(v, Rows) else Rows(*as_columns(name, v))
+
+
+def as_pair(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tuple[Rows, Rows]:
+    """x and y as columns of numbers on the CPU, checked."""
+    a, b = (as_rows(name, v) for name, v in zip(names, (x, y), strict=True))
+    check_paired(a, b, names)
+    for name, rows in zip(names, (a, b), strict=True):
+        check_varying(name, rows)
+    return a, b
+
+
+def split(rows: Rows) -> list[Rows]:
+    """The columns of the source, each with its levels."""
+    layout = rows.layout
+    widths = [len(of) or 1 for of in layout.levels]
+    return [
+        Rows(part.contiguous(), Layout((name,), (levels,)))
+        for name, levels, part in zip(
+            layout.names, layout.levels, rows.values.split(widths, 1), strict=True
+        )
+    ]
+
+
+def check_paired(x: Rows, y: Rows, names: tuple[str, str] = ("x", "y")) -> None:
+    """
+    Raises:
+        ValueError: they have not as many rows, or too few.
+    """
+    n, m = len(x.values), len(y.values)
+    if n != m:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must pair up row by row, got {n} and {m} rows: "
             "drop the rows that one of them lacks"
         )
-    if len(x) < LEAST_ROWS:
+    if n < LEAST_ROWS:
         raise ValueError(
-            f"expected at least {LEAST_ROWS} rows to train and test on, got {len(x)}: bring more"
+            f"expected at least {LEAST_ROWS} rows to train and test on, got {n}: bring more"
         )
-    for name, v in (("x", x), ("y", y)):
-        constant = (v == v[0]).all(0).nonzero().flatten().tolist()
-        if constant:
-            raise ValueError(
-                f"every column must vary, got column {constant[0]} of {name} constant: drop it, "
-                "a constant tells nothing"
-            )
-    return x, y
 
 
-def _as_columns(name: str, v: Any) -> Tensor:
-    try:
-        t = torch.as_tensor(v).detach().cpu().to(torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
+def check_varying(name: str, rows: Rows) -> None:
+    """
+    Raises:
+        ValueError: a column has one value.
+    """
+    constant = constant_columns(rows)
+    if constant:
         raise ValueError(
-            f"{name} must be an array of numbers, got {type(v).__name__}: {error}"
-        ) from None
-    if t.dim() == 1:
-        t = t.unsqueeze(1)
-    if t.dim() != 2 or t.shape[1] == 0:
-        raise ValueError(
-            f"{name} must have shape (n,) or (n, columns), got {tuple(t.shape)}: flatten the rest"
+            f"every column must vary, got column {constant[0]} of {name} constant: drop it, "
+            "a constant tells nothing"
         )
-    bad = int((~torch.isfinite(t)).any(1).sum())
-    if bad:
-        raise ValueError(
-            f"{name} must be finite, got nan or inf in {bad} of {len(t)} rows: drop or impute them"
-        )
-    return t
+
+
+def constant_columns(rows: Rows) -> list[str]:
+    """The labels of the columns that have one value."""
+    same = (rows.values == rows.values[0]).all(0).tolist()
+    return [label for label, is_same in zip(rows.layout.labels, same, strict=True) if is_same]

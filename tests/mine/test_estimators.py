@@ -20,8 +20,8 @@ def data(seed=0, n=400, dim=1, rho=0.8):
     return x.numpy(), y.numpy()
 
 
-def test_the_methods_are_those_of_the_paper_and_ksg():
-    assert set(mine.methods()) == {"mine", "mine_f", "dv", "ksg"}
+def test_the_methods_of_the_paper_and_ksg_are_there():
+    assert {"mine", "mine_f", "dv", "ksg"} <= set(mine.methods())
 
 
 @pytest.mark.parametrize("method", ["mine", "mine_f", "dv", "ksg"])

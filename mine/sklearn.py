@@ -1,0 +1,80 @@
+"""Mutual information as a score function of scikit-learn's selectors.
+
+>>> from sklearn.feature_selection import SelectKBest
+>>> from mine.sklearn import mutual_info
+>>> SelectKBest(partial(mutual_info, steps=300), k=5)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mine.estimators import (
+    SMALL,
+    Question,
+    Rows,
+    answers,
+    as_rows,
+    check_paired,
+    check_varying,
+    constant_columns,
+    own_job,
+    split,
+)
+from mine.jobs import Own
+
+CLASSES = 50  # distinct whole numbers: so few are classes
+
+
+def mutual_info(
+    X: Any,
+    y: Any,
+    *,
+    discrete_target: bool | None = None,
+    method: str = "mine",
+    seed: int = 0,
+    device: str = "auto",
+    preprocess: str = "standardise",
+    **overrides: Any,
+) -> NDArray[np.float64]:
+    """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
+
+    A constant column has 0, as it tells nothing (a fold of a cross-validation may have one). Other
+    values are what `mine.estimate` gives with `mine.estimators.SMALL`, negative ones among them.
+
+    Args:
+        X: (n, n_features).
+        y: (n,), numbers or classes.
+        discrete_target: whether y holds classes, which become one column each. None: text,
+            categories and booleans do, and whole numbers of at most `CLASSES` different values.
+
+    Other arguments and errors as for `mine.estimate`.
+    """
+    table, target = as_rows("X", X), _target(y, discrete_target)
+    check_paired(table, target, ("X", "y"))
+    check_varying("y", target)
+    features = split(table)
+    telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
+    own = Own(preprocess)
+    found = answers(
+        [
+            Question(
+                own_job(features[i], target, method, seed, own=own, defaults=SMALL, **overrides)
+            )
+            for i in telling
+        ],
+        device,
+    )
+    scores = np.zeros(len(features))
+    scores[telling] = [e.nats for e in found]
+    return scores
+
+
+def _target(y: Any, discrete: bool | None) -> Rows:
+    if discrete is None:
+        values = np.asarray(y)
+        discrete = values.dtype.kind in "iu" and len(np.unique(values)) <= CLASSES
+    return as_rows("y", np.asarray(y).astype(str) if discrete else y)

@@ -1,0 +1,88 @@
+"""Mutual information as a score of scikit-learn's selectors."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import mine
+from mine.estimators import SMALL
+from mine.sklearn import mutual_info
+
+QUICK = {"steps": 40, "hidden": (8,), "batch_size": 32, "learning_rate": 0.02}
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 3))
+Y = X[:, 1] + 0.5 * RNG.normal(size=300)
+
+
+def test_scores_are_the_columns_information_with_the_target():
+    scores = mutual_info(X, Y, **QUICK)
+    alone = [mine.estimate(column, Y, **{**SMALL, **QUICK}).nats for column in X.T]
+    assert scores == pytest.approx(alone, abs=1e-4)
+    assert scores.argmax() == 1
+
+
+def test_classes_become_columns_of_their_own():
+    """Of three classes the middle one lies between two: no number tells that, three columns do."""
+    classes = np.digitize(X[:, 0], [-0.5, 0.5])
+    shuffled = np.array([1, 0, 2])[classes]
+    inferred = mutual_info(X, shuffled, **QUICK)
+    assert np.array_equal(inferred, mutual_info(X, shuffled, discrete_target=True, **QUICK))
+    assert np.array_equal(inferred, mutual_info(X, shuffled.astype(str), **QUICK))
+    as_numbers = mutual_info(X, shuffled, discrete_target=False, **QUICK)
+    assert not np.array_equal(inferred, as_numbers)
+    assert np.array_equal(as_numbers, mutual_info(X, shuffled * 1.0, **QUICK))
+
+
+def test_whole_numbers_of_many_values_are_numbers():
+    counts = np.round(100 * Y).astype(int)
+    assert np.array_equal(mutual_info(X, counts, **QUICK), mutual_info(X, counts * 1.0, **QUICK))
+
+
+def test_a_constant_column_tells_nothing():
+    flat = np.column_stack([X, np.ones(300)])
+    scores = mutual_info(flat, Y, **QUICK)
+    assert scores[3] == 0.0
+    assert scores[:3] == pytest.approx(mutual_info(X, Y, **QUICK), abs=1e-4)
+    assert mutual_info(flat[:, 3:], Y, **QUICK).tolist() == [0.0]
+
+
+def test_frames_give_the_same_scores():
+    frame = pd.DataFrame(X, columns=list("abc"))
+    assert np.array_equal(mutual_info(frame, pd.Series(Y), **QUICK), mutual_info(X, Y, **QUICK))
+
+
+def test_a_selector_in_a_pipeline_picks_wines_apart_in_cross_validation():
+    rows, kinds = load_wine(return_X_y=True)
+    noise = RNG.normal(size=(len(rows), 3))
+    model = make_pipeline(
+        StandardScaler(),
+        SelectKBest(partial(mutual_info, **QUICK), k=4),
+        LogisticRegression(),
+    )
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    found = cross_val_score(model, np.column_stack([noise, rows]), kinds, cv=folds)
+    assert found.mean() > 0.85
+    chosen = model.fit(np.column_stack([noise, rows]), kinds)[1].get_support()
+    assert not chosen[:3].any()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X, Y[:200], "X and y must pair up row by row, got 300 and 200"),
+        (X, np.ones(300), "column 0 of y constant"),
+        (X, ["a"] * 300, "y must be an array of numbers"),
+        (np.where(X > 2, np.nan, X), Y, "X must be finite"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        mutual_info(x, y, **QUICK)
