@@ -200,6 +200,39 @@ def summary(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
+def points(rows: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The rows' training curves: the columns of a row, and `step` and `train_nats` of a point."""
+    return rows.drop(columns="train_nats").merge(curves, on="key")
+
+
+def pooled_mean(groups: Sequence[Array]) -> Array:
+    """Mean over the groups' last axes together: shapes (..., S_g) to (...)."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.concatenate(groups, axis=-1).mean(-1))
+
+
+def differences(
+    rows: pd.DataFrame, by: str, one: Any, two: Any, within: Sequence[str]
+) -> list[Array]:
+    """nats of `one` less nats of `two`, paired by seed: an array of shape (S,) for each cell.
+
+    Args:
+        rows: where they come from; failed rows are missing, a diverged one is infinitely far off.
+        by: the column in which the two differ.
+        within: the columns in which they agree, the seed aside.
+    """
+    found = []
+    for _, group in rows[rows["status"] != "failed"].groupby(list(within), sort=True):
+        sides = [group[group[by] == side].set_index("seed") for side in (one, two)]
+        seeds = sides[0].index.intersection(sides[1].index)
+        if len(seeds):
+            first, second = (errors(side.loc[seeds]) for side in sides)
+            lost = np.isinf(first) | np.isinf(second)
+            with np.errstate(invalid="ignore"):
+                found.append(np.where(lost, np.inf, first - second))
+    return found
+
+
 # Verdicts
 
 
@@ -246,6 +279,20 @@ def check(label: str, errors: Array, tolerance: float) -> Check:
     if not len(errors):
         return Check(label, math.nan, (-math.inf, math.inf), tolerance, 0)
     return Check(label, float(errors.mean()), mean_interval(errors), tolerance, len(errors))
+
+
+def difference(label: str, one: Array, two: Array, tolerance: float) -> Check:
+    """The check of the difference of two independent means of errors, shapes (S,) and (S',)."""
+    if not (len(one) and len(two)):
+        return check(label, one[:0], tolerance)
+
+    def gap(groups: Sequence[Array]) -> Array:
+        return np.asarray(groups[0].mean(-1) - groups[1].mean(-1))
+
+    with np.errstate(invalid="ignore"):
+        value = float(gap([one, two]))
+    interval = bootstrap_interval([one, two], gap)
+    return Check(label, value, interval, tolerance, min(len(one), len(two)))
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:

@@ -43,10 +43,14 @@ COLOURS = {
     "infonce": "#56b4e9",
     "smile": "#d55e00",
     "nwj": "#8c6d1f",
-    "jsd": "#7b4ea3",
+    "js": "#7b4ea3",
     "remine": "#b22222",
+    "gaussian": "#5c4033",
+    "doe": "#6b8e23",
 }
-SPARE = ("#4b6a88", "#a0522d", "#6b8e23", "#c71585", "#2f4f4f", "#9a8700")
+SETTINGS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+"""Colours of the settings that an experiment compares, in their order (Okabe and Ito's)."""
+SPARE = ("#4b6a88", "#a0522d", "#c71585", "#2f4f4f", "#9a8700")
 MARKERS = {"mine": "o", "mine_f": "s", "dv": "^", "ksg": "D"}
 LABELS = {
     "mine": "MINE",
@@ -54,6 +58,12 @@ LABELS = {
     "dv": "plain DV",
     "ksg": "KSG",
     "infonce": "InfoNCE",
+    "js": "JS",
+    "smile(tau=5)": "SMILE, τ = 5",
+    "remine(alpha=0.1)": "ReMINE, α = .1",
+    "interpolated(alpha=0.01)": "I_α, α = .01",
+    "doe": "DoE",
+    "gaussian": "canonical corr.",
 }
 FUNCTIONS = {"identity": "x", "cube": "x³", "sin": "sin x", "double": "2x"}
 FUNCTION_COLOURS = {
@@ -70,6 +80,7 @@ DARK = {
     "#b22222": "#e8696b",
     "#2f4f4f": "#8fb5b5",
     "#4b6a88": "#86a9cc",
+    "#5c4033": "#b08d7d",
 }
 """What stands for a colour on a dark page, where it is too dark itself."""
 FUNCTION_MARKERS = {"identity": "o", "cube": "s", "sin": "^", "double": "D"}
@@ -108,9 +119,36 @@ STYLE: Any = {
 
 
 def palette(methods: Sequence[str]) -> dict[str, str]:
-    """A colour for each method, distinct; names that are not in COLOURS share SPARE in order."""
-    others = sorted(set(methods) - set(COLOURS))
-    return {m: COLOURS.get(m) or SPARE[others.index(m) % len(SPARE)] for m in methods}
+    """A colour for each method, distinct; names that are not in COLOURS share SPARE in order.
+
+    `smile(tau=5)` has the colour of `smile` where no other of that name is beside it.
+    """
+    plain = [method.partition("(")[0] for method in set(methods)]
+    names = {m: n if plain.count(n := m.partition("(")[0]) == 1 else m for m in methods}
+    others = sorted(set(names.values()) - set(COLOURS))
+    return {
+        m: COLOURS.get(name) or SPARE[others.index(name) % len(SPARE)] for m, name in names.items()
+    }
+
+
+def looks(rows: pd.DataFrame, by: str = "method") -> dict[Any, dict[str, Any]]:
+    """Colour, marker and label of each value of a column: of methods, or of settings."""
+    if by == "method":
+        methods = order(set(rows[by]))
+        colours = palette(methods)
+        return {
+            m: {"color": colours[m], "marker": MARKERS.get(m, "o"), "label": label(m)}
+            for m in methods
+        }
+    found = list(dict.fromkeys(rows[by]))
+    return {
+        value: {
+            "color": SETTINGS[i % len(SETTINGS)],
+            "marker": "osD^vP"[i % 6],
+            "label": str(value),
+        }
+        for i, value in enumerate(found)
+    }
 
 
 def label(method: str) -> str:
@@ -243,6 +281,19 @@ def plain_log_ticks(axis: Axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
+def decades(axis: Axis) -> None:
+    """Ticks at the powers of ten of a log axis, as plain text: 1e−5, .01, 100."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    def text(value: float, _: Any) -> str:
+        plain = 1e-2 <= value < 1e6
+        return signed(value) if plain else f"1e{round(math.log10(value))}".replace("-", "−")
+
+    axis.set_major_locator(LogLocator(numticks=9))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(text))
+
+
 def text_colour(mapped: Any, value: float) -> str:
     """White or ON_COLOUR: the greater WCAG contrast on the colour that `mapped` gives a value."""
     red, green, blue = (
@@ -285,6 +336,8 @@ def method_series(
     positions: Sequence[float],
     value: str,
     apart: bool = False,
+    by: str = "method",
+    joined: bool = True,
 ) -> Axes:
     """Each method's mean with its interval, and its single seeds.
 
@@ -294,20 +347,29 @@ def method_series(
         x: the column whose sorted values `positions` lists; drawn at 0, 1, 2, ...
         value: the column to draw: "nats" or "error".
         apart: side by side at each position; otherwise one on the other, the markers nested.
+        by: the column whose values are told apart, where not the method.
+        joined: whether a line joins the means.
     """
-    methods = order(set(rows["method"]))
-    colours = palette(methods)
-    step = min(0.17, 0.7 / max(len(methods), 1))
+    series = looks(rows, by)
+    step = min(0.17, 0.7 / max(len(series), 1))
     shown = rows.assign(nats=rows[value], truth=0.0)
-    for i, method in reversed(list(enumerate(methods))):
-        offset = (i - (len(methods) - 1) / 2) * step
-        group = shown[shown["method"] == method]
+    for i, (name, whole) in enumerate(series.items()):
+        offset = (i - (len(series) - 1) / 2) * step
+        group = shown[shown[by] == name]
         aside = {position: index + offset for index, position in enumerate(positions)}
         place = aside if apart else {position: i for i, position in enumerate(positions)}
-        look: dict[str, Any] = {"color": colours[method], "marker": MARKERS.get(method, "o")}
+        look = {"color": whole["color"], "marker": whole["marker"]}
         size = 3.6 if apart else 3.2 + 0.8 * i
         ok = group[group["status"] == "ok"]
-        ax.scatter([place[p] for p in ok[x]], ok["nats"], s=7, **look, alpha=0.35, lw=0, zorder=3)
+        ax.scatter(
+            [place[p] for p in ok[x]],
+            ok["nats"],
+            s=7,
+            **look,
+            alpha=0.35,
+            lw=0,
+            zorder=3 - i / 100,
+        )
         means = summary(ok, [x])
         at = np.array([place[p] for p in means[x]])
         low, high = ax.get_ylim()
@@ -318,14 +380,39 @@ def method_series(
             yerr=np.where(inside, bars(means), 0.0),
             **look,
             ms=size,
-            lw=0.9,
+            lw=0.9 if joined else 0.0,
             elinewidth=1.3,
-            zorder=4,
-            label=label(method),
+            zorder=4 - i / 100,  # the first on top
+            label=whole["label"],
         )
         beside = np.array([aside[p] for p in means[x]])
-        edge_marks(ax, beside, means["mean"].to_numpy(dtype=float), colours[method])
-        lost_cells(ax, group, x, aside, colours[method])
+        edge_marks(ax, beside, means["mean"].to_numpy(dtype=float), look["color"])
+        lost_cells(ax, group, x, aside, look["color"])
+    return ax
+
+
+CURVE_NOTE = (
+    "Lines: running mean of the training batches' value, mean over seeds; bands from the least"
+    " seed to the greatest."
+)
+
+
+def learning_curves(points: pd.DataFrame, ax: Axes, by: str = "method") -> Axes:
+    """Training value in nats against steps: the mean over seeds, and a band from least to most.
+
+    Args:
+        points: of `claims.points`, one task's; a point of a diverged training is left out.
+        ax: to draw on; its y limits stay.
+        by: the column whose values are told apart.
+    """
+    limits = ax.get_ylim()
+    finite = points[np.isfinite(points["train_nats"])]
+    for value, look in looks(points, by).items():
+        lines = finite[finite[by] == value].groupby("step")["train_nats"]
+        mean, least, most = lines.mean(), lines.min(), lines.max()
+        ax.fill_between(mean.index, least, most, color=look["color"], alpha=0.18, lw=0, zorder=2)
+        ax.plot(mean.index, mean, color=look["color"], lw=1.2, label=look["label"], zorder=4)
+    ax.set_ylim(limits)
     return ax
 
 
@@ -343,7 +430,8 @@ def edge_marks(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
     low, high = ax.get_ylim()
     for outside, edge, marker in ((y > high, 0.93, "^"), (y < low, 0.045, "v")):
         for at, value in zip(x[outside], y[outside], strict=True):
-            mark_at(ax, at, edge, marker, colour, compact(float(value)), filled=True)
+            text = compact(float(value)) if abs(value) >= 1 else signed(round(float(value), 2))
+            mark_at(ax, at, edge, marker, colour, text, filled=True)
 
 
 def lost_cells(

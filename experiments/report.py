@@ -4,8 +4,11 @@
 
 For each experiment the headline run is the most recently updated finished run of the scale asked
 for. From the headline runs come the figures (in each run's folder, and over all runs) and the
-claims; results.csv holds the rows of all runs. An experiment is any module of this package that
-defines `cells`, `figures` and `claims`: a new one is in the report as soon as its module exists.
+claims. Where an experiment has several runs of that scale, with different settings, a section on
+each sweep among them (experiments/sweep.py) compares all of these; sweeps.csv has its numbers.
+results.csv and results.parquet hold the rows of all runs. An experiment is any module of this
+package that defines `cells`, `figures` and `claims`: a new one is in the report as soon as its
+module exists.
 
 The page is one file: figures are inline SVG, colours follow the reader's light or dark setting,
 and its content security policy forbids every request. All text from rows, configs and statuses is
@@ -18,19 +21,20 @@ import argparse
 import ast
 import html
 import importlib
+import inspect
 import json
 import math
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from experiments import store
+from experiments import shards, store, sweep
 from experiments.claims import BITS_PER_NAT, Claim, number, summary
 from experiments.figures import DARK, label, order
 
@@ -59,6 +63,8 @@ FIRST_COLUMNS = [
     "reason",
 ]
 """The columns with which results.csv begins; the others follow."""
+MAIN = ("gaussian", "equitability")
+"""The experiments that the report begins with."""
 BADGES = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
 PAGE_COLOURS = {
     "#000000": "var(--truth)",
@@ -69,6 +75,21 @@ PAGE_COLOURS = {
     **{colour: f"var(--c{colour[1:]})" for colour in DARK},
 }
 """The figures' colours that follow the page; the others, and those of map cells, stay."""
+CRITERIA = {
+    "value": "highest held-out value",
+    "stability": "smallest spread over seeds",
+}
+"""What chooses a setting of a sweep, in words."""
+CHOOSING = (
+    "Highest held-out value: the mean estimate on samples that trained nothing, where one above"
+    " ln n_test counts as ln n_test, since no more can be certified from n_test samples. Smallest"
+    " spread: the standard deviation over seeds, averaged over tasks; a network that learns"
+    " nothing is stable too. Both choose among the settings that have all cells and lost none to"
+    " divergence or failure, and neither reads the truth."
+)
+WORST_FIRST = ("failed", "running", "stopped", "finished")
+MOST_LINES = 200
+"""Lines of a table on the pages; sweeps.csv and results.csv have all of them."""
 EXAMPLE = "example: python -m experiments.report --outputs outputs --scale smoke"
 
 
@@ -86,20 +107,30 @@ def experiment_names() -> list[str]:
 
 
 def experiments_in_order() -> dict[str, ModuleType]:
-    """Name -> module, in the order of the paper's sections."""
+    """Name -> module: the main ones, those on the paper's sections, those on the follow-ups."""
     modules = {name: importlib.import_module(f"experiments.{name}") for name in experiment_names()}
-    return dict(sorted(modules.items(), key=lambda item: getattr(item[1], "PAPER", "~")))
+
+    def place(name: str) -> tuple[bool, bool, str]:
+        paper = str(getattr(modules[name], "PAPER", "~"))
+        return name not in MAIN, not paper.startswith("Sec."), paper
+
+    return {name: modules[name] for name in sorted(modules, key=place)}
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run with its files read once."""
+    """A run with its files read once; of a grid dealt to shards, all of them as one."""
 
     run: store.Run
+    others: tuple[Record, ...] | None = None  # the further shards, in order; None for a run alone
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        return self.run.read_rows()
+        return store.join_rows([self.run, *(other.run for other in self.others or ())])
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        return store.join_curves([self.run, *(other.run for other in self.others or ())])
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -111,7 +142,42 @@ class Record:
 
     @cached_property
     def status(self) -> dict[str, Any]:
-        return self.run.read_status()
+        own = self.run.read_status()
+        return own if self.others is None else self._joined(own, self.others)
+
+    def _joined(self, own: Mapping[str, Any], others: Sequence[Record]) -> dict[str, Any]:
+        """The worst state, the sums, the latest time and the command of all shards."""
+        all_of_them = [own, *(other.status for other in others)]
+        states = {one["state"] for one in all_of_them} | ({"running"} if self.missing else set())
+        command = str(
+            own.get("command") or f"python -m experiments experiment={self.run.experiment} "
+        )
+        return {
+            **own,
+            "state": next(
+                state for state in ("failed", "running", "stopped", "finished") if state in states
+            ),
+            "seconds": sum(float(one.get("seconds", 0.0)) for one in all_of_them),
+            "updated": max(str(one.get("updated", "")) for one in all_of_them),
+            "command": shards.sweep_command(command, range(self.config["shards"])),
+        }
+
+    @cached_property
+    def missing(self) -> list[int]:
+        """The shards that have no run."""
+        if self.others is None:
+            return []
+        return shards.missing([self.config, *(other.config for other in self.others)])
+
+    @property
+    def problems(self) -> list[str]:
+        """What a reader of the joined rows must know, a line each."""
+        if not self.missing:
+            return []
+        command = shards.sweep_command(str(self.status["command"]), self.missing)
+        are = "is" if len(self.missing) == 1 else "are"
+        where = f"{self.run.experiment} {self.run.run_id}: of {self.config['shards']} shards"
+        return [f"{where}, {listed(self.missing)} {are} missing: run `{command}`"]
 
     @property
     def scale(self) -> str:
@@ -124,28 +190,54 @@ class Record:
         return str(self.status.get("updated", "")), self.run.run_id
 
 
+def joined(records: Iterable[Record]) -> list[Record]:
+    """The shards of one grid as one record, of each shard the latest run; others as they are."""
+    families: dict[tuple[str, str], dict[int, Record]] = {}
+    found = []
+    for record in sorted(records, key=lambda one: one.run.run_id):
+        count, place = shards.place(record.config)
+        if count == 1:
+            found.append(record)
+            continue
+        parts = families.setdefault((record.run.experiment, shards.family(record.config)), {})
+        parts[place] = max(parts.get(place, record), record, key=lambda one: one.order)
+    for parts in families.values():
+        first, *others = (parts[place] for place in sorted(parts))
+        found.append(Record(first.run, tuple(others)))
+    return found
+
+
 def headline(records: Iterable[Record], name: str, scale: str | None) -> Record | None:
     """The run that stands for an experiment: the latest finished one of that scale.
 
     Without a finished one, the latest that has any rows; the report says that it is unfinished.
     """
-    of_scale = [r for r in records if r.run.experiment == name and scale in (None, r.scale)]
-    finished = [r for r in of_scale if r.status.get("state") == "finished"]
-    return max(
-        finished or [r for r in of_scale if len(r.rows)], key=lambda r: r.order, default=None
-    )
+    own = of_scale(records, name, scale)
+    finished = [r for r in own if r.status.get("state") == "finished"]
+    return max(finished or [r for r in own if len(r.rows)], key=lambda r: r.order, default=None)
+
+
+def of_scale(records: Iterable[Record], name: str, scale: str | None) -> list[Record]:
+    """The runs of an experiment at that scale, or at any."""
+    return [r for r in records if r.run.experiment == name and scale in (None, r.scale)]
 
 
 # Figures
 
 
-def draw(module: ModuleType, rows: pd.DataFrame) -> dict[str, Drawn]:
+def given(function: Callable[..., Any], rows: pd.DataFrame, curves: pd.DataFrame) -> Any:
+    """What an experiment's `figures` or `claims` returns; one may ask for the curves, too."""
+    asks = "curves" in inspect.signature(function).parameters
+    return function(rows, curves) if asks else function(rows)
+
+
+def draw(module: ModuleType, rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Drawn]:
     """An experiment's figures, rendered."""
     from experiments.figures import render
 
     return {
         name: Drawn(name, figure.get_label(), render(figure))
-        for name, figure in module.figures(rows).items()
+        for name, figure in given(module.figures, rows, curves).items()
     }
 
 
@@ -183,7 +275,8 @@ class Drawn:
 
 def draw_run(run: store.Run) -> dict[str, Drawn]:
     """Draws a run's figures from its rows, into its folder: for the runner when it is done."""
-    drawn = draw(importlib.import_module(f"experiments.{run.experiment}"), run.read_rows())
+    module = importlib.import_module(f"experiments.{run.experiment}")
+    drawn = draw(module, run.read_rows(), run.read_curves())
     for figure in drawn.values():
         figure.write(run.figures)
     return drawn
@@ -354,6 +447,148 @@ def duration(seconds: Any) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
+# Sweeps
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """A sweep's part of an experiment's section."""
+
+    sweep: sweep.Sweep
+    figures: list[Drawn]
+    tables: list[Table]
+    choices: list[dict[str, Any]]
+    lines: pd.DataFrame
+
+    @property
+    def axes(self) -> list[tuple[str, str, str]]:
+        """(key, its values, the keys that vary with it), each as text."""
+        return [(a.key, few(a.labels), ", ".join(a.tied)) for a in self.sweep.axes]
+
+    @property
+    def commands(self) -> list[str]:
+        return [" ".join(command.split()) for command in self.sweep.commands]
+
+    @property
+    def settings(self) -> int:
+        return len(set(self.sweep.settings.values()))
+
+
+def few(texts: Sequence[str], most: int = 24) -> str:
+    """'a, b, c', or 'a, b, ..., z (90 values)' where there are many."""
+    if len(texts) <= most:
+        return ", ".join(texts)
+    return f"{', '.join(texts[: most - 1])}, …, {texts[-1]} ({len(texts)} values)"
+
+
+def sweep_parts(name: str, records: Sequence[Record], rows: pd.DataFrame) -> list[SweepPart]:
+    """The sweeps among the runs of an experiment, each drawn and judged.
+
+    Args:
+        name: the experiment.
+        records: its runs.
+        rows: the rows of all runs, with the columns `sweep.COLUMNS`.
+    """
+    asked = [
+        sweep.Asked(
+            record.run.run_id,
+            record.config,
+            str(record.status.get("command", "")),
+            str(record.provenance.get("version", "")),
+        )
+        for record in records
+    ]
+    found = sweep.split(name, asked) if len(asked) > 1 else []
+    return [
+        sweep_part(one, rows, f"{name}_sweep{i or ''}" if len(found) > 1 else f"{name}_sweep")
+        for i, one in enumerate(found, start=1)
+        if rows["run_id"].isin([run.run_id for run in one.runs]).any()
+    ]
+
+
+def sweep_part(one: sweep.Sweep, rows: pd.DataFrame, name: str) -> SweepPart:
+    """Draws and tabulates one sweep; its figures' names begin with `name`."""
+    from experiments.figures import render
+    from experiments.sweep_figures import figures
+
+    table = one.table(rows)
+    lines = sweep.measures(table, ["role", *one.keys, "method"])
+    return SweepPart(
+        one,
+        [
+            Drawn(figure_name, str(figure.get_label()), render(figure))
+            for figure_name, figure in figures(one, rows, name).items()
+        ],
+        [
+            sweep_table(one, str(role), lines[lines["role"] == role])
+            for role in table["role"].unique()
+        ],
+        [choice_line(one, choice) for choice in sweep.choices(one, rows)],
+        lines,
+    )
+
+
+def sweep_table(one: sweep.Sweep, role: str, lines: pd.DataFrame) -> Table:
+    """A line for each method and setting of a role."""
+    methods = order({str(method) for method in lines["method"]})
+    rank = {method: i for i, method in enumerate(methods)}
+    records = lines.to_dict("records")
+    records.sort(key=lambda line: (rank[str(line["method"])], [line[key] for key in one.keys]))
+    return Table(
+        role or "all cells",
+        [axis.short for axis in one.axes],
+        [
+            {
+                "params": [axis.labels[line[axis.key]] for axis in one.axes],
+                "method": label(str(line["method"])),
+                **{
+                    measure: Value.of(float(line[measure]), signed=measure == "bias")
+                    for measure in ("error", "bias", "rmse", "spread")
+                },
+                "cells": seeds_of(line),
+                "seconds": f"{line['seconds']:.3g}",
+            }
+            for line in records
+        ],
+    )
+
+
+def choice_line(one: sweep.Sweep, choice: sweep.Choice) -> dict[str, Any]:
+    """What one criterion chose for a role and method, as text."""
+    return {
+        "role": choice.role,
+        "method": label(choice.method),
+        "criterion": CRITERIA[choice.criterion],
+        "setting": choice.reason if choice.setting is None else one.name(choice.setting),
+        "score": Value.of(choice.score),
+        "error": Value.of(choice.error),
+        "nearest": "–" if choice.nearest is None else one.name(choice.nearest),
+        "least": Value.of(choice.least),
+    }
+
+
+def sweeps_csv(sections: Iterable[Section]) -> bytes:
+    """The measures of every setting of every sweep; a setting is a JSON object."""
+    import pandas as pd
+
+    frames = []
+    for name, part in ((one.name, part) for one in sections for part in one.sweeps):
+        axes = part.sweep.axes
+        settings = [
+            store.canonical_json({a.key: a.values[i] for a, i in zip(axes, places, strict=True)})
+            for places in part.lines[part.sweep.keys].itertuples(index=False)
+        ]
+        frame = part.lines.drop(columns=part.sweep.keys)
+        frame.insert(0, "setting", settings)
+        frame.insert(0, "experiment", name)
+        frames.append(
+            frame.assign(role=frame["role"].astype("str"), method=frame["method"].astype("str"))
+        )
+    columns = ["experiment", "setting", "role", "method"]
+    joined = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    return store.csv_bytes(joined)
+
+
 @dataclass(frozen=True)
 class Section:
     """One experiment's part of the report; `record` is None where it has no run."""
@@ -364,6 +599,7 @@ class Section:
     claims: list[Claim]
     figures: list[Drawn]
     problems: list[str]
+    sweeps: list[SweepPart] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -407,8 +643,13 @@ class Section:
         return facts(self.record.config) if self.record else []
 
 
-def section(name: str, module: ModuleType, record: Record | None) -> Section:
-    """Draws and judges one experiment; what goes wrong there is said in its section."""
+def section(
+    name: str,
+    module: ModuleType,
+    record: Record | None,
+    sweeps: Callable[[], list[SweepPart]] = list,
+) -> Section:
+    """Draws and judges one experiment and its sweeps; what goes wrong is said in its section."""
     title = (module.__doc__ or name).strip().splitlines()[0]
     if record is None or not len(record.rows):
         return Section(name, title, record, [], [], [])
@@ -421,9 +662,10 @@ def section(name: str, module: ModuleType, record: Record | None) -> Section:
             problems.append(f"{name}: {what}: {type(error).__name__}: {error}")
             return otherwise
 
-    claims = attempt("claims", lambda: module.claims(record.rows), [])
-    drawn = attempt("figures", lambda: draw(module, record.rows), {})
-    return Section(name, title, record, claims, list(drawn.values()), problems)
+    claims = attempt("claims", lambda: given(module.claims, record.rows, record.curves), [])
+    drawn = attempt("figures", lambda: draw(module, record.rows, record.curves), {})
+    swept = attempt("sweep", sweeps, [])
+    return Section(name, title, record, claims, list(drawn.values()), problems, swept)
 
 
 # Pages
@@ -462,10 +704,16 @@ def pages(context: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def results(records: Sequence[Record]) -> pd.DataFrame:
-    """The rows of all runs, `FIRST_COLUMNS` first."""
-    rows = store.join_rows(record.run for record in records)
-    return rows[[*FIRST_COLUMNS, *(name for name in rows.columns if name not in FIRST_COLUMNS)]]
+def join_results(outputs: Path) -> store.Joined:
+    """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first."""
+    others = [name for name in store.ROW_COLUMNS if name not in FIRST_COLUMNS]
+    return store.join_runs(outputs, [*FIRST_COLUMNS, *others])
+
+
+def write_results(outputs: Path, joined: store.Joined) -> None:
+    """results.parquet and results.csv: the rows of all runs."""
+    store.write_atomic(outputs / "results.parquet", joined.parquet)
+    store.write_atomic(outputs / "results.csv", store.parquet_to_csv(joined.parquet))
 
 
 def write_report(
@@ -490,18 +738,28 @@ def write_report(
             f"expected a folder with runs, got {str(outputs)!r}: run"
             " `python -m experiments experiment=gaussian` first, or name it with --outputs"
         )
-    runs, problems = store.load_runs(outputs)
-    records = [Record(run) for run in runs]
+    found = join_results(outputs)
+    records = [Record(run) for run in found.runs]
+    families = joined(records)
+    rows = found.frame(sweep.COLUMNS)
+
+    def swept(name: str) -> list[SweepPart]:
+        return sweep_parts(name, of_scale(records, name, scale), rows)
+
     sections = [
-        section(name, module, headline(records, name, scale))
+        section(name, module, headline(families, name, scale), partial(swept, name))
         for name, module in experiments_in_order().items()
     ]
-    problems = problems + [problem for one in sections for problem in one.problems]
+    apart = [problem for one in families for problem in one.problems]
+    problems = found.problems + apart
+    problems += [problem for one in sections for problem in one.problems]
     for one in sections:
         for figure in one.figures:
             figure.write(outputs / "figures")
-            if one.record:
+            if one.record and one.record.others is None:  # a shard's are of its own rows
                 figure.write(one.record.run.figures)
+        for figure in (drawn for part in one.sweeps for drawn in part.figures):
+            figure.write(outputs / "figures")
     if figures_only:
         return outputs / "figures", problems
     claims = [claim for one in sections for claim in one.claims]
@@ -515,13 +773,16 @@ def write_report(
         "scale": scale,
         "problems": problems,
         "duration": duration,
+        "most_lines": MOST_LINES,
+        "choosing": CHOOSING,
         "dark": DARK,
     }
     written = {
-        "results.csv": store.csv_bytes(results(records)),
+        "sweeps.csv": sweeps_csv(sections),
         "claims.json": store.json_bytes([claim.as_dict() for claim in claims]),
         **{name: text.encode() for name, text in pages(context).items()},
     }
+    write_results(outputs, found)
     for name, data in written.items():
         store.write_atomic(outputs / name, data)
     return outputs / "report.html", problems

@@ -2,7 +2,7 @@
 
 The only place that turns cells into tasks and estimators, that reads the clock, git and the
 environment, and that knows Hydra. A run that is there already is found; one that was stopped goes
-on with the cells that it lacks; a cell that raises becomes a row that says why.
+on where it was, to the same bits; a cell that raises becomes a row that says why.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import math
 import os
 import pkgutil
 import shlex
+import signal
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +31,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments import store
-from experiments.cells import UNTRAINED, Cell
+from experiments import launching, lock, shards, signals, sinks, store
+from experiments.cells import UNTRAINED, Cell, merged
+from experiments.checkpoints import Checkpoints
+from experiments.tally import Tally
 
 if TYPE_CHECKING:
-    from mine.evaluation import Estimate
     from mine.jobs import Job
-    from mine.running import Failure
+    from mine.running import Care
 
 log = logging.getLogger("experiments")
 
@@ -55,7 +56,8 @@ LEAST = {
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 HELP = "`python -m experiments --help` lists all groups and keys"
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, LOCKED, INTERRUPTED = 0, 1, 2, 3, 130
+STATUS_SECONDS = 10.0  # between two writes of a running run's status
 _statuses: list[int] = []  # of this process's jobs: a sweep goes on past one that went wrong
 
 
@@ -132,6 +134,14 @@ def check(config: Mapping[str, Any]) -> None:
                 f"{name} must be a whole number >= {least}, got {value!r}: "
                 f"give it one, such as {name}={max(least, 5)}"
             )
+    for key, none in (("checkpoint_seconds", False), ("time_limit", True)):
+        value = config[key]
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if not (number or (none and value is None)):
+            raise ConfigError(
+                f"{key} must be a number of seconds above 0{' or null' if none else ''}, got "
+                f"{value!r}: give it one, such as {key}=30"
+            )
     experiment = config["experiment"]
     for key, value in experiment.items():
         if value == [] or (key == "methods" and not isinstance(value, list)):
@@ -170,6 +180,7 @@ def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[Job]]:
         ) from error
     if not cells:
         raise ConfigError("experiment.panels must hold at least one panel, got none: name one")
+    cells = shards.share(cells, config)
     return cells, [job_of(cell, config) for cell in cells]
 
 
@@ -177,6 +188,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     """What a cell asks for, ready to run. Its data depend on its task and seed alone."""
     from mine.jobs import Job
 
+    config = merged(config, cell.overrides)
     steps = {} if cell.method in UNTRAINED else {"steps": cell.steps}
     task, training, critic = (
         _built(json.dumps(one, sort_keys=True))
@@ -206,136 +218,7 @@ def load(name: str) -> Any:
         ) from None
 
 
-# --------------------------------------------------------------- rows of cells
-
-
-def row_of(
-    cell: Cell, job: Job, outcome: Estimate | Failure, run: store.Run, seconds: float, device: str
-) -> dict[str, Any]:
-    """The row of a cell that has ended, whatever happened to it."""
-    from mine.evaluation import Estimate
-
-    row = {
-        "experiment": run.experiment,
-        "run_id": run.run_id,
-        "key": cell.key,
-        "role": cell.role,
-        "task": cell.task["_target_"].rpartition(".")[2],
-        "params": json.dumps({k: v for k, v in cell.task.items() if k != "_target_"}),
-        "dim": job.sizes()[1],
-        "method": cell.method,
-        "seed": cell.seed,
-        "steps": cell.steps,
-        "truth": job.data.mi,  # type: ignore[union-attr]
-        "seconds": seconds,
-        "device": device,
-    }
-    if not isinstance(outcome, Estimate):
-        return {
-            **row,
-            "n_train": 0,
-            "n_test": 0,
-            "nats": math.nan,
-            "stderr": math.nan,
-            "train_nats": math.nan,
-            "status": "failed",
-            "reason": outcome.reason.partition("\n")[0],  # run.log has all of it
-            "step_diverged": -1,
-            "warnings": "",
-        }
-    diverged = outcome.diverged_at >= 0 or not math.isfinite(outcome.nats)
-    return {
-        **row,
-        "n_train": outcome.n_train,
-        "n_test": outcome.n_test,
-        "nats": outcome.nats,
-        "stderr": outcome.stderr,
-        "train_nats": outcome.train_nats,
-        "status": "diverged" if diverged else "ok",
-        "reason": outcome.warnings[0] if diverged else "",
-        "step_diverged": outcome.diverged_at,
-        "warnings": "; ".join(outcome.warnings),
-    }
-
-
 # ----------------------------------------------------------------------- a run
-
-
-@dataclass
-class Tally:
-    """What a run has so far: rows and curves by the cell's key, in the order of the cells."""
-
-    run: store.Run
-    cells: Sequence[Cell]
-    rows: dict[str, dict[str, Any]]
-    curves: dict[str, list[dict[str, Any]]]
-    started: str
-    command: str
-    spent: float  # seconds of earlier sittings
-    clock: float
-
-    @classmethod
-    def resume(cls, run: store.Run, cells: Sequence[Cell], command: str) -> Tally:
-        """Takes up the rows that an earlier sitting finished; failed cells are tried again."""
-        keys = {cell.key for cell in cells}
-        rows, curves, spent = {}, {}, 0.0
-        try:
-            old = run.read_rows()
-            found = old[old["key"].isin(keys) & (old["status"] != "failed")]
-            rows = {row["key"]: row for row in found.to_dict("records")}
-            points = run.read_curves().groupby("key")
-            curves = {key: some.to_dict("records") for key, some in points if key in rows}
-            spent = float(run.read_status().get("seconds", 0.0)) if rows else 0.0
-        except store.CorruptRunError as error:
-            if (run.folder / "rows.parquet").exists():
-                log.warning("what the run had cannot be read and is computed again: %s", error)
-            rows, curves = {}, {}
-        return cls(run, cells, rows, curves, store.utc_now(), command, spent, time.monotonic())
-
-    def add(
-        self, i: int, job: Job, outcome: Estimate | Failure, seconds: float, device: str
-    ) -> None:
-        """The row and the curve of a cell that has ended, unless they are kept from before."""
-        from mine.evaluation import Estimate
-
-        cell = self.cells[i]
-        if cell.key in self.rows:
-            return
-        self.rows[cell.key] = row_of(cell, job, outcome, self.run, seconds, device)
-        if isinstance(outcome, Estimate):
-            self.curves[cell.key] = [
-                {"key": cell.key, "step": s, "train_nats": v} for s, v in outcome.curve
-            ]
-        else:
-            log.error("cell %s failed: %s", cell.key, outcome.reason)
-
-    def write(self, state: str) -> None:
-        """Rows, curves and status, each whole or not at all."""
-        ordered = [cell.key for cell in self.cells if cell.key in self.rows]
-        points = [point for key in ordered for point in self.curves.get(key, ())]
-        self.run.write_rows(store.row_frame(self.rows[key] for key in ordered))
-        self.run.write_curves(store.curve_frame(points))
-        self.write_status(state)
-
-    def write_status(self, state: str) -> None:
-        counts = self.counts()
-        self.run.write_status(
-            {
-                "state": state,
-                "cells": len(self.cells),
-                "done": len(self.rows),
-                "failed": counts["failed"],
-                "diverged": counts["diverged"],
-                "seconds": round(self.spent + time.monotonic() - self.clock, 3),
-                "command": self.command,
-                "started": self.started,
-                "updated": store.utc_now(),
-            }
-        )
-
-    def counts(self) -> dict[str, int]:
-        found = [row["status"] for row in self.rows.values()]
-        return {status: found.count(status) for status in ("ok", "diverged", "failed")}
 
 
 def run_experiment(config: Mapping[str, Any], command: str) -> int:
@@ -347,25 +230,47 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
     """
     from mine.running import resolve_device
 
+    cap_threads(config.get("threads"))
+    sinks.check(config.get("sinks", []))
     cells, jobs = prepare(config)
     device = str(resolve_device(str(config["device"])))
     outputs = Path(str(config["outputs"]))
     store.check_outputs(outputs)
     run = store.Run.create(outputs, str(config["experiment"]["name"]), config)
-    if run.finished:
-        say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
-        return OK
-    with logging_to(run.log):
-        tally = Tally.resume(run, cells, command)
+    if not run.finished:
+        with lock.held(run.folder / "lock.json"), logging_to(run.log):
+            if not run.finished:
+                return sit_down(run, cells, jobs, config, device, command)
+    say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
+    return OK
+
+
+def sit_down(
+    run: store.Run,
+    cells: Sequence[Cell],
+    jobs: Sequence[Job],
+    config: Mapping[str, Any],
+    device: str,
+    command: str,
+) -> int:
+    """Works on a run until it is done or has to stop. Returns the exit status."""
+    from mine.running import Stopped
+
+    tally = Tally.resume(run, cells, config, command)
+    with signals.noted() as noted:
         try:
-            return sit(tally, jobs, device, int(config["experiment"].get("first_seed", 0)))
-        except KeyboardInterrupt:
-            tally.write("running")
+            tally.adopt(store.siblings(run, store.cells_basis(config, device)))
+            status = sit(tally, jobs, device, noted)
+            sinks.write(config["sinks"], run, config, tally.rows.values(), tally.curves)
+            return status
+        except (Stopped, KeyboardInterrupt):
+            noted.number = noted.number or signal.SIGINT
+            tally.write("stopped")
             say(
-                f"stopped: {len(tally.rows)} of {len(cells)} cells are kept in {run.folder}; "
-                "the same command goes on from there"
+                f"stopped by {noted.name}: {len(tally.rows)} of {len(cells)} cells are kept in "
+                f"{run.folder}; the same command goes on from there"
             )
-            return INTERRUPTED
+            return noted.status
         except Exception as error:
             log.exception("the run stopped")
             complain(error)
@@ -374,22 +279,52 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
             return FAILED
 
 
-def sit(tally: Tally, jobs: Sequence[Job], device: str, seed: int) -> int:
+def cap_threads(threads: Any) -> None:
+    """How many threads torch may use, and so how many stacks run side by side; None for all."""
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigError(
+            f"threads must be a whole number >= 1 or null, got {threads!r}: "
+            "give each job cores / jobs, such as threads=2"
+        )
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) -> int:
     """Computes the cells that the tally lacks, to the end. Returns the exit status."""
     from mine.jobs import network_steps, plan
+    from mine.running import Care
 
-    missing = {i for i, cell in enumerate(tally.cells) if cell.key not in tally.rows}
-    todo = [stack for stack in plan(jobs, device) if not missing.isdisjoint(stack)]
-    steps = network_steps(jobs[i] for stack in todo for i in stack)
-    tally.run.write_provenance(store.collect_provenance(device=device, seed=seed))
-    announce(tally, jobs, todo, steps, device)
+    keeper = Checkpoints(
+        tally.run.folder / "checkpoints",
+        [cell.key for cell in tally.cells],
+        float(tally.config["checkpoint_seconds"]),
+        time.monotonic,
+    )
+    missing = [i for i, cell in enumerate(tally.cells) if cell.key not in tally.rows]
+    todo = keeper.stacks(missing)  # as they were dealt when their states were kept
+    new = sorted(set(missing).difference(*todo))
+    todo += [tuple(new[i] for i in stack) for stack in plan([jobs[i] for i in new], device)]
+    tally.steps = network_steps(jobs[i] for stack in todo for i in stack)
+    seed = int(tally.config["experiment"].get("first_seed", 0))
+    tally.provenance = store.collect_provenance(device=device, seed=seed)
+    tally.run.write_provenance(tally.provenance)
+    announce(tally, jobs, todo, device)
     tally.write("running")
-    compute(jobs, todo, steps, tally, device)
+    limit = tally.config["time_limit"]
+    care = Care(
+        keeper, lambda: bool(noted), math.inf if limit is None else float(limit), time.monotonic
+    )
+    compute(jobs, todo, tally, device, care, keeper)
+    keeper.clear()
     return finish(tally)
 
 
 def announce(
-    tally: Tally, jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], steps: int, device: str
+    tally: Tally, jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: str
 ) -> None:
     """What the run will do and cost, before it starts."""
     from mine.running import forecast
@@ -401,32 +336,49 @@ def announce(
         cost = f"for an unknown time ({type(error).__name__} while trying it)"
     say(
         f"{tally.run.experiment} {tally.run.run_id}: {len(tally.cells)} cells{kept}, "
-        f"{len(todo)} stacks, {steps:,} network-steps on {device}, {cost}"
+        f"{len(todo)} stacks, {tally.steps:,} network-steps on {device}, {cost}"
     )
 
 
 def compute(
-    jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], steps: int, tally: Tally, device: str
+    jobs: Sequence[Job],
+    todo: Sequence[tuple[int, ...]],
+    tally: Tally,
+    device: str,
+    care: Care,
+    keeper: Checkpoints,
 ) -> None:
-    """Runs the stacks; writes what there is whenever a stack has ended."""
+    """Runs the stacks; writes what there is whenever a stack has ended.
+
+    Raises:
+        Stopped: a signal came.
+    """
     from tqdm import tqdm
 
-    from mine.running import Advance, Began, run
+    from mine.running import Advance, Began, Halved, run
 
     stack_of = {i: stack for stack in todo for i in stack}
     missing = {stack: len(stack) for stack in todo}
     began: dict[int, tuple[float, int]] = {}
     errors: dict[int, float] = {}
-    with tqdm(total=steps, unit="step", unit_scale=True, disable=None, smoothing=0.05) as bar:
-        bar.set_description(tally.run.experiment)
-        for news in run(jobs, device, stacks=todo):
+    with tqdm(
+        desc=tally.run.experiment, total=tally.steps, unit="step", unit_scale=True, disable=None,
+        smoothing=0.05,
+    ) as bar:  # fmt: skip
+        for news in run(jobs, device, stacks=todo, care=care):
             if isinstance(news, Began):
                 began |= dict.fromkeys(news.jobs, (time.monotonic(), len(news.jobs)))
             elif isinstance(news, Advance):
+                tally.steps_done += news.steps * len(news.jobs)
                 bar.update(news.steps * len(news.jobs))
                 for i, value in zip(news.jobs, news.values, strict=True):
                     errors[i] = abs(value - jobs[i].data.mi)  # type: ignore[union-attr]
                 bar.set_postfix_str(mean_error(errors))
+                if time.monotonic() - tally.written > STATUS_SECONDS:
+                    tally.write_status("running")
+            elif isinstance(news, Halved):
+                log.info("a stack of %d cells was halved: %s", len(news.jobs), news.reason)
+                tally.halved.append({"cells": len(news.jobs), "reason": news.reason[:500]})
             else:
                 start, neighbours = began[news.job]
                 seconds = (time.monotonic() - start) / neighbours
@@ -435,6 +387,7 @@ def compute(
                 missing[stack] -= 1
                 if not missing[stack]:
                     tally.write("running")
+                    keeper.discard(stack)
 
 
 def mean_error(errors: Mapping[int, float]) -> str:
@@ -487,22 +440,33 @@ class LogFile(logging.FileHandler):
             super().close()
 
 
+class Warnings(logging.StreamHandler):  # type: ignore[type-arg]
+    """Says warnings on stderr, in one line each; errors are said by `complain`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("experiments: %(message)s"))
+        self.addFilter(lambda record: record.levelno == logging.WARNING)
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Sends this package's and mine's logs to the run's file for a while."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = LogFile(path, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handlers = [LogFile(path, delay=True), Warnings()]
+    handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("experiments", "mine")]
     for logger in loggers:
         logger.setLevel(logging.INFO)
-        logger.addHandler(handler)
+        for handler in handlers:
+            logger.addHandler(handler)
     try:
         yield
     finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-        handler.close()
+        for handler in handlers:
+            for logger in loggers:
+                logger.removeHandler(handler)
+            handler.close()
 
 
 # -------------------------------------------------------------------- command
@@ -515,17 +479,21 @@ def rerun_command() -> str:
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
-def main(config: DictConfig) -> None:
+def main(config: DictConfig) -> launching.Status:
     """One job. Its exit status is kept, not raised: a sweep goes on past a job that went wrong."""
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         status = run_experiment(plain, rerun_command())  # type: ignore[arg-type]
+    except lock.LockedError as error:
+        complain(error)
+        status = LOCKED
     except (ValueError, OSError, OmegaConfBaseException) as error:
         complain(error)
         status = BAD_INPUT
     _statuses.append(status)
-    if status == INTERRUPTED:
+    if status > 128:  # a signal ends the whole sweep
         raise KeyboardInterrupt
+    return launching.Status(status, rerun_command())  # to the process that launched this one
 
 
 def complain(error: BaseException) -> None:
@@ -536,15 +504,22 @@ def complain(error: BaseException) -> None:
 
 
 def command() -> int:
-    """`python -m experiments`: 0 done, 1 a cell or the disk failed, 2 bad input, 130 stopped."""
+    """`python -m experiments`.
+
+    Returns:
+        0 done, 1 a cell or the disk failed, 2 bad input, 3 another process works on it, 128 + n
+        stopped by signal n (130 by Ctrl-C, 143 by SIGTERM).
+    """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they are, to be said in one line
     # Where -m stands between overrides, Hydra's parser takes those after it for unknown flags.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     _statuses.clear()
+    launching.arrived.clear()
     try:
+        launching.check(sys.argv[1:])
         main()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return next((status for status in _statuses if status > 128), INTERRUPTED)
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         complain(error)
         return BAD_INPUT
@@ -556,4 +531,12 @@ def command() -> int:
             )
         )
         return BAD_INPUT
-    return max(_statuses, default=OK)
+    except Exception as error:
+        if not launching.lost(error):
+            raise
+        complain(error)
+        return FAILED
+    for status in launching.arrived:
+        if status.code:
+            print(f"experiments: {status}", file=sys.stderr, flush=True)
+    return max([*_statuses, *(status.code for status in launching.arrived)], default=OK)

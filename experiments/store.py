@@ -6,8 +6,10 @@ A run folder is ``outputs/<experiment>/<run-id>/`` with
 - ``provenance.json``: the code, packages, machine and device that the rows come from;
 - ``rows.parquet`` and ``rows.csv``: one row a cell, columns as in `ROW_COLUMNS`;
 - ``curves.parquet``: the training curves, columns as in `CURVE_COLUMNS`;
-- ``status.json``: how far the run is;
-- ``figures/`` and ``run.log``.
+- ``checksums.json``: of the tables, and of the copies before them (``*.previous.parquet``), which
+  stand in where a table is broken;
+- ``status.json``: how far the run is; ``lock.json``: who works on it (see `experiments.lock`);
+- ``checkpoints/``: stacks in training (see `experiments.checkpoints`); ``figures/``; ``run.log``.
 
 Every write goes to a temporary file in the same folder and is renamed into place. Rows are the
 interface between computing and drawing: they are typed here, once, and written so that equal rows
@@ -23,13 +25,14 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import logging
 import operator
 import os
 import platform
 import re
 import subprocess
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +41,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import yaml
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pandas import DataFrame
+
+log = logging.getLogger(__name__)
 
 DISTRIBUTION = "mine-mi"
 PACKAGES = (
@@ -55,10 +61,12 @@ PACKAGES = (
 )
 """The distributions whose versions the provenance names."""
 
-IGNORED_KEYS = frozenset({"hydra", "logging", "outputs", "progress"})
+IGNORED_KEYS = frozenset(
+    {"hydra", "outputs", "checkpoint_seconds", "time_limit", "threads", "sinks"}
+)
 """Top-level keys of a config that do not change a run's results, and so not its id."""
 
-STATES = ("running", "finished", "failed")
+STATES = ("running", "stopped", "finished", "failed")
 ROW_STATUSES = ("ok", "failed", "diverged")
 
 ROW_COLUMNS: Mapping[str, str] = {
@@ -90,6 +98,9 @@ ROW_COLUMNS: Mapping[str, str] = {
 CURVE_COLUMNS: Mapping[str, str] = {"key": "str", "step": "int64", "train_nats": "float64"}
 """Column -> dtype of the training curves: a smoothed training value (nats) of a cell at a step."""
 
+JOINED_AT_ONCE = 200
+"""Runs whose rows are held in memory together while all runs are joined."""
+
 _MISSING: Mapping[str, Any] = {"str": "", "int64": 0, "float64": float("nan")}
 _MISSING_IN: Mapping[str, Any] = {"step_diverged": -1}
 _REQUIRED = frozenset({"key", "status"})
@@ -107,8 +118,8 @@ class CorruptRunError(ValueError):
 # Writing
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all; missing folders are made.
+def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, or its pieces in order, to `path`, whole or not at all; folders are made.
 
     The bytes go to a temporary file beside `path`, are synced to disk, and take its name in one
     step. On any error the temporary file is removed and what stood at `path` stays.
@@ -121,7 +132,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "xb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -131,7 +142,7 @@ def write_atomic(path: Path, data: bytes) -> None:
                 temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        _refuse(path, len(data), error)
+        _refuse(path, len(data) if isinstance(data, bytes) else None, error)
 
 
 def check_outputs(outputs: Path) -> None:
@@ -155,9 +166,10 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _refuse(path: Path, size: int, error: OSError) -> NoReturn:
+def _refuse(path: Path, size: int | None, error: OSError) -> NoReturn:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        expected, remedy = f"room for {size} bytes", "free some space, or name another folder"
+        room = "enough room" if size is None else f"room for {size} bytes"
+        expected, remedy = room, "free some space, or name another folder"
     else:
         expected, remedy = "a folder that can be written", "mend it, or name another folder"
     raise OutputError(
@@ -190,6 +202,17 @@ def json_bytes(value: Any) -> bytes:
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
+def yaml_bytes(config: Mapping[str, Any]) -> bytes:
+    """Plain data as YAML, UTF-8, in the order given."""
+    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=99)
+    return text.encode()
+
+
+def read_yaml(text: bytes) -> Any:
+    """The plain data of a YAML document: the safe loader, in C where PyYAML was built with it."""
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()
+
+
 def package_version() -> str:
     """The version of the installed package, ``0+unknown`` where it is not installed."""
     try:
@@ -207,6 +230,8 @@ def run_id(config: Mapping[str, Any], version: str | None = None) -> str:
         version: the package's version, the installed one unless said.
     """
     asked = {key: value for key, value in config.items() if key not in IGNORED_KEYS}
+    if asked.get("shards") == 1:  # the whole grid, as where nothing is said of shards
+        asked = {key: value for key, value in asked.items() if key not in ("shards", "shard")}
     identity = {"config": asked, "version": package_version() if version is None else version}
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
 
@@ -233,10 +258,48 @@ def curve_frame(points: Iterable[Mapping[str, Any]]) -> DataFrame:
 
 def join_rows(runs: Iterable[Run]) -> DataFrame:
     """The rows of all `runs` as one table."""
+    import pyarrow as pa
+
+    tables = [table for table in (run.read_row_table() for run in runs) if len(table)]
+    return pa.concat_tables(tables).to_pandas() if tables else row_frame([])
+
+
+def join_curves(runs: Iterable[Run]) -> DataFrame:
+    """The training curves of all `runs` as one table."""
     import pandas as pd
 
-    frames = [rows for rows in (run.read_rows() for run in runs) if len(rows)]
-    return pd.concat(frames, ignore_index=True) if frames else row_frame([])
+    tables = [table for table in (run.read_curves() for run in runs) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else curve_frame([])
+
+
+def parquet_to_csv(data: bytes) -> Iterator[bytes]:
+    """A parquet file as CSV, one piece a row group; it reads as what `csv_bytes` writes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(data))
+    comma = pa.scalar(",", pa.large_string())
+    yield f"{','.join(file.schema_arrow.names)}\n".encode()
+    for group in range(file.num_row_groups):
+        columns = [_csv_texts(column) for column in file.read_row_group(group).columns]
+        lines = pc.binary_join_element_wise(*columns, comma)
+        yield "".join(f"{line}\n" for line in lines.to_pylist()).encode()
+
+
+def _csv_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column's values as CSV, quoted where they must be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.fill_null(column.cast(pa.large_string()), "nan")
+    if not pa.types.is_large_string(column.type):
+        return texts
+    texts = pc.replace_substring(texts, "\r", "\\r")  # as in `csv_bytes`
+    mark = pa.scalar('"', pa.large_string())
+    doubled = pc.replace_substring(texts, '"', '""')
+    quoted = pc.binary_join_element_wise(mark, doubled, mark, pa.scalar("", pa.large_string()))
+    return pc.if_else(pc.match_substring_regex(texts, '[",\n]'), quoted, texts)
 
 
 def csv_bytes(frame: DataFrame) -> bytes:
@@ -256,6 +319,14 @@ def parquet_bytes(frame: DataFrame) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
+    """Column -> dtype as arrow's schema, without metadata."""
+    import pyarrow as pa
+
+    types = {"str": pa.large_string(), "int64": pa.int64(), "float64": pa.float64()}
+    return pa.schema([(name, types[dtype]) for name, dtype in columns.items()])
 
 
 def _typed(
@@ -309,6 +380,17 @@ def _check_statuses(frame: DataFrame) -> None:
             f"got {frame['status'][~known].iloc[0]!r}: "
             "a cell that raised is 'failed', one that turned non-finite 'diverged'"
         )
+
+
+def _complete(table: pa.Table) -> bool:
+    """Whether text and whole numbers have a value in each row, and a status is one there is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if any(c.null_count for c in table.columns if not pa.types.is_floating(c.type)):
+        return False
+    found = table["status"] if "status" in table.column_names else None
+    return found is None or set(pc.unique(found).to_pylist()) <= set(ROW_STATUSES)
 
 
 def _conform(frame: DataFrame, columns: Mapping[str, str]) -> DataFrame:
@@ -371,7 +453,8 @@ class Run:
             self.check()
         except CorruptRunError:
             return False
-        return self.read_status()["state"] == "finished" and len(self.read_rows()) > 0
+        status = self.read_status()
+        return status["state"] == "finished" and len(self.read_rows()) == status.get("cells")
 
     def write(self, name: str, data: bytes) -> Path:
         """Write a further file, such as ``figures/map.svg``, and return its path.
@@ -389,8 +472,7 @@ class Run:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.yaml; plain data only, in the order given."""
-        text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=99)
-        self.write("config.yaml", text.encode())
+        self.write("config.yaml", yaml_bytes(config))
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         self.write("provenance.json", json_bytes(dict(provenance)))
@@ -412,14 +494,62 @@ class Run:
                 f"expected one row a cell, got key {rows['key'][twice].iloc[0]!r} twice: "
                 "keep one of its rows"
             )
+        self._write_table("rows.parquet", parquet_bytes(rows))
         self.write("rows.csv", csv_bytes(rows))
-        self.write("rows.parquet", parquet_bytes(rows))
 
     def write_curves(self, curves: DataFrame) -> None:
-        self.write("curves.parquet", parquet_bytes(_conform(curves, CURVE_COLUMNS)))
+        self._write_table("curves.parquet", parquet_bytes(_conform(curves, CURVE_COLUMNS)))
+
+    def _write_table(self, name: str, data: bytes) -> None:
+        """The table, its checksum, and the table before it: at any moment one of the two is whole.
+
+        The checksums are written before the table and name both, so that no moment has a table
+        that they do not know.
+        """
+        known = self._checksums()
+        before = None
+        with contextlib.suppress(FileNotFoundError):
+            before = (self.folder / name).read_bytes()
+        acceptable = [_sha256(data)]
+        if before is not None and _sha256(before) in known.get(name, [_sha256(before)]):
+            acceptable.append(_sha256(before))
+            if before != data:
+                self.write(_previous(name), before)
+                known[_previous(name)] = [_sha256(before)]
+        known[name] = acceptable
+        self.write("checksums.json", json_bytes(known))
+        self.write(name, data)
+
+    def table_fault(self, name: str) -> str:
+        """What is wrong with a table's file, from its bytes alone; "" for nothing."""
+        known = self._checksums()
+        try:
+            data = (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return "expected a table, got none" if name in known else ""
+        except OSError as error:
+            return _one_line(error)
+        if name in known and _sha256(data) not in known[name]:
+            return "expected a readable table, got a checksum that differs"
+        if name not in known and not (data.startswith(b"PAR1") and data.endswith(b"PAR1")):
+            return "expected a readable table, got something else, or a part of one"
+        return ""
+
+    def fallback(self, name: str) -> bool:
+        """Whether a whole copy of the table before it is there."""
+        copy = _previous(name)
+        return (self.folder / copy).exists() and not self.table_fault(copy)
+
+    def _checksums(self) -> dict[str, list[str]]:
+        """Of each table the checksums that it may have; none where they cannot be read."""
+        try:
+            found = json.loads((self.folder / "checksums.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def read_config(self) -> dict[str, Any]:
-        return self._read("config.yaml", yaml.safe_load, dict)
+        return self._read("config.yaml", read_yaml, dict)
 
     def read_provenance(self) -> dict[str, Any]:
         return self._read("provenance.json", json.loads, dict)
@@ -434,12 +564,16 @@ class Run:
         """The rows so far, none where none are written: a run taken up again skips their keys."""
         return self._read_table("rows.parquet", ROW_COLUMNS)
 
+    def read_row_table(self) -> pa.Table:
+        """As `read_rows`, an arrow table: the fast way to read many runs."""
+        return self._read_arrow("rows.parquet", ROW_COLUMNS)
+
     def read_curves(self) -> DataFrame:
         """The curves so far, none where nothing is written yet."""
         return self._read_table("curves.parquet", CURVE_COLUMNS)
 
-    def check(self) -> None:
-        """Read everything once.
+    def check(self) -> pa.Table:
+        """Read everything once; returns the rows.
 
         Raises:
             CorruptRunError: something is missing or cannot be read.
@@ -447,8 +581,8 @@ class Run:
         self.read_config()
         self.read_provenance()
         self.read_status()
-        self.read_rows()
-        self.read_curves()
+        self._read_arrow("curves.parquet", CURVE_COLUMNS)
+        return self.read_row_table()
 
     def _read(self, name: str, parse: Callable[[bytes], Any], kind: type) -> Any:
         try:
@@ -460,15 +594,42 @@ class Run:
         return value
 
     def _read_table(self, name: str, columns: Mapping[str, str]) -> DataFrame:
-        path = self.folder / name
-        if not path.exists():
-            return _typed([], columns, required=frozenset())
+        return _conform(self._read_arrow(name, columns).to_pandas(), columns)
+
+    def _read_arrow(self, name: str, columns: Mapping[str, str]) -> pa.Table:
+        """A table; where it is broken, the copy before it."""
+        known = self._checksums()
+        try:
+            return self._read_whole(name, columns, known)
+        except CorruptRunError as error:
+            if not (self.folder / _previous(name)).exists():
+                raise
+            found = self._read_whole(_previous(name), columns, known)
+            log.warning("%s: the copy before it is used", error)
+            return found
+
+    def _read_whole(
+        self, name: str, columns: Mapping[str, str], known: Mapping[str, Sequence[str]]
+    ) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        schema = arrow_schema(columns)
+        if not (self.folder / name).exists():
+            if name not in known:
+                return schema.empty_table()
+            self._complain(name, "a table", "none")
         try:
-            return _conform(pq.read_table(io.BytesIO(path.read_bytes())).to_pandas(), columns)
-        except (OSError, ValueError, pa.ArrowException) as error:
+            data = (self.folder / name).read_bytes()
+            if name in known and _sha256(data) not in known[name]:
+                raise ValueError("a checksum that differs: it was cut or changed")
+            # read_table sets up a dataset for each file, which takes longer than reading it.
+            table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+            if table.schema.equals(schema) and _complete(table):
+                return table
+            mended = _conform(table.to_pandas(), columns)
+            return pa.Table.from_pandas(mended, schema=schema, preserve_index=False)
+        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
             self._complain(name, "a readable table", _one_line(error), error)
 
     def _complain(
@@ -480,6 +641,50 @@ class Run:
         ) from cause
 
 
+def cells_basis(config: Mapping[str, Any], device: str) -> str:
+    """What, beside the cell itself, its row depends on, as 12 hexadecimal digits.
+
+    Runs of one experiment and one basis have equal rows for equal cells, however their grids
+    differ: a grid that grows computes its new cells only.
+    """
+    train = {k: v for k, v in config["train"].items() if k != "steps"}  # the cell has them
+    basis = {
+        "train": train,
+        "critic": config["critic"],
+        "estimator": config["estimator"],
+        "n_test": config["scale"]["n_test"],
+        "device": device.partition(":")[0],
+        "version": package_version(),
+    }
+    return hashlib.sha256(canonical_json(basis).encode()).hexdigest()[:12]
+
+
+def siblings(run: Run, basis: str) -> list[Run]:
+    """The other runs of this basis; notes that `run` is one of them."""
+    folder = run.folder.parent / ".basis" / basis
+    names = sorted(p.name for p in folder.glob("*") if _RUN_ID.fullmatch(p.name))
+    if run.run_id not in names:
+        write_atomic(folder / run.run_id, b"")
+    return [Run(run.folder.parent / name) for name in names if name != run.run_id]
+
+
+def run_folders(outputs: Path) -> list[Path]:
+    """The folders under `outputs` that are named like runs, sorted."""
+    return [f for f in sorted(Path(outputs).glob("*/*/")) if _RUN_ID.fullmatch(f.name)]
+
+
+def scan_runs(outputs: Path) -> Iterator[tuple[Run, pa.Table | CorruptRunError]]:
+    """Every run folder under `outputs`, sorted, with its rows or with what is wrong with it."""
+    for folder in run_folders(outputs):
+        run = Run(folder)
+        found: pa.Table | CorruptRunError
+        try:
+            found = run.check()
+        except CorruptRunError as error:
+            found = error
+        yield run, found
+
+
 def load_runs(outputs: Path) -> tuple[list[Run], list[str]]:
     """The runs under `outputs`, sorted, and what is wrong with those that cannot be read.
 
@@ -488,17 +693,74 @@ def load_runs(outputs: Path) -> tuple[list[Run], list[str]]:
     line each.
     """
     runs, problems = [], []
-    for folder in sorted(Path(outputs).glob("*/*/")):
-        if not _RUN_ID.fullmatch(folder.name):
-            continue
-        run = Run(folder)
-        try:
-            run.check()
-        except CorruptRunError as error:
-            problems.append(str(error))
+    for run, found in scan_runs(outputs):
+        if isinstance(found, CorruptRunError):
+            problems.append(str(found))
         else:
             runs.append(run)
     return runs, problems
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Runs, what is wrong with the others, and the rows of all runs as one parquet file."""
+
+    runs: list[Run]
+    problems: list[str]
+    rows: int
+    parquet: bytes
+
+    def frame(self, columns: Sequence[str]) -> DataFrame:
+        """These columns of all rows; text as categories, which takes little memory."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        text = [name for name in columns if ROW_COLUMNS[name] == "str"]
+        file = pq.ParquetFile(pa.BufferReader(self.parquet), read_dictionary=text)
+        return file.read(columns=list(columns)).to_pandas()
+
+
+def join_runs(outputs: Path, columns: Sequence[str]) -> Joined:
+    """As `load_runs`, with the rows of all runs joined, `columns` in this order.
+
+    Each file is read once, and the rows of a few runs are held at a time: beside them, what stays
+    in memory is the packed file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    runs: list[Run] = []
+    problems: list[str] = []
+    waiting: list[pa.Table] = []
+    schema = arrow_schema({name: ROW_COLUMNS[name] for name in columns})
+    buffer, rows = io.BytesIO(), 0
+    with pq.ParquetWriter(buffer, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            if any(map(len, waiting)):
+                writer.write_table(pa.concat_tables(waiting).select(list(columns)))
+            waiting.clear()
+
+        for run, found in scan_runs(outputs):
+            if isinstance(found, CorruptRunError):
+                problems.append(str(found))
+                continue
+            runs.append(run)
+            waiting.append(found)
+            rows += len(found)
+            if len(waiting) == JOINED_AT_ONCE:
+                flush()
+        flush()
+    return Joined(runs, problems, rows, buffer.getvalue())
+
+
+def _previous(name: str) -> str:
+    stem, _, kind = name.rpartition(".")
+    return f"{stem}.previous.{kind}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _one_line(error: Exception) -> str:

@@ -10,13 +10,24 @@ from types import ModuleType
 import pytest
 
 
+def load(name: str) -> ModuleType:
+    """A file of this folder that is no test, as a module."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def example() -> ModuleType:
     """The synthetic rows of rows_example.py, which is also a command."""
-    path = Path(__file__).with_name("rows_example.py")
-    spec = importlib.util.spec_from_file_location("rows_example", path)
-    assert spec
-    assert spec.loader
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("rows_example")
+
+
+@pytest.fixture(scope="session")
+def made(example: ModuleType) -> ModuleType:
+    """The synthetic sweeps of sweep_example.py, which builds on rows_example.py."""
+    return load("sweep_example")

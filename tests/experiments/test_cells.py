@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
+from typing import Any
 
-from experiments import equitability, gaussian
-from experiments.cells import Cell
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments import equitability, gaussian, run, tally
+from experiments.cells import Cell, gaussian_task, panel_cells
+
+
+def config_of(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+        plain = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def test_equal_cells_have_equal_keys_and_each_field_counts() -> None:
@@ -67,3 +79,48 @@ def test_networks_train_on_a_fixed_data_set_where_the_config_asks(example: Modul
     found = gaussian.cells(config)
     assert {cell.n for cell in found if cell.method != "ksg"} == {700}
     assert {cell.n for cell in found if cell.method == "ksg"} == {5000}
+
+
+def test_a_cell_without_overrides_keeps_the_key_it_had_before_there_were_any() -> None:
+    task = {"_target_": "mine.tasks.CorrelatedGaussian", "dim": 1, "rho": 0.5}
+    cell = Cell(task, "mine", 0, 100, 0, "scalar")
+    assert cell.key == "66c4d0251361be75"
+    keys = {
+        dataclasses.replace(cell, overrides=overrides).key
+        for overrides in ({}, {"train": {"ema_rate": 0.1}}, {"train": {"ema_rate": 0.2}})
+    }
+    assert len(keys) == 3 and cell.key in keys
+
+
+def test_overrides_change_the_job_and_its_row_but_not_its_data() -> None:
+    config = config_of("experiment=gaussian")
+    overrides = {
+        "train": {"ema_rate": 0.1, "marginal_samples": 4},
+        "critic": {"hidden": [16]},
+        "estimator": {"partners": 3},
+    }
+    plain = panel_cells("scalar", [gaussian_task(1, 0.5)], config)[0]
+    changed = panel_cells("scalar", [gaussian_task(1, 0.5)], config, overrides)[0]
+    one, two = (run.job_of(cell, config) for cell in (plain, changed))
+    assert (two.training.ema_rate, two.training.marginal_samples) == (0.1, 4)
+    assert (two.critic.hidden, two.partners) == ((16,), 3)
+    assert two.training.learning_rate == one.training.learning_rate
+    assert (one.key, one.seed, one.data) == (two.key, two.seed, two.data)
+    assert tally.params_of(changed) == {"dim": 1, "rho": plain.task["rho"], **overrides}
+    assert config == config_of("experiment=gaussian")
+
+
+def test_rows_that_a_cell_overrides_hold_for_every_method() -> None:
+    config = config_of("experiment=gaussian")
+    task = gaussian_task(1, 0.5)
+    found = panel_cells("scalar", [task], config, {"experiment": {"n": 700}})
+    assert {cell.n for cell in found} == {700}
+    assert {(cell.method == "ksg", cell.n) for cell in panel_cells("scalar", [task], config)} == {
+        (True, config["scale"]["ksg_n"]),
+        (False, 0),
+    }
+
+
+def test_a_gaussian_of_so_many_nats_has_them() -> None:
+    for dim, nats in ((1, 0.0), (2, 2.0), (20, 40.0)):
+        assert run.build(gaussian_task(dim, nats)).mi == pytest.approx(nats, abs=1e-6)

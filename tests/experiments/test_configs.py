@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments import run, store
-from experiments.cells import UNTRAINED
+from experiments.cells import UNTRAINED, merged
 from mine.critics import MLP
 from mine.training import Training
 
@@ -32,7 +32,7 @@ GROUPS = {
 }
 EXPERIMENTS, SCALES = GROUPS["experiment"], GROUPS["scale"]
 OTHERS = [(group, option) for group, options in GROUPS.items() for option in options
-          if group not in ("experiment", "scale")]  # fmt: skip
+          if group not in ("experiment", "scale", "tasks")]  # fmt: skip
 
 
 def config_of(*overrides: str) -> dict[str, Any]:
@@ -71,12 +71,14 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
     for cell, job in zip(cells, jobs, strict=True):
         assert (job.method, job.seed, job.n) == (cell.method, cell.seed, cell.n)
-        assert (job.n_test, job.k) == (config["scale"]["n_test"], config["estimator"]["k"])
+        own = merged(config, cell.overrides)
+        assert (job.n_test, job.k) == (own["scale"]["n_test"], own["estimator"]["k"])
         if cell.method not in UNTRAINED:
-            steps = config["train"]["steps"] * panels[cell.role]["steps"]
+            steps = own["train"]["steps"] * panels[cell.role]["steps"]
             assert job.training.steps == cell.steps == round(steps)
-            assert job.training.learning_rate == config["train"]["learning_rate"]
-            assert job.critic == MLP(**without_target(config["critic"]))
+            train = {**without_target(own["train"]), "steps": cell.steps}
+            assert {key: getattr(job.training, key) for key in train} == train
+            assert job.critic == MLP(**without_target(own["critic"]))
 
 
 def without_target(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +154,7 @@ EVIL = "evil_module_of_a_config"
 FOREIGN = [
     *("os.system", "builtins.eval", "subprocess.run", f"{EVIL}.boom", "mine", "minefield.Task"),
     *("torch.load", "torch.optimism.Adam", "hydra.utils.instantiate", ""),
-    *("experiments.store.os.system", "mine.tasks.math.exp", "mine.running.torch.load"),
+    *("experiments.store.os.system", "mine.tasks.normal.math.exp", "mine.running.torch.load"),
 ]
 
 
@@ -243,17 +245,18 @@ def test_every_experiment_runs_to_its_end(
 
 def assert_complete(found: store.Run, config: Mapping[str, Any]) -> None:
     """All files of a run folder are there, with what they must hold, and nothing else."""
-    names = {path.name for path in found.folder.iterdir()}
+    names = {p.name for p in found.folder.iterdir() if not p.name.startswith(".")}
     assert names == {
         *("config.yaml", "provenance.json", "status.json", "run.log", "figures"),
-        *("rows.parquet", "rows.csv", "curves.parquet"),
+        *("rows.parquet", "rows.csv", "curves.parquet", "checksums.json"),
+        *("rows.previous.parquet", "curves.previous.parquet"),
     }
     assert found.read_config() == config
     status = found.read_status()
     assert status["state"] == "finished"
     assert set(status) == {
         *("state", "cells", "done", "failed", "diverged", "seconds"),
-        *("command", "started", "updated"),
+        *("command", "started", "updated", "halved", "steps", "steps_done", "sitting_seconds"),
     }
     assert {"git_commit", "git_dirty", "packages", "device", "seed", "time"} <= set(
         found.read_provenance()

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from experiments import report, store
+from experiments import report, store, sweep
 
 HOSTILE = "<script>alert('reason')</script> | `x` \n# y"
 DESIGN_COLUMNS = (
@@ -116,7 +116,7 @@ def test_the_page_is_one_file_with_unique_ids(html: str) -> None:
     assert linked
     assert set(linked) <= set(ids)
     for source in re.findall(r'(?:src|href)="([^"#][^"]*)"', html):
-        assert source.startswith(("figures/", "data:", "results.csv", "claims.json"))
+        assert source.startswith(("figures/", "data:", "results.", "sweeps.csv", "claims.json"))
     assert "var(--truth)" in html
     assert "#222222;" not in html.split("</style>")[1]
 
@@ -249,16 +249,111 @@ def test_figures_alone(example: ModuleType, tmp_path: Path) -> None:
 
 
 def test_the_experiments_are_found_without_a_list() -> None:
-    assert report.experiment_names() == ["equitability", "gaussian"]
-    assert list(report.experiments_in_order()) == ["gaussian", "equitability"]
+    configs = (report.HERE.parent / "configs" / "experiment").glob("*.yaml")
+    assert report.experiment_names() == sorted(path.stem for path in configs)
+    assert list(report.experiments_in_order())[:2] == ["gaussian", "equitability"]
 
 
-def test_the_page_opens_without_errors_requests_or_sideways_scrolling(outputs: Path) -> None:
+@pytest.fixture(scope="module")
+def swept(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sweeps over one key, written as runs, and a run of another scale."""
+    folder = tmp_path_factory.mktemp("swept")
+    made.write_sweep(folder, {"learning_rate": [1e-4, 1e-3, 1e-2]}, made.by_rate)
+    made.example.write_run(
+        folder, config := made.config_of({}, scale="default"), made.example.example_rows(config)
+    )
+    assert report.main(["--outputs", str(folder)]) == 0
+    return folder
+
+
+def test_a_sweep_is_read_without_code(swept: Path) -> None:
+    command = (
+        "python -m experiments -m experiment=gaussian scale=smoke"
+        " train.learning_rate=0.0001,0.001,0.01"
+    )
+    html, markdown = ((swept / f"report.{kind}").read_text() for kind in ("html", "md"))
+    for page in (html, markdown):
+        assert command in page
+        assert "3 settings of train.learning" in page.replace("\\", "")
+        assert "learning rate .001" in page
+        assert "highest held-out value" in page and "smallest spread over seeds" in page
+    assert 'id="figure-gaussian-sweep-scalar"' in html
+    assert (swept / "figures" / "gaussian_sweep_scalar.svg").exists()
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    # One of six errors is 0 at the best setting, four are .01: the mean is .02 / 3 = .007.
+    assert "<b>0.007</b>" in html
+
+
+def test_sweeps_csv_has_the_measures_of_every_setting(swept: Path) -> None:
+    lines = pd.read_csv(swept / "sweeps.csv")
+    mine = lines[lines["method"] == "mine"]
+    assert [json.loads(one)["train.learning_rate"] for one in mine["setting"]] == [
+        1e-4,
+        1e-3,
+        1e-2,
+    ]
+    assert mine["error"].tolist() == pytest.approx([0.1, 0.02 / 3, 0.1])
+    assert set(lines["method"]) == {"mine", "ksg"}
+    parquet = pd.read_parquet(swept / "results.parquet")
+    assert len(parquet) == len(pd.read_csv(swept / "results.csv")) == 4 * 12
+
+
+def test_the_scale_asked_for_is_the_scale_that_is_compared(
+    swept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiments import sweep_figures
+
+    monkeypatch.setattr(sweep_figures, "figures", lambda *_: {})
+    joined = report.join_results(swept)
+    records, rows = [report.Record(run) for run in joined.runs], joined.frame(sweep.COLUMNS)
+    found = {
+        scale: report.sweep_parts("gaussian", report.of_scale(records, "gaussian", scale), rows)
+        for scale in ("default", "smoke", "paper", None)
+    }
+    assert {scale: [part.settings for part in parts] for scale, parts in found.items()} == {
+        "default": [],
+        "smoke": [3],
+        "paper": [],
+        None: [3],
+    }
+
+
+def test_one_run_is_no_sweep(outputs: Path, html: str) -> None:
+    assert "Sweep: " not in html
+    assert (outputs / "sweeps.csv").read_text() == "experiment,setting,role,method\n"
+
+
+def test_hostile_values_of_a_sweep_stay_text(made: ModuleType, tmp_path: Path) -> None:
+    made.write_sweep(tmp_path, {"note": ["<script>1</script>", "`a` | b"]}, seeds=1)
+    assert report.main(["--outputs", str(tmp_path)]) == 0
+    html, markdown = ((tmp_path / f"report.{kind}").read_text() for kind in ("html", "md"))
+    assert "<script" not in html
+    assert "&lt;script&gt;1&lt;/script&gt;" in html
+    for line in markdown.splitlines():
+        assert "<script" not in line or line.startswith("    ")
+
+
+def test_a_sweep_that_cannot_be_drawn_is_named(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from experiments import sweep_figures
+
+    shutil.copytree(swept, tmp_path / "copy")
+    monkeypatch.setattr(sweep_figures, "figures", lambda *_: 1 / 0)
+    assert report.main(["--outputs", str(tmp_path / "copy")]) == 1
+    assert "gaussian: sweep: ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("folder", "figures"), [("outputs", 5), ("swept", 2)])
+def test_the_page_opens_without_errors_requests_or_sideways_scrolling(
+    folder: str, figures: int, request: pytest.FixtureRequest
+) -> None:
     browser_path = shutil.which("chromium")
     if browser_path is None:
         pytest.skip("no chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api")
-    page_path = (outputs / "report.html").as_uri()
+    page_path = (request.getfixturevalue(folder) / "report.html").as_uri()
     complaints: list[str] = []
     requests: list[str] = []
     with sync_api.sync_playwright() as playwright:
@@ -273,7 +368,7 @@ def test_the_page_opens_without_errors_requests_or_sideways_scrolling(outputs: P
             page.goto(page_path)
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.locator("figure svg").count() == 5
+            assert page.locator("figure svg").count() == figures
             assert page.locator("figure svg").first.is_visible()
             assert page.locator("script").count() == 0
         browser.close()

@@ -131,9 +131,9 @@ def asked(monkeypatch: Patch) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     stack_of = mine.running._run_stack
 
-    def spy(jobs: Sequence[Any], stack: tuple[int, ...], device: torch.device) -> Iterator[News]:
+    def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[News]:
         found.extend((jobs[i].method, jobs[i].data.rho) for i in stack)
-        return stack_of(jobs, stack, device)
+        return stack_of(jobs, stack, *rest)
 
     monkeypatch.setattr(mine.running, "_run_stack", spy)
     return found
@@ -274,6 +274,32 @@ def test_a_cell_asked_for_twice_is_one_cell(tmp_path: Path) -> None:
     assert len(rows_in(tmp_path)) == 2
 
 
+def test_a_grid_that_grows_computes_its_new_cells_only(
+    tmp_path: Path, asked: list[tuple[str, float]]
+) -> None:
+    """Another grid is another run; equal cells are taken over, with their curves."""
+    small = ("experiment.rho=[0.5,0.9]",)
+    assert run_in(tmp_path, *small) == run.OK
+    (first,) = (store.Run(p.parent) for p in tmp_path.glob("*/*/config.yaml"))
+    before = first.read_rows()
+    asked.clear()
+    assert run_in(tmp_path, "experiment.rho=[0.3,0.5,0.9]") == run.OK
+    assert {rho for _, rho in asked} == {0.3}
+    (second,) = (
+        store.Run(p.parent)
+        for p in tmp_path.glob("*/*/config.yaml")
+        if p.parent.name != first.run_id
+    )
+    rows = second.read_rows()
+    assert len(rows) == CELLS and set(rows["run_id"]) == {second.run_id}
+    kept = rows[rows["key"].isin(before["key"])].reset_index(drop=True)
+    assert_same_bits(kept.drop(columns="run_id"), before.drop(columns="run_id"))
+    assert set(kept["key"]) & set(second.read_curves()["key"])
+    asked.clear()
+    assert run_in(tmp_path, "experiment.rho=[0.9]", "estimator.partners=3") == run.OK
+    assert {rho for _, rho in asked} == {0.9}  # another estimator: nothing is taken over
+
+
 # ----------------------------------------------------------------- interrupted
 
 
@@ -288,14 +314,14 @@ def test_a_stopped_run_keeps_what_is_finished_and_goes_on_to_the_same_rows(
     assert run_in(tmp_path) == run.INTERRUPTED
     kept = rows_in(tmp_path)
     assert len(kept) == 5
-    assert the_run(tmp_path).read_status()["state"] == "running"
-    assert "stopped: 5 of 18 cells are kept" in capsys.readouterr().out
+    assert the_run(tmp_path).read_status()["state"] == "stopped"
+    assert "stopped by SIGINT: 5 of 18 cells are kept" in capsys.readouterr().out
     assert_nothing_half_written(tmp_path)
 
     asked.clear()
     assert run_in(tmp_path) == run.OK
     assert "18 cells, 5 kept from before, 8 stacks" in capsys.readouterr().out
-    assert len(asked) == CELLS - 4  # the unfinished stack is trained as a whole again
+    assert len(asked) == CELLS - 5
     rows = rows_in(tmp_path)
     assert_same_bits(rows, rows_in(uninterrupted))
     assert list(rows.loc[rows["key"].isin(kept["key"]), "seconds"]) == list(kept["seconds"])
@@ -327,7 +353,7 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
         started.communicate()
     assert (started.returncode, err) == (run.INTERRUPTED, "")
     rows = rows_in(tmp_path)
-    assert f"stopped: {len(rows)} of 6 cells are kept" in out
+    assert f"stopped by SIGINT: {len(rows)} of 6 cells are kept" in out
     assert_nothing_half_written(tmp_path)
     whole = rows_in(uninterrupted)  # KSG's cells know nothing of train.steps
     same = whole[whole["key"].isin(rows["key"])]
@@ -343,15 +369,24 @@ def done_in(status: Path) -> int:
     return int(json.loads(status.read_text())["done"])
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (["rows.parquet"], "the copy before it is used"),
+        (["rows.parquet", "rows.previous.parquet"], "computed again"),
+        (["curves.parquet", "curves.previous.parquet"], "computed again"),
+    ],
+)
 def test_rows_that_cannot_be_read_are_computed_again(
-    uninterrupted: Path, tmp_path: Path, monkeypatch: Patch
+    uninterrupted: Path, tmp_path: Path, monkeypatch: Patch, broken: list[str], said: str
 ) -> None:
     after(monkeypatch, 4, interrupt)
     assert run_in(tmp_path) == run.INTERRUPTED
-    (the_run(tmp_path).folder / "rows.parquet").write_bytes(b"PAR1 half of it")
+    for name in broken:
+        (the_run(tmp_path).folder / name).write_bytes(b"PAR1 half of it")
     assert run_in(tmp_path) == run.OK
     assert_same_bits(rows_in(tmp_path), rows_in(uninterrupted))
-    assert "computed again" in the_run(tmp_path).log.read_text()
+    assert said in the_run(tmp_path).log.read_text()
 
 
 def test_a_run_without_its_figures_is_not_finished(
@@ -360,7 +395,7 @@ def test_a_run_without_its_figures_is_not_finished(
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
     monkeypatch.setattr(report, "draw_run", lambda _: interrupt())
     assert run_in(tmp_path, *few) == run.INTERRUPTED
-    assert the_run(tmp_path).read_status()["state"] == "running"
+    assert the_run(tmp_path).read_status()["state"] == "stopped"
     asked.clear()
     states: list[str] = []  # while it is drawn: a process killed there must draw again
     monkeypatch.setattr(report, "draw_run", lambda r: states.append(r.read_status()["state"]))

@@ -147,14 +147,23 @@ def test_a_read_only_output_folder_is_refused() -> None:
 
 def test_a_full_disk_is_refused_and_the_old_rows_stay(tmp_path: Path) -> None:
     run = finished_run(tmp_path)
-    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    before = tables_of(run)
     many = row_frame([ROW | {"key": str(i), "reason": str(i) * 50} for i in range(500)])
     with (
         largest_file(4096),
         pytest.raises(OutputError, match=r"expected room for \d+ bytes .*got"),
     ):
         run.write_rows(many)
-    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before
+    assert tables_of(run) == before
+    assert list(run.read_rows()["key"]) == ["a", "b"]
+    run.write_rows(row_frame([ROW]))  # there is room again
+    assert len(run.read_rows()) == 1
+
+
+def tables_of(run: Run) -> dict[Path, bytes]:
+    """All that is on disk but the checksums, which know of a table before it is there."""
+    files = [p for p in run.folder.rglob("*") if p.is_file() and p.name != "checksums.json"]
+    return {path: path.read_bytes() for path in files}
 
 
 def test_the_check_of_an_output_folder_makes_it_and_leaves_it_empty(tmp_path: Path) -> None:
@@ -205,7 +214,7 @@ def test_an_id_follows_every_value_and_the_version() -> None:
 
 
 def test_an_id_does_not_follow_where_results_go_or_what_is_logged() -> None:
-    elsewhere = CONFIG | {"outputs": "other", "logging": {"level": "debug"}}
+    elsewhere = CONFIG | {"outputs": "other", "checkpoint_seconds": 1, "time_limit": 2.0}
     assert run_id(CONFIG) == run_id(elsewhere)
 
 
@@ -418,6 +427,7 @@ def test_a_table_of_another_schema_is_corrupt(tmp_path: Path) -> None:
     run = finished_run(tmp_path)
     table = pq.read_table(run.folder / "rows.parquet")
     pq.write_table(table.drop_columns(["truth"]), run.folder / "rows.parquet")
+    (run.folder / "checksums.json").unlink()
     with pytest.raises(CorruptRunError, match="expected the columns"):
         run.read_rows()
 
@@ -437,6 +447,70 @@ def test_the_rows_of_all_runs_join_into_one_table(tmp_path: Path) -> None:
     assert len(joined) == 4
     assert {name: str(dtype) for name, dtype in joined.dtypes.items()} == ROW_COLUMNS
     assert len(join_rows([])) == 0
+
+
+def many_runs(outputs: Path, count: int) -> list[Run]:
+    """Runs of one to three rows, with texts and numbers that are hard to write."""
+    runs = []
+    for number in range(count):
+        run = Run.create(outputs, "gaussian", CONFIG | {"number": number})
+        hard = {"reason": 'a "b", c\nd\re', "nats": math.nan, "stderr": 1e-300 * number}
+        rows = [ROW | hard | {"key": f"{i}", "seed": number} for i in range(number % 4)]
+        run.write_provenance({})
+        run.write_rows(row_frame(rows))
+        run.write_status({"state": "finished"})
+        runs.append(run)
+    return sorted(runs, key=lambda run: run.folder)
+
+
+def test_joined_rows_are_those_of_each_run_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The naive road: every run's rows through pandas, one after the other."""
+    monkeypatch.setattr(store, "write_atomic", without_waiting)
+    monkeypatch.setattr(store, "JOINED_AT_ONCE", 16)
+    runs = many_runs(tmp_path, 100)
+    columns = ["key", *(name for name in ROW_COLUMNS if name != "key")]
+    joined = store.join_runs(tmp_path, columns)
+    naive = pd.concat([run.read_rows() for run in runs], ignore_index=True)
+    assert joined.runs == runs
+    assert joined.problems == []
+    assert joined.rows == len(naive) == 150
+    read = pq.read_table(io.BytesIO(joined.parquet)).to_pandas()
+    pd.testing.assert_frame_equal(read, naive[columns])
+    pd.testing.assert_frame_equal(join_rows(runs), naive)
+    text = b"".join(store.parquet_to_csv(joined.parquet))
+    assert values_of(text) == values_of(store.csv_bytes(naive[columns]))
+    some = joined.frame(["nats", "status"])
+    assert some["nats"].tolist() == pytest.approx(naive["nats"].tolist(), nan_ok=True)
+    assert some["status"].astype("str").tolist() == naive["status"].tolist()
+
+
+def values_of(text: bytes) -> list[list[str]]:
+    """The lines of a CSV; numbers in Python's own digits, which tell every double apart."""
+    kinds: dict[str, Any] = {"str": str, "int64": int, "float64": float}
+    return [
+        [str(kinds[ROW_COLUMNS[name]](value)) for name, value in line.items()]
+        for line in csv.DictReader(io.StringIO(text.decode(), newline=""))
+    ]
+
+
+def without_waiting(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def test_a_run_that_cannot_be_read_is_left_out_of_the_join(tmp_path: Path) -> None:
+    good, bad = finished_run(tmp_path), finished_run(tmp_path, device="cuda")
+    (bad.folder / "rows.parquet").write_bytes(b"PAR1")
+    joined = store.join_runs(tmp_path, list(ROW_COLUMNS))
+    assert (joined.runs, joined.rows) == ([good], 2)
+    assert [str(bad.folder) in problem for problem in joined.problems] == [True]
+
+
+def test_pieces_are_written_as_one_file(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a", iter([b"one, ", b"two"]))
+    assert (tmp_path / "a").read_bytes() == b"one, two"
 
 
 # Provenance
@@ -498,3 +572,62 @@ def test_provenance_does_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     found = collect_provenance(device="cpu", seed=0, root=Path(store.__file__).parents[1])
     assert (found["git_commit"], found["git_dirty"]) == (None, None)
+
+
+# ------------------------------------------------------------------- checksums
+
+
+def twice_written(tmp_path: Path) -> Run:
+    run = finished_run(tmp_path)
+    run.write_rows(three_rows())
+    return run
+
+
+def three_rows() -> pd.DataFrame:
+    return row_frame([ROW | {"key": key} for key in "abc"])
+
+
+@pytest.mark.parametrize("at", [0, 100, 300, -20, -1])
+def test_a_flipped_byte_is_found_and_the_copy_before_it_is_used(
+    tmp_path: Path, at: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = twice_written(tmp_path)
+    path = run.folder / "rows.parquet"
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
+    assert list(run.read_rows()["key"]) == ["a", "b"]
+    assert "a checksum that differs" in caplog.text and "the copy before it" in caplog.text
+    run.write_rows(three_rows())
+    assert len(run.read_rows()) == 3
+
+
+def test_a_table_and_its_copy_that_are_both_broken_are_corrupt(tmp_path: Path) -> None:
+    run = twice_written(tmp_path)
+    for name in ("rows.parquet", "rows.previous.parquet"):
+        (run.folder / name).write_bytes(b"PAR1")
+    with pytest.raises(CorruptRunError, match=r"rows.previous.parquet: .* a checksum"):
+        run.read_rows()
+
+
+@pytest.mark.parametrize("stop_at", ["rows.previous.parquet", "checksums.json", "rows.parquet"])
+def test_a_write_stopped_at_any_file_leaves_the_rows_before_it(
+    tmp_path: Path, stop_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = twice_written(tmp_path)
+    write = Run.write
+
+    def stopping(self: Run, name: str, data: bytes) -> Path:
+        if name == stop_at:
+            raise KeyboardInterrupt
+        return write(self, name, data)
+
+    monkeypatch.setattr(Run, "write", stopping)
+    one = row_frame([ROW])
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run.write_rows(one)
+        assert len(run.read_rows()) == 3
+    monkeypatch.undo()
+    run.write_rows(one)
+    assert len(run.read_rows()) == 1

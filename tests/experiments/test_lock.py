@@ -1,0 +1,146 @@
+"""Locks: one holder at a time; a dead holder's lock is free."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import lock
+from experiments.lock import BEAT_SECONDS, STALE_SECONDS, Holder, LockedError, held, read
+
+
+def a_holder(**changes: object) -> Holder:
+    ours = {"host": socket.gethostname(), "pid": os.getpid(), "born": "", "since": "then"}
+    return Holder(**{**ours, "heartbeat": time.time(), **changes})  # type: ignore[arg-type]
+
+
+def put(path: Path, holder: Holder) -> None:
+    path.write_text(json.dumps(asdict(holder)))
+
+
+def ended() -> int:
+    """The number of a process that is no more."""
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)
+    return int(done.stdout)
+
+
+def test_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    with held(path):
+        found = read(path)
+        assert found is not None and (found.host, found.pid) == (socket.gethostname(), os.getpid())
+        assert found.alive(time.time())
+    assert not path.exists()
+
+
+def test_a_second_holder_is_told_who_and_since_when(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    who = rf"held by process {os.getpid()} on {socket.gethostname()} since 20\d\d-.*: wait for it"
+    with held(path):
+        with pytest.raises(LockedError, match=who), held(path):
+            pass
+        assert path.exists()
+    with held(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "alive"),
+    [
+        ({}, True),
+        ({"pid": "ended"}, False),
+        ({"born": "0"}, False),  # another process has its number now
+        ({"host": "elsewhere"}, True),
+        ({"host": "elsewhere", "heartbeat": -2 * STALE_SECONDS}, False),
+        ({"host": "elsewhere", "heartbeat": 2 * STALE_SECONDS}, False),
+        ({"heartbeat": -1e9}, True),  # here the process table tells
+    ],
+)
+def test_a_dead_holders_lock_is_taken_over(
+    tmp_path: Path, changes: dict[str, object], alive: bool
+) -> None:
+    """Heartbeats are told from now."""
+    path = tmp_path / "lock.json"
+    found = {k: ended() if v == "ended" else v for k, v in changes.items()}
+    found["heartbeat"] = time.time() + float(found.get("heartbeat", 0.0))
+    put(path, a_holder(**found))
+    if alive:
+        with pytest.raises(LockedError), held(path):
+            pass
+    else:
+        with held(path):
+            assert (read(path) or a_holder()).since != "then"
+
+
+@given(data=st.binary(max_size=200) | st.sampled_from([b"{}", b"[]", b"nan", b'{"pid": -1}']))
+def test_a_lock_that_cannot_be_read_is_none(
+    data: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("lock") / "lock.json"
+    path.write_bytes(data)
+    assert read(path) is None
+    with held(path):
+        assert read(path) is not None
+
+
+def test_a_holder_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 3 * BEAT_SECONDS < STALE_SECONDS
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.01)
+    ticks = iter(float(i) for i in range(10**6))
+    path = tmp_path / "lock.json"
+    with held(path, now=lambda: next(ticks)):
+        give_up = time.monotonic() + 30
+        while (found := read(path)) is None or found.heartbeat < 3:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+
+
+def test_a_lock_that_another_took_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    other = a_holder(host="elsewhere")
+    with held(path):
+        put(path, other)
+    assert read(path) == other
+
+
+def test_a_folder_that_is_gone_ends_quietly(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with held(folder / "lock.json"):
+        (folder / "lock.json").unlink()
+        (folder / ".lock.json.guard").unlink()
+        folder.rmdir()
+
+
+TAKE = """
+import sys, time, pathlib
+from experiments.lock import held, LockedError
+start = float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+try:
+    with held(pathlib.Path(sys.argv[1])):
+        time.sleep(3)
+    print("held")
+except LockedError:
+    print("refused")
+"""
+
+
+def test_of_many_at_one_instant_one_holds(tmp_path: Path) -> None:
+    """Also where all of them find a dead holder's lock."""
+    path = tmp_path / "lock.json"
+    put(path, a_holder(pid=ended()))
+    start = time.time() + 4
+    command = [sys.executable, "-c", TAKE, str(path), str(start)]
+    several = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    said = sorted(one.communicate(timeout=120)[0].strip() for one in several)
+    assert said.count("held") == 1 and said.count("refused") == 5

@@ -1,0 +1,159 @@
+"""Runs `python -m experiments` with something going wrong: `inject.py <fault> <override>...`.
+
+A program of its own, since what is done to it (dying, filling its disk, turning back its clock)
+must happen to nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import mine.critics
+import mine.stacks
+import mine.tasks
+from experiments import run, store
+
+FAULTS: dict[str, Callable[[], None]] = {}
+Fault = Callable[[], None]
+BAD_RHO, BAD_SEED = 0.5, 2
+
+
+def fault(act: Fault) -> Fault:
+    FAULTS[act.__name__] = act
+    return act
+
+
+@fault
+def none() -> None:
+    """All is well."""
+
+
+@fault
+def killed_inside_a_checkpoint() -> None:
+    """The third checkpoint is cut in its middle, and every process is gone at once."""
+    write, seen = store.write_atomic, iter(range(10**6))
+
+    def dying(path: Path, data: bytes) -> None:
+        if path.suffix == ".safetensors" and next(seen) == 2:
+            path.with_name(f".{path.name}.half.tmp").write_bytes(data[: len(data) // 2])
+            path.write_bytes(data[: len(data) // 2])  # as a file system that lost power has it
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(path, data)
+
+    import experiments.checkpoints
+
+    experiments.checkpoints.write_atomic = dying  # type: ignore[assignment]
+
+
+def largest_file(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@fault
+def no_room_for_rows() -> None:
+    largest_file(2_500)
+
+
+@fault
+def no_room_for_checkpoints() -> None:
+    largest_file(200_000)
+
+
+@fault
+def no_room_for_figures() -> None:
+    largest_file(12_000)
+
+
+def sampling(act: Callable[[Any, int, Any, Any], Any]) -> None:
+    """The task of one rho samples otherwise."""
+    gaussian: Any = mine.tasks.CorrelatedGaussian
+    sample = gaussian.sample
+
+    def bad(self: Any, n: int, generator: torch.Generator) -> Any:
+        drawn = sample(self, n, generator)
+        return act(self, n, generator, drawn) if self.rho == BAD_RHO else drawn
+
+    gaussian.sample = bad
+
+
+@fault
+def task_that_raises() -> None:
+    def raising(*_: Any) -> Any:
+        raise LookupError("no such file of samples")
+
+    sampling(raising)
+
+
+@fault
+def task_that_hangs() -> None:
+    started = time.monotonic()  # the forecast may have its sample
+
+    def hanging(task: Any, n: int, generator: Any, drawn: Any) -> Any:
+        if time.monotonic() - started > 1 and n > 1000:
+            time.sleep(3600)
+        return drawn
+
+    sampling(hanging)
+
+
+@fault
+def task_that_gives_nan() -> None:
+    sampling(lambda task, n, generator, drawn: tuple(v * torch.nan for v in drawn))
+
+
+@fault
+def cell_that_diverges() -> None:
+    """One seed's training data are of an absurd size; its test data are as ever."""
+    prepare = mine.stacks._prepare
+
+    class Absurd:
+        def __init__(self, source: Any) -> None:
+            self.source = source
+            self.dim_x, self.dim_y = source.dim_x, source.dim_y
+
+        def draw(self, *arguments: Any) -> Any:
+            x, y = self.source.draw(*arguments)
+            return x * 1e38, y * 1e38
+
+    def bad(job: Any, device: Any) -> Any:
+        data = prepare(job, device)
+        if job.seed == BAD_SEED:
+            object.__setattr__(data, "source", Absurd(data.source))
+        return data
+
+    mine.stacks._prepare = bad
+
+
+@fault
+def memory_that_runs_out() -> None:
+    """No room for more than two networks at once."""
+    stack = mine.critics.MLP.stack
+
+    def small(self: Any, dx: int, dy: int, generators: Any, device: Any) -> Any:
+        if len(generators) > 2:
+            raise torch.OutOfMemoryError("tried to allocate 80 GiB")
+        return stack(self, dx, dy, generators, device)
+
+    mine.critics.MLP.stack = small  # type: ignore[method-assign]
+
+
+@fault
+def clock_that_jumps_back() -> None:
+    """By a day at its third reading, and again and again."""
+    now, seen = time.time, iter(range(10**9))
+    time.time = lambda: now() - 86_400.0 * (next(seen) // 3)  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    FAULTS[sys.argv.pop(1)]()
+    sys.exit(run.command())
