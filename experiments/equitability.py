@@ -253,7 +253,7 @@ def self_equitable(on_map: pd.DataFrame, on_self: pd.DataFrame) -> c.Claim:
         checks += [
             c.check(f"I(X;Y) − truth at {where}", one, limit),
             c.check(f"I(f(X);Y) − truth at {where}", two, limit),
-            difference(f"I(X;Y) − I(f(X);Y) at {where}", one, two, limit),
+            c.difference(f"I(X;Y) − I(f(X);Y) at {where}", one, two, limit),
         ]
     checks.sort(key=lambda one: one.label)
     import pandas as pd
@@ -269,21 +269,6 @@ def self_equitable(on_map: pd.DataFrame, on_self: pd.DataFrame) -> c.Claim:
         verdict,
         figure_of(on_self, "self_mine"),
         interval,
-    )
-
-
-def difference(label: str, one: c.Array, two: c.Array, limit: float) -> c.Check:
-    """The check of the difference of two independent means, shapes (S,) and (S',)."""
-    if not (len(one) and len(two)):
-        return c.check(label, one[:0], limit)
-
-    def gap(groups: Sequence[c.Array]) -> c.Array:
-        return np.asarray(groups[0].mean(-1) - groups[1].mean(-1))
-
-    with np.errstate(invalid="ignore"):
-        value = float(gap([one, two]))
-    return c.Check(
-        label, value, c.bootstrap_interval([one, two], gap), limit, min(len(one), len(two))
     )
 
 

@@ -1,0 +1,255 @@
+"""Theorem 2: with width and rows enough, MINE is as near to I as one likes.
+
+The error of an estimate on fresh samples is taken apart:
+
+    I_n - I = (I_inf - I) + (I_n - I_inf),
+
+the approximation gap, what the network of that width cannot tell (trained on fresh samples, as if
+n were infinite), and the estimation gap, what n rows cost it. What the optimiser leaves undone in
+its steps is in the first. Nothing is stopped early: the theorem is about the maximiser on the n
+rows, and a wide network on few rows learns them by heart. X and Y are normal in R^d.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments import claims as c
+from experiments import figures as marks
+from experiments.cells import Cell, gaussian_task, panel_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPER = "Sec. 3.3, Theorem 2"
+FIGURE = "consistency"
+ROWS, FRESH = "rows", "fresh"
+WIDE = 128
+"""The least width that the claim of consistency is about."""
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Widths x rows x seeds, and each width on fresh samples."""
+    experiment = config["experiment"]
+    tasks = [gaussian_task(int(experiment["dim"]), experiment["nats"])]
+    sizes = {ROWS: [int(n) for n in experiment["rows"]], FRESH: [0]}
+    return [
+        cell
+        for role in experiment["panels"]
+        for width in experiment["widths"]
+        for n in sizes[role]
+        for cell in panel_cells(
+            role,
+            tasks,
+            config,
+            {
+                "experiment": {"n": n},
+                "train": {"batch_size": experiment["batch_size"]},
+                "critic": {"hidden": [int(width)]},
+            },
+        )
+    ]
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with n (infinite for fresh samples) and width as columns."""
+    params = [json.loads(text) for text in rows["params"]]
+    return rows.assign(
+        n=[float(one["experiment"]["n"]) or math.inf for one in params],
+        width=[int(one["critic"]["hidden"][0]) for one in params],
+    )
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+def claims(rows: pd.DataFrame) -> list[c.Claim]:
+    """The error vanishes, and so does each of its two parts."""
+    all_rows = table(rows)
+    return [consistent(all_rows), estimation(all_rows), approximation(all_rows)]
+
+
+def consistent(rows: pd.DataFrame) -> c.Claim:
+    """At the most rows, the mean error at each width >= 128 lies within +-.05 nats (5 %)."""
+    finite = rows[np.isfinite(rows["n"]) & (rows["width"] >= WIDE)]
+    most = finite[finite["n"] == finite["n"].max()]
+    checks = [
+        c.check(f"width {width}", c.errors(group), 0.05) for width, group in most.groupby("width")
+    ]
+    measured, verdict, interval = c.conclusion(checks, most, "widths")
+    return c.Claim(
+        "consistency-error",
+        "consistency",
+        PAPER,
+        "With width and rows enough the estimate is as near to the truth as one likes.",
+        measured,
+        f"mean error within ±0.05 nats (±0.072 bits) at the most rows, width {WIDE} or more",
+        verdict,
+        FIGURE if len(rows) else "",
+        interval,
+    )
+
+
+def sizes_fall(
+    name: str, rows: pd.DataFrame, groups: Sequence[Sequence[c.Array]], what: str, words: str
+) -> c.Claim:
+    """The claim that the mean size of a gap is smaller in the second of two lists of groups.
+
+    Args:
+        groups: gaps in nats, an array of shape (S,) for each setting, at the poor end and at the
+            rich end.
+    """
+    measured, interval, verdict = "this run has no two ends to compare", None, "inconclusive"
+    if all(groups) and all(len(one) for side in groups for one in side):
+        cut = len(groups[0])
+
+        def fall(drawn: Sequence[c.Array]) -> c.Array:
+            poor, rich = (
+                np.mean([np.abs(one.mean(-1)) for one in side], axis=0)
+                for side in (drawn[:cut], drawn[cut:])
+            )
+            with np.errstate(invalid="ignore"):
+                return np.asarray(poor - rich)
+
+        both = [*groups[0], *groups[1]]
+        interval, seeds = c.bootstrap_interval(both, fall), c.fewest_seeds(both)
+        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
+        measured = (
+            f"{what} falls by {c.nats(float(fall(both)), signed=True)},"
+            f" {c.interval_words(interval, seeds, signed=True)}, over"
+            f" {c.counted(seeds, 'seed')} a setting{c.lost(rows)}"
+        )
+    return c.Claim(
+        f"consistency-{name}", "consistency", PAPER, words, measured,
+        f"{what}: a fall above 0", verdict,  # type: ignore[arg-type]
+        FIGURE if len(rows) else "", interval,
+    )  # fmt: skip
+
+
+def estimation_gaps(rows: pd.DataFrame, n: float) -> list[c.Array]:
+    """I_n - I_inf paired by seed, shape (S,), for each width."""
+    return c.differences(rows.assign(n_=rows["n"]), "n_", n, math.inf, ["width"])
+
+
+def estimation(rows: pd.DataFrame) -> c.Claim:
+    """Mean over widths of |I_n - I_inf|: at the fewest rows less at the most, above 0."""
+    finite = rows.loc[np.isfinite(rows["n"]), "n"]
+    ends = [estimation_gaps(rows, n) for n in (finite.min(), finite.max())]
+    return sizes_fall(
+        "estimation",
+        rows,
+        ends if finite.nunique() > 1 else [[], []],
+        "|I_n − I_∞|, mean over widths, from the fewest rows to the most",
+        "The estimation gap vanishes as the rows grow.",
+    )
+
+
+def approximation(rows: pd.DataFrame) -> c.Claim:
+    """|I_inf - I|: at the least width less at the largest, above 0."""
+    fresh = rows[~np.isfinite(rows["n"])]
+    ends = [
+        [c.errors(fresh[fresh["width"] == width])]
+        for width in (fresh["width"].min(), fresh["width"].max())
+    ]
+    return sizes_fall(
+        "approximation",
+        rows,
+        ends if fresh["width"].nunique() > 1 else [[], []],
+        "|I_∞ − I| from the least width to the largest",
+        "The approximation gap vanishes as the network widens.",
+    )
+
+
+# Figures
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """Estimates against rows, and the two gaps apart."""
+    with marks.style():
+        return {FIGURE: draw(table(rows))}
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    figure = marks.new_figure(9.6, 4.6)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
+    ordered = rows.sort_values("width", kind="stable")
+    named = ordered.assign(units=[f"width {width}" for width in ordered["width"]])
+    plot_estimates(named, left)
+    plot_gap(named, middle, estimation=True)
+    plot_gap(named, right, estimation=False)
+    steps, tested = marks.spread(rows["steps"]), marks.spread(rows["n_test"])
+    dim = int(rows["dim"].iloc[0])
+    marks.entitle(
+        figure,
+        f"Consistency: X and Y each {dim}-D normal, one hidden layer",
+        rows,
+        [
+            f"{steps} steps on n rows (∞: fresh samples in every batch).",
+            f"Tested on {tested} others. {marks.seed_note(rows)}.",
+        ],
+    )
+    figure.set_label("Estimates against rows and width; estimation and approximation gaps apart.")
+    return figure
+
+
+def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Estimate in nats against the rows of the training set, a line for each width."""
+    counts = sorted(set(rows["n"]))
+    place = rows.assign(at=[float(counts.index(n)) for n in rows["n"]])
+    truth = float(rows["truth"].iloc[0])
+    ax.set_ylim(-1.5 * truth, 1.6 * truth)
+    marks.method_series(
+        place, ax, "at", [float(i) for i in range(len(counts))], "nats", apart=True, by="units"
+    )
+    marks.truth_line(ax, [-0.5, len(counts) - 0.5], [truth, truth])
+    names = ["∞" if math.isinf(n) else in_thousands(n) for n in counts]
+    ax.set_xticks(range(len(counts)), names)
+    ax.set_xlim(-0.5, len(counts) - 0.5)
+    ax.set_xlabel("rows of the training set, n")
+    ax.set_ylabel("mutual information, nats")
+    return ax
+
+
+def plot_gap(rows: pd.DataFrame, ax: Axes, estimation: bool) -> Axes:
+    """Size of one gap in nats on log scales: against n for each width, or against width."""
+    from matplotlib.ticker import NullLocator
+
+    ok = rows[rows["status"] == "ok"]
+    means = ok.groupby(["units", "width", "n"])["nats"].mean().reset_index()
+    fresh = means[~np.isfinite(means["n"])].set_index("units")["nats"]
+    shown = [n for n in rows["n"] if math.isfinite(n)] if estimation else list(rows["width"])
+    ax.set_xlim(0.6 * min(shown, default=1.0), 1.7 * max(shown, default=1.0))
+    ax.set_ylim(1e-4, 30.0)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    marks.decades(ax.yaxis)
+    ticks = sorted(set(shown))
+    ax.set_xticks(ticks, [in_thousands(value) for value in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    if estimation:
+        for units, look in marks.looks(rows, "units").items():
+            own = means[(means["units"] == units) & np.isfinite(means["n"])]
+            gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
+            ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
+        ax.set_title("estimation |I_n − I_∞|", loc="left")
+        ax.set_xlabel("n")
+    else:
+        own = means[~np.isfinite(means["n"])].sort_values("width")
+        truth = float(rows["truth"].iloc[0])
+        ax.plot(own["width"], (own["nats"] - truth).abs(), "o-", color=marks.INK, ms=4, lw=1.0)
+        ax.set_title("approximation |I_∞ − I|", loc="left")
+        ax.set_xlabel("width")
+    ax.set_ylabel("nats")
+    return ax
+
+
+def in_thousands(value: float) -> str:
+    """'300', '3k', '300k'."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

@@ -1,0 +1,260 @@
+"""The claims of the further experiments, on made-up rows of their own default grids."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from experiments import limits, marginals, report, run, store, tally
+from experiments.claims import Claim
+from mine.evaluation import Estimate
+
+Row = Mapping[str, Any]
+Value = Callable[[Row], float]
+Curve = Callable[[Row, float], float]
+
+
+@cache
+def config_of(name: str, scale: str = "default") -> dict[str, Any]:
+    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+        composed = compose("config", [f"experiment={name}", f"scale={scale}"])
+    plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+@cache
+def blank(name: str, scale: str = "default") -> pd.DataFrame:
+    """A row for each cell, as the runner writes it, of an estimate that is the truth."""
+    where = store.Run(Path("outputs") / name / ("0" * 12))
+    cells, jobs = run.prepare(config_of(name, scale))
+    estimates = [
+        Estimate(job.data.mi, 0.01, job.data.mi, cell.method, cell.n or 1000, 10_000, cell.steps)  # type: ignore[union-attr]
+        for cell, job in zip(cells, jobs, strict=True)
+    ]
+    return store.row_frame(
+        tally.row_of(cell, job, estimate, where, 1.0, "cpu")
+        for cell, job, estimate in zip(cells, jobs, estimates, strict=True)
+    )
+
+
+def rows_of(name: str, **columns: Value) -> pd.DataFrame:
+    """Such rows, with columns that are functions of the module's table: `error=...` is added."""
+    module = importlib.import_module(f"experiments.{name}")
+    rows = blank(name).copy()
+    seen = module.table(rows).to_dict("records")
+    for column, value in columns.items():
+        values = np.array([value(row) for row in seen])
+        target = "nats" if column == "error" else column
+        rows[target] = values + rows["truth"] if column == "error" else values
+    return rows
+
+
+def curves_of(rows: pd.DataFrame, value: Callable[[Row, float], float]) -> pd.DataFrame:
+    """Ten points of a training curve a cell: value(row, share of the steps done)."""
+    return store.curve_frame(
+        {"key": row["key"], "step": row["steps"] * i // 10, "train_nats": value(row, i / 10)}
+        for row in rows.to_dict("records")
+        for i in range(1, 11)
+        if row["steps"]
+    )
+
+
+def flat(row: Row, share: float) -> float:
+    return float(row["truth"])
+
+
+def claim_of(name: str, claim: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Claim:
+    module = importlib.import_module(f"experiments.{name}")
+    return {one.id: one for one in report.given(module.claims, rows, curves)}[claim]
+
+
+def exact(row: Row) -> float:
+    return 0.0
+
+
+def wobble(row: Row, size: float) -> float:
+    """+-size or 0 by the seed: the mean over three seeds is 0."""
+    return size * (row["seed"] % 3 - 1)
+
+
+def where(condition: Callable[[Row], bool], error: float) -> Value:
+    return lambda row: error if condition(row) else 0.0
+
+
+def law_of(row: Row, factor: float) -> float:
+    """A standard error that is a factor of Song and Ermon's law."""
+    return factor * math.sqrt(limits.law(row["truth"], row["n_test"]))
+
+
+# id, what is added to the truth, the verdict
+ERRORS: list[tuple[str, Value, str]] = [
+    ("marginals-shuffle", where(lambda r: r["kind"] == "shuffle", -0.4), "reproduced"),
+    ("marginals-shuffle", exact, "not reproduced"),
+    ("marginals-shuffle", where(lambda r: r["kind"] == "shuffle", -0.01), "not reproduced"),
+    ("marginals-agree", where(lambda r: r["kind"] == "shuffle", -0.4), "reproduced"),
+    ("marginals-agree", where(lambda r: r["kind"] == "independent", 0.06), "not reproduced"),
+    ("marginals-agree", lambda r: wobble(r, 0.3) * (r["kind"] == "independent"), "inconclusive"),
+    ("marginals-more", lambda r: 0.2 / r["samples"], "reproduced"),
+    ("marginals-more", lambda r: 0.01 * r["samples"], "not reproduced"),
+    ("convergence-arrives", where(lambda r: r["method"] == "js", 1.0), "reproduced"),
+    ("convergence-arrives", where(lambda r: r["dim"] == 50, -0.21), "not reproduced"),
+    ("convergence-arrives", lambda r: wobble(r, 0.5), "inconclusive"),
+    ("staircase-ceiling", lambda r: math.log(64) - 0.3 - r["truth"], "reproduced"),
+    ("staircase-ceiling", exact, "not reproduced"),
+    ("staircase-ceiling", lambda r: 3.0 - r["truth"], "not reproduced"),
+    ("staircase-smile", where(lambda r: r["method"] == "infonce", -5.0), "reproduced"),
+    ("staircase-smile", where(lambda r: r["method"] == "smile(tau=5)", 2.0), "not reproduced"),
+    ("staircase-cubic", where(lambda r: r["role"] == "cubic", -0.3), "reproduced"),
+    ("staircase-cubic", where(lambda r: r["role"] == "plain", -0.3), "not reproduced"),
+    ("staircase-cubic", lambda r: wobble(r, 0.3), "inconclusive"),
+    ("nonlinear-same", lambda r: -0.2, "reproduced"),
+    ("nonlinear-same", where(lambda r: r["map"] == "flow", -0.06), "not reproduced"),
+    ("nonlinear-same", lambda r: wobble(r, 0.2), "inconclusive"),
+    ("nonlinear-less", lambda r: -0.2, "reproduced"),
+    ("nonlinear-less", where(lambda r: r["map"] == "square x", 0.06), "not reproduced"),
+    ("independence-test", lambda r: -0.02, "reproduced"),
+    ("independence-test", where(lambda r: r["method"] == "infonce", 0.02), "not reproduced"),
+    ("independence-test", where(lambda r: r["method"] in ("ksg", "gaussian"), 0.02), "reproduced"),
+    ("independence-below", lambda r: -1.0, "reproduced"),
+    ("independence-below", exact, "not reproduced"),
+    ("independence-below", lambda r: wobble(r, 0.1), "inconclusive"),
+    ("limits-bounds", where(lambda r: r["method"] == "mine", -5.0), "reproduced"),
+    ("limits-bounds", exact, "not reproduced"),
+    ("limits-bounds", lambda r: wobble(r, 10.0), "inconclusive"),
+    ("limits-entropies", where(lambda r: r["method"] == "mine", -5.0), "reproduced"),
+    ("limits-entropies", where(lambda r: r["level"] == 40, -4.5), "not reproduced"),
+    ("drift-unharmed", where(lambda r: r["method"] == "dv", 9.0), "reproduced"),
+    ("drift-unharmed", where(lambda r: r["method"] == "mine", 0.3), "not reproduced"),
+    ("consistency-error", where(lambda r: r["n"] < 3e5 or r["width"] < 128, -1.0), "reproduced"),
+    ("consistency-error", where(lambda r: r["width"] == 512, -0.06), "not reproduced"),
+    ("consistency-estimation", lambda r: -300 / r["n"], "reproduced"),
+    ("consistency-estimation", lambda r: -1.0, "not reproduced"),
+    ("consistency-estimation", lambda r: wobble(r, 0.3) * (r["n"] < 4e5), "inconclusive"),
+    ("consistency-approximation", lambda r: -1 / r["width"], "reproduced"),
+    ("consistency-approximation", where(lambda r: r["width"] == 512, -0.1), "not reproduced"),
+]
+# the same with another column
+COLUMNS: list[tuple[str, str, Value, str]] = [
+    ("independence-train", "train_nats", lambda r: 0.5, "reproduced"),
+    ("drift-free", "nats", lambda r: -2.0 if r["method"] == "dv" else 0.0, "reproduced"),
+    ("drift-free", "nats", lambda r: 0.4 if r["method"] == "dv" else 9.0, "not reproduced"),
+    ("drift-held", "nats", lambda r: 0.1 if "re" in r["method"] else 9.0, "reproduced"),
+    ("drift-held", "nats", lambda r: -0.6 if "re" in r["method"] else 0.0, "not reproduced"),
+    ("drift-held", "nats", lambda r: 0.5 + wobble(r, 0.3), "inconclusive"),
+    ("independence-train", "train_nats", lambda r: 0.05, "not reproduced"),
+    ("limits-variance", "stderr", lambda r: law_of(r, 1.1), "reproduced"),
+    (
+        "limits-variance",
+        "stderr",
+        lambda r: law_of(r, 1.1 if r["level"] < 2 else 0.9),
+        "not reproduced",
+    ),
+    ("limits-variance", "stderr", lambda r: law_of(r, 1.0 + wobble(r, 0.5)), "inconclusive"),
+]
+# the same with curves: (row, share of the steps) -> training value
+CURVES: list[tuple[str, Curve, str]] = [
+    ("convergence-dimension", lambda r, s: r["truth"] * s * 5 / r["dim"] ** 0.4, "reproduced"),
+    ("convergence-dimension", flat, "not reproduced"),
+    ("convergence-dimension", lambda r, s: 0.0, "inconclusive"),
+    ("convergence-tighter", lambda r, s: 1.0 if r["method"] == "mine" else s, "reproduced"),
+    ("convergence-tighter", lambda r, s: 1.0 if r["method"] == "mine_f" else s, "not reproduced"),
+    ("convergence-tighter", lambda r, s: wobble(r, 1.0) * (r["method"] == "mine"), "inconclusive"),
+    ("staircase-variance", lambda r, s: r["truth"] * s, "reproduced"),
+    ("staircase-variance", lambda r, s: s, "not reproduced"),
+]
+CASES = [
+    *((claim, error, flat, verdict) for claim, error, verdict in ERRORS),
+    *((claim, exact, curve, verdict) for claim, curve, verdict in CURVES),
+]
+
+
+@pytest.mark.parametrize(("claim", "column", "value", "verdict"), COLUMNS)
+def test_a_claim_on_another_column_has_the_verdict_that_it_implies(
+    claim: str, column: str, value: Value, verdict: str
+) -> None:
+    rows = rows_of(claim.partition("-")[0], **{column: value})
+    assert claim_of(claim.partition("-")[0], claim, rows, rows[:0]).verdict == verdict
+
+
+@pytest.mark.parametrize(("claim", "error", "curve", "verdict"), CASES)
+def test_a_claim_has_the_verdict_that_its_rows_imply(
+    claim: str, error: Value, curve: Curve, verdict: str
+) -> None:
+    name = claim.partition("-")[0]
+    rows = rows_of(name, error=error)
+    found = claim_of(name, claim, rows, curves_of(rows, curve))
+    assert found.verdict == verdict, found.measured
+    assert "seeds" in found.measured
+
+
+NAMES = sorted(set(report.experiment_names()) - set(report.MAIN))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_reproduces_nothing_and_lost_cells_are_drawn(name: str) -> None:
+    """Also: claims and figures stand where all rows failed, and claims where there are none."""
+    module = importlib.import_module(f"experiments.{name}")
+    rows = blank(name, "smoke")
+    curves = curves_of(rows, flat)
+    found = report.given(module.claims, rows, curves)
+    assert {claim.verdict for claim in found} == {"inconclusive"}
+    lost = rows.assign(status=["failed", "diverged"] * (len(rows) // 2) + ["ok"] * (len(rows) % 2))
+    lost = lost.assign(nats=np.where(lost["status"] == "ok", lost["nats"], math.nan))
+    failed = rows.assign(status="failed", nats=math.nan, train_nats=math.nan)
+    for some, points in ((lost, curves), (failed, curves[:0]), (rows[:0], curves[:0])):
+        again = report.given(module.claims, some, points)
+        assert [claim.id for claim in again] == [claim.id for claim in found]
+        assert {claim.verdict for claim in again} == {"inconclusive"}
+    for some, points in ((lost, curves), (failed, curves[:0])):
+        assert report.given(module.figures, some, points)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_claim_names_a_figure_and_each_has_both_verdicts_tested(name: str) -> None:
+    module = importlib.import_module(f"experiments.{name}")
+    rows = blank(name)
+    curves = curves_of(rows, flat)
+    figures = report.given(module.figures, rows, curves)
+    for claim in report.given(module.claims, rows, curves):
+        assert claim.figure in figures
+        verdicts = {case[-1] for case in [*CASES, *COLUMNS] if case[0] == claim.id}
+        assert {"reproduced", "not reproduced"} <= verdicts, claim.id
+    seeds = rows.groupby(["role", "params", "method"])["seed"].nunique()
+    assert seeds.min() >= 3
+
+
+# ------------------------------------------------------------------- marginals
+
+
+def test_what_shuffles_can_tell_is_below_both_the_truth_and_the_log_of_the_batch() -> None:
+    for rho in (0.0, 0.5, 0.84, 0.99):
+        truth = -2.5 * math.log1p(-(rho**2))
+        value = marginals.reachable(5, rho, 64)
+        assert -0.002 <= value <= min(truth, math.log(64)) + 0.002
+    assert marginals.reachable(5, 0.84, 10**9) == pytest.approx(
+        -2.5 * math.log1p(-(0.84**2)), abs=2e-3
+    )
+
+
+def test_what_shuffles_can_tell_agrees_with_a_quadrature_in_one_dimension() -> None:
+    """KL(P || (1 - 1/B) Q + P/B) by a sum over a fine grid of (x, y)."""
+    rho, batch = 0.9, 8
+    x = np.linspace(-8, 8, 1601)
+    a, b = np.meshgrid(x, x)
+    log_p = -(a * a - 2 * rho * a * b + b * b) / 2 / (1 - rho**2) - math.log1p(-(rho**2)) / 2
+    log_q = -(a * a + b * b) / 2
+    mixed = np.logaddexp(log_q + math.log1p(-1 / batch), log_p - math.log(batch))
+    area = (x[1] - x[0]) ** 2 / (2 * math.pi)
+    found = float((np.exp(log_p) * (log_p - mixed)).sum() * area)
+    assert marginals.reachable(1, rho, batch) == pytest.approx(found, abs=3e-3)
