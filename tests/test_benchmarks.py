@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import baselines, memory
+from benchmarks import baselines, joining, memory, pairwise
 from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
@@ -97,8 +97,8 @@ def gradients_of_mine(shape: Shape, source: Fixed) -> tuple[list[torch.Tensor], 
 
 def as_plain(views: list[torch.Tensor]) -> list[torch.Tensor]:
     """Of one stacked critic, in the order and layout of `baselines.network`."""
-    w_x, w_y, b, *rest = (v[0] for v in views)
-    return [v.T.squeeze(1) if v.shape[0] == 1 else v.T for v in (torch.cat([w_x, w_y]), b, *rest)]
+    first, *rest = (v[0] for v in views)
+    return [v.T.squeeze(1) if v.shape[0] == 1 else v.T for v in (first[:-1], first[-1:], *rest)]
 
 
 def the_same(net: torch.nn.Module, wanted: list[torch.Tensor]) -> None:
@@ -257,3 +257,38 @@ def test_bad_arguments_are_refused_before_anything_is_measured(
         main([a.format(**places) for a in arguments])
     assert complaint in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+# -------------------------------------------------------------------- joining
+
+
+def test_joining_joins_every_row_of_the_runs_it_made(tmp_path: Path) -> None:
+    """As a program: Linux counts this process's memory as its child's."""
+    options = ["--runs", "3", "--rows", "7", "--outputs", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.joining", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "3 runs, 21 rows" in done.stdout
+    with open(tmp_path / "results.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 21
+    assert len({line["run_id"] for line in lines}) == 3
+    made = sorted(tmp_path.glob("gaussian/*"))
+    assert subprocess.run(command, stdout=-1).returncode == 0  # the same runs, joined again
+    assert sorted(tmp_path.glob("gaussian/*")) == made
+
+
+def test_joining_refuses_runs_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "gaussian" / ("0" * 12)).mkdir(parents=True)
+    with pytest.raises(ValueError, match="config.yaml: expected a readable file"):
+        joining.join(tmp_path)
+
+
+# ------------------------------------------------------------------- pairwise
+
+
+def test_the_matrix_is_timed_beside_single_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pairwise.main(["--columns", "3", "--rows", "60", "--rounds", "1", "--steps", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 pairs, wall: " in printed and "3 pairs, CPU: " in printed
+    assert all(v[0] > 0 for v in pairwise.ratios(3, 60, 1, 2).values())

@@ -1,0 +1,69 @@
+"""`python -m benchmarks.pairwise`: the matrix of a table beside one call of `estimate` a pair.
+
+Both at their defaults, in turn, round after round; of the single calls a few are timed and scaled
+to all. CPU seconds are the process's and its children's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+COLUMNS, ROWS, SINGLES = 20, 5000, 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pairwise", description=__doc__)
+    parser.add_argument("--columns", type=int, default=COLUMNS, help="of the table (%(default)s)")
+    parser.add_argument("--rows", type=int, default=ROWS, help="of the table (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of measurements (%(default)s)")
+    parser.add_argument("--steps", type=int, help="the same few for both: does it run")
+    chosen = parser.parse_args(arguments)
+    found = ratios(chosen.columns, chosen.rows, chosen.rounds, chosen.steps)
+    pairs = chosen.columns * (chosen.columns - 1) // 2
+    for name, of_rounds in found.items():
+        print(
+            f"{pairs} pairs, {name}: {statistics.median(of_rounds):.1f} times as fast {of_rounds}"
+        )
+    return 0
+
+
+def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str, list[float]]:
+    """Time of all single calls over that of the matrix, of each round, on the wall and in CPU."""
+    import numpy as np
+
+    import mine
+
+    rng = np.random.default_rng(0)
+    mixing = np.eye(columns) + 0.3 * rng.normal(size=(columns, columns))
+    table = rng.normal(size=(rows, columns)) @ mixing
+    options = {} if steps is None else {"steps": steps}
+    pairs = columns * (columns - 1) // 2
+    mine.estimate(table[:, 0], table[:, 1], steps=2)  # loads what is loaded once
+    found: dict[str, list[float]] = {"wall": [], "CPU": []}
+    for i in range(rounds):
+        chosen = [rng.choice(columns, 2, replace=False) for _ in range(SINGLES)]
+
+        def singly(chosen: Sequence[np.ndarray] = chosen, seed: int = i) -> None:
+            for a, b in chosen:
+                mine.estimate(table[:, a], table[:, b], seed=seed, **options)
+
+        alone = spent(singly)
+        together = spent(lambda seed=i: mine.pairwise(table, seed=seed, **options))
+        for kind, a, b in zip(found, alone, together, strict=True):
+            found[kind].append(round(a * pairs / len(chosen) / b, 2))
+    return found
+
+
+def spent(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds on the wall and of CPU."""
+    wall, before = time.perf_counter(), os.times()
+    work()
+    return time.perf_counter() - wall, sum(os.times()[:4]) - sum(before[:4])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
