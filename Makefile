@@ -1,7 +1,7 @@
 # The table of contents: `make help` lists what this repository can do.
 # Needs git, make and Python 3.11 to 3.13; everything else goes into .venv.
 
-#: SCALE=default          smoke (a minute) | default (20 minutes on 2 cores) | paper (for a GPU)
+#: SCALE=default          smoke (minutes) | default (half an hour on 2 cores) | paper (for a GPU)
 #: DEVICE=auto            auto | cpu | cuda
 #: ARGS=                  overrides for Hydra, e.g. ARGS="train.learning_rate=1e-4 scale.seeds=3"
 #: EXPERIMENTS=...        which experiments, by comma or space; all of them unless said
@@ -10,7 +10,8 @@
 SCALE ?= default
 DEVICE ?= auto
 ARGS ?=
-EXPERIMENTS ?= gaussian equitability
+MAIN := gaussian equitability
+EXPERIMENTS ?= $(MAIN) $(filter-out $(MAIN),$(sort $(basename $(notdir $(wildcard configs/experiment/*.yaml)))))
 OUTPUTS ?= outputs
 PYTHON ?= python3
 
@@ -23,7 +24,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all lint smoke reproduce figures report bench clean clean-all lock
+.PHONY: help install test test-all faults lint smoke reproduce figures report status bench scale-out ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -38,7 +39,10 @@ test: $(READY) ## the tests but the slow ones (minutes)
 	$(RUN) -m pytest -n 2
 
 test-all: $(READY) ## every test, the slow ones too
-	$(RUN) -m pytest -n 2 -m ""
+	$(RUN) -m pytest -n 2 -m "not faults"
+
+faults: $(READY) ## kill, starve and corrupt real runs; a table of what they lost
+	$(RUN) -m pytest -m faults tests/faults
 
 lint: $(READY) ## style, formatting and types
 	$(RUN) -m ruff check .
@@ -57,8 +61,23 @@ figures: $(READY) ## draw the figures again, from the rows alone
 report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
 	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
 
+status: $(READY) ## every run with its state, cells done, pace and time left
+	@$(RUN) -m experiments.status --outputs "$(OUTPUTS)"
+
 bench: $(READY) ## microseconds per network-step against three baselines
 	$(RUN) -m benchmarks $(ARGS)
+	$(RUN) -m benchmarks.checkpointing
+
+scale-out: $(READY) ## what a grid gains from 1 to 1,000 workers, simulated from measured costs
+	$(RUN) -m benchmarks.scale_out --out "$(OUTPUTS)/scale_out" $(ARGS)
+
+# Ray's launcher wants cloudpickle below 3, and so an older joblib and boto's dateutil.
+ray: ## make .venv-ray, for sweeps with hydra/launcher=ray
+	$(call check_python)
+	$(PYTHON) -m venv .venv-ray
+	grep -vE '^(cloudpickle|joblib|python-dateutil)==' constraints.txt > .venv-ray/constraints.txt
+	.venv-ray/bin/python -m pip install -c .venv-ray/constraints.txt setuptools hatchling editables
+	.venv-ray/bin/python -m pip install -c .venv-ray/constraints.txt --no-build-isolation -e ".[experiments,ray]"
 
 clean: ## remove OUTPUTS and the caches; .venv stays
 	@case "$(OUTPUTS)" in \
@@ -74,7 +93,7 @@ clean: ## remove OUTPUTS and the caches; .venv stays
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## remove .venv too
-	rm -rf $(VENV) .lock-venv
+	rm -rf $(VENV) .venv-ray .lock-venv
 
 lock: ## renew constraints.txt with the newest versions that pyproject.toml allows
 	$(call check_python)

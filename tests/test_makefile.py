@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROMISED = (
     *("help", "install", "test", "test-all", "lint", "smoke"),
-    *("reproduce", "figures", "report", "bench", "clean"),
+    *("reproduce", "figures", "report", "status", "bench", "clean"),
 )
 VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "PYTHON")
 

@@ -1,4 +1,4 @@
-"""Every command and snippet of the README is one that works.
+"""Every command and snippet of the README, docs/sweeps.md and docs/command.md is one that works.
 
 Fenced blocks marked `bash` and `python` are read. A block is left out where the line before it is
 `<!-- not run: reason -->`; a command of a form that is not known here fails the test.
@@ -6,7 +6,8 @@ Fenced blocks marked `bash` and `python` are read. A block is left out where the
 - `make ...`: the targets exist, and `make -n` agrees with the variables; `make help` is run.
 - `python -m experiments ...`: run, with overrides after its own that leave one value of each of
   the grid's lists and next to no training (`--help`: as it is). Figures are left out.
-- `python -m experiments.report ...`: run over what the commands before it have left.
+- `python -m experiments.report ...` and `.status ...`: run over what commands before them left.
+- `mine ...`: run with next to no training, on a table of people made for it.
 - python: run in one namespace, with at most a few hundred rows and steps; whole when asked for
   slow tests.
 """
@@ -25,13 +26,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from experiments import report, run, store
+import mine
+from experiments import report, run, status, store
+from mine import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+SWEEPS = ROOT / "docs" / "sweeps.md"
+COMMAND = ROOT / "docs" / "command.md"
+PAGES = (README, SWEEPS, COMMAND)
 LANGUAGES = ("bash", "python")
 ROWS, STEPS = 500, 30
 SMALL = (
@@ -82,8 +91,8 @@ def commands(text: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def wanted(language: str) -> list[Block]:
-    found = [block for block in blocks(README.read_text()) if block.language == language]
+def wanted(language: str, page: Path = README) -> list[Block]:
+    found = [block for block in blocks(page.read_text()) if block.language == language]
     return [block for block in found if not block.excuse]
 
 
@@ -91,7 +100,9 @@ def ids(items: Sequence[Any]) -> list[str]:
     return [" ".join(words) for words in items]
 
 
-COMMANDS = [words for block in wanted("bash") for words in commands(block.text)]
+COMMANDS = [
+    words for page in PAGES for block in wanted("bash", page) for words in commands(block.text)
+]
 
 
 # --------------------------------------------------------------------- running
@@ -125,13 +136,31 @@ class Stage:
             case ["python", "-m", "experiments", *rest]:
                 self.experiments(rest)
             case ["python", "-m", "experiments.report", *rest]:
-                given = [word for word in rest if word.startswith("--") and "outputs" not in word]
-                assert report.main(["--outputs", str(self.outputs), *given]) == 0
+                self.outputs.mkdir(exist_ok=True)
+                assert report.main([*rest, "--outputs", str(self.outputs)]) == 0
+            case ["python", "-m", "experiments.status", *rest]:
+                self.outputs.mkdir(exist_ok=True)
+                assert status.main([*rest, "--outputs", str(self.outputs)]) == 0
+            case ["mine", *rest]:
+                self.mine(rest)
             case _:
                 pytest.fail(
-                    f"expected make or python -m experiments, got {' '.join(words)!r}: "
+                    f"expected make, mine or python -m experiments, got {' '.join(words)!r}: "
                     "teach Stage.try_out its form, or mark its block `<!-- not run: reason -->`"
                 )
+
+    def mine(self, words: list[str]) -> None:
+        self.outputs.mkdir(exist_ok=True)
+        self.monkeypatch.chdir(self.outputs)
+        people().to_csv("people.csv", index=False)
+        people().to_parquet("people.parquet")
+        trains = words[0] in ("estimate", "compare", "matrix") and "--help" not in words
+        own = ("--steps" in words) or not trains
+        more = [*([] if own else ["--steps", "2"]), *(["--set", "batch_size=16"] * trains)]
+        done = CliRunner().invoke(cli.command, [*words, *more], prog_name="mine")
+        assert done.exit_code == cli.OK and done.stdout, done.stderr
+        written = [word for word in words if word.endswith((".png", ".svg", ".safetensors"))]
+        assert all((self.outputs / name).stat().st_size for name in written)
 
     def make(self, words: list[str]) -> None:
         if shutil.which("make") is None:
@@ -152,6 +181,19 @@ class Stage:
         runs, problems = store.load_runs(self.outputs)
         assert problems == []
         assert asks or {one.read_status()["state"] for one in runs} == {"finished"}
+
+
+def people() -> pd.DataFrame:
+    """A hundred rows; some incomes are missing."""
+    rng = np.random.default_rng(0)
+    height = rng.normal(170.0, 10.0, 100)
+    weight = 0.8 * height + rng.normal(0.0, 6.0, 100)
+    age, income = 0.5 * weight + rng.normal(0.0, 5.0, 100), rng.exponential(size=100)
+    income[::9] = np.nan
+    sex = rng.choice(["f", "m"], 100)
+    return pd.DataFrame(
+        {"height": height, "weight": weight, "age": age, "income": income, "sex": sex}
+    )
 
 
 def status_of_command() -> int | str | None:
@@ -212,8 +254,9 @@ def test_the_readme_has_commands_and_snippets() -> None:
     assert wanted("python")
 
 
-def test_every_block_is_of_a_language_that_is_tried_or_says_why_not() -> None:
-    for block in blocks(README.read_text()):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_of_a_language_that_is_tried_or_says_why_not(page: Path) -> None:
+    for block in blocks(page.read_text()):
         assert block.language in LANGUAGES or block.excuse, (
             f"line {block.line}: expected {' or '.join(LANGUAGES)} after the fence, "
             f"got {block.language!r}: name it, or write `<!-- not run: reason -->` before it"
@@ -226,8 +269,6 @@ def test_every_command_works(stage: Stage, words: list[str]) -> None:
 
 
 def test_every_snippet_runs(monkeypatch: Patch, capsys: pytest.CaptureFixture[str]) -> None:
-    import mine
-
     for name in ("estimate", "estimate_many"):
         monkeypatch.setattr(mine, name, with_few_steps(getattr(mine, name)))
     namespace_after(wanted("python"), shrink=True)
@@ -241,18 +282,22 @@ def test_every_snippet_runs_as_it_is() -> None:
     assert estimates and all(0.0 < one.nats < 10.0 for one in estimates)
 
 
-def test_what_is_not_run_has_a_reason(record_property: Callable[[str, object], None]) -> None:
-    for block in blocks(README.read_text()):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_not_run_has_a_reason(
+    page: Path, record_property: Callable[[str, object], None]
+) -> None:
+    for block in blocks(page.read_text()):
         if block.excuse:
             record_property(f"not run, line {block.line}", block.excuse)
-            print(f"README.md:{block.line}: not run: {block.excuse}")
+            print(f"{page.name}:{block.line}: not run: {block.excuse}")
             assert len(block.excuse) > 3
 
 
-def test_every_file_that_is_linked_to_is_there() -> None:
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", README.read_text())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_linked_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 # ------------------------------------------------------- the reader and stage
