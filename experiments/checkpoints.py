@@ -78,7 +78,7 @@ class Checkpoints:
         self.saved[name] = self.clock()
         cells = [self.keys[i] for i in stack]
         try:
-            write(self.folder / f"{name}-{int(state['loop.step']):012d}", state, cells)
+            write(self.folder / f"{name}-{int(state['step']):012d}", state, cells)
         except OutputError as error:
             log.warning("a checkpoint could not be written, training goes on: %s", error)
         else:
@@ -124,7 +124,7 @@ def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> 
     data = save({name: np.asarray(array, order="C") for name, array in state.items()})
     about = {
         "sha256": hashlib.sha256(data).hexdigest(),
-        "step": int(state["loop.step"]),
+        "step": int(state["step"]),
         "cells": list(cells),
     }
     write_atomic(stem.with_suffix(".safetensors"), data)

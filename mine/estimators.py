@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
@@ -16,7 +15,7 @@ from mine.evaluation import Estimate
 from mine.jobs import Job, Own
 from mine.method import METHODS
 from mine.running import Done, Failure, run
-from mine.saved import joined
+from mine.sampling import Samples
 from mine.training import Training
 
 LEAST_ROWS = 20
@@ -31,14 +30,14 @@ what that costs and what it keeps."""
 def estimate(
     x: Any,
     y: Any,
-    method: str = "mine",
+    method: str = "auto",
     seed: int = 0,
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
     *,
     null: int = 0,
-    folds: int = 1,
-    preprocess: str = "standardise",
+    folds: int | None = None,
+    preprocess: str | None = None,
     **overrides: Any,
 ) -> Estimate:
     """The mutual information of paired rows, in nats.
@@ -48,7 +47,8 @@ def estimate(
 
     Rows are dealt at random to training (60 %), validation (20 %) and test (20 %); columns are
     brought into units fitted on the training rows; the critic kept is the best one on the
-    validation rows; the value is the bound on the test rows.
+    validation rows; the value is the bound on the test rows. "auto" does so five times, so that
+    every row is tested once, with each of its candidates, and lets validation rows choose.
 
     Args:
         x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
@@ -60,13 +60,14 @@ def estimate(
         critic: a function (dx, dy) -> torch.nn.Module of one's own, forward (x, y) -> (B,).
         null: copies of the data with y permuted that are estimated in the same stack, such as 20:
             for ``p_value`` and ``null_mean``.
-        folds: 1 for one split; k for cross-fitting: the rows are dealt to k equal parts, each is
+        folds: None for the method's own number, 5 of "auto" and 1 of others; 1 for one split; k for cross-fitting: the rows are dealt to k equal parts, each is
             the test of a critic that was trained and stopped on the others (all in one stack), so
             that every row is tested once. The value is the mean of the parts' values by their
             rows; its error is the delta method over all rows, each row's influence on its part's
             value at its part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows
             and error s_f.
-        preprocess: "none", "standardise", "rank", "copula" or "auto": see `mine.preprocessing`.
+        preprocess: "none", "standardise", "rank", "copula" or "auto", see `mine.preprocessing`;
+            None for the method's own: "auto" tries two, others standardise.
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
@@ -81,14 +82,14 @@ def estimate(
 
 def estimate_many(
     pairs: Sequence[tuple[Any, Any]],
-    method: str = "mine",
+    method: str = "auto",
     seeds: Sequence[int] | None = None,
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
     *,
     null: int = 0,
-    folds: int = 1,
-    preprocess: str = "standardise",
+    folds: int | None = None,
+    preprocess: str | None = None,
     **overrides: Any,
 ) -> list[Estimate]:
     """`estimate` for many pairs of arrays, as stacks. Pairs of equal shapes are trained together.
@@ -121,10 +122,10 @@ def estimate_many(
 
 @dataclass(frozen=True)
 class Question:
-    """An estimate that is asked for: one job, times its folds, times 1 + null.
+    """An estimate that is asked for: one job, times 1 + null.
 
     Attributes:
-        job: of the rows as they are, its first fold.
+        job: of the rows as they are.
         null: permuted copies.
     """
 
@@ -138,14 +139,10 @@ class Question:
             )
 
     def jobs(self) -> list[Job]:
-        """The folds of the rows as they are, then those of each copy."""
-        real = self.job.own
-        bare = replace(real, keeps_critic=False, keeps_influences=False)
-        return [
-            replace(self.job, own=replace(bare if c else real, fold=f, copy=c))
-            for c in range(1 + self.null)
-            for f in range(real.folds)
-        ]
+        """Of the rows as they are, then of each copy."""
+        bare = replace(self.job.own, keeps_critic=False, keeps_influences=False)
+        copies = [replace(self.job, own=replace(bare, copy=c + 1)) for c in range(self.null)]
+        return [self.job, *copies]
 
 
 def answers(questions: Sequence[Question], device: str) -> list[Estimate]:
@@ -171,36 +168,11 @@ def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
 
 
 def _answer(question: Question, outcomes: Iterator[Estimate]) -> Estimate:
-    folds = question.job.own.folds
-    real, *copies = (
-        pooled([next(outcomes) for _ in range(folds)]) for _ in range(1 + question.null)
-    )
-    if real.critic is not None:  # a module of one's own does not travel between processes
+    real, *copies = (next(outcomes) for _ in range(1 + question.null))
+    if real.critic is not None and real.critic.config is None:
+        # A module of one's own does not travel between processes.
         real = replace(real, critic=replace(real.critic, config=question.job.critic))
     return replace(real, null=tuple(e.nats for e in copies))
-
-
-def pooled(parts: Sequence[Estimate]) -> Estimate:
-    """The estimate of all folds: see `estimate`. Curve and steps are the first fold's."""
-    if len(parts) == 1:
-        return parts[0]
-    n = sum(e.n_test for e in parts)
-    shares = [e.n_test / n for e in parts]
-    said: dict[str, str] = {}
-    for warning in (w for e in parts for w in e.warnings):
-        said.setdefault(warning.partition(":")[0], warning)
-    return replace(
-        parts[0],
-        nats=sum(s * e.nats for s, e in zip(shares, parts, strict=True)),
-        stderr=math.hypot(*(s * e.stderr for s, e in zip(shares, parts, strict=True))),
-        train_nats=sum(s * e.train_nats for s, e in zip(shares, parts, strict=True)),
-        n_train=min(e.n_train for e in parts),
-        n_test=n,
-        warnings=tuple(said.values()),
-        diverged_at=max(e.diverged_at for e in parts),
-        critic=joined([e.critic for e in parts]),
-        influences=tuple(i for e in parts for i in e.influences),
-    )
 
 
 # -------------------------------------------------------------------- a job
@@ -221,19 +193,71 @@ def own_job(
     seed: int,
     critic: CriticConfig | None = None,
     own: Own | None = None,
-    folds: int = 1,
+    folds: int | None = None,
     key: str = "",
     defaults: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Job:
-    """The job for own data; where no batch_size is given, the default shrinks to fit the rows.
+    """The job for own data.
 
     Args:
-        defaults: of the overrides, where not those of `Training` and `MLP`.
         own: how the rows are prepared.
-        folds: of a method that trains; any other looks at all rows at once.
+        folds: of a method that trains; None for the method's own number. Any other method looks
+            at all rows at once.
         key: what the split is derived from; "" for the shapes.
+        defaults: of the overrides, where not the method's own.
     """
+    x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
+    own = replace(own or Own(), layouts=(x.layout, y.layout), keeps_critic=True)
+    own = _folded(own, method, folds, len(x.values))
+    training, network = _configured(method, own, len(x.values), critic, defaults or {}, overrides)
+    shapes = x.values.shape, y.values.shape
+    key = key or hashlib.sha256(repr(shapes).encode()).hexdigest()
+    options = {"k": overrides["k"]} if "k" in overrides else {}
+    data = x.values, y.values
+    return Job(data, method, seed, key, training, network, own=own, **options)
+
+
+def task_job(
+    task: Samples, n: int, method: str, seed: int, key: str, most_steps: int = 0
+) -> Job:
+    """What `estimate` does, with nothing but its defaults, to n rows drawn from a task.
+
+    Args:
+        key: what the rows are derived from, with the seed.
+        most_steps: where not 0, no more than so many.
+    """
+    own = _folded(Own(), method, None, n)
+    training, network = _configured(method, own, n, None, {}, {})
+    if most_steps:
+        training = replace(training, steps=min(training.steps, most_steps))
+    return Job(task, method, seed, key, training, network, n=n, split=True, own=own)
+
+
+def _folded(own: Own, method: str, folds: int | None, n: int) -> Own:
+    """With as many folds as are asked for, or as the method has of itself."""
+    found = METHODS[method] if method in METHODS else None
+    if folds is None:
+        folds = found.folds if found else 1
+    own = replace(own, folds=folds)  # refuses what is no number of folds
+    if found and found.objective is None:
+        return replace(own, folds=1)
+    if own.folds > 1 and n // own.folds < 2:
+        raise ValueError(
+            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
+        )
+    return own
+
+
+def _configured(
+    method: str,
+    own: Own,
+    n: int,
+    critic: CriticConfig | None,
+    defaults: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+) -> tuple[Training, CriticConfig]:
+    """How n rows are trained on; where no batch_size is given, the default shrinks to fit."""
     known = {f.name for f in fields(Training)}, {f.name for f in fields(MLP)}
     unknown = sorted(set(overrides) - known[0] - known[1] - {"k"})
     if unknown:
@@ -245,27 +269,13 @@ def own_job(
             f"{sorted(known[1] & set(overrides))} describe the built-in network, got a critic of "
             "your own beside them: leave one out"
         )
-    x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
-    n = len(x.values)
-    own = replace(own or Own(), folds=folds)  # refuses what is no number of folds
-    if method in METHODS and METHODS[method].objective is None:
-        own = replace(own, folds=1)
-    if own.folds > 1 and n // own.folds < 2:
-        raise ValueError(
-            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
-        )
-    own = replace(own, layouts=(x.layout, y.layout), keeps_critic=True)
-    chosen = {**(defaults or {}), **overrides}
+    of_method = METHODS[method].defaults if method in METHODS else {}
+    chosen = {**of_method, **defaults, **overrides}
     training = Training(**{k: v for k, v in chosen.items() if k in known[0]})
     if "batch_size" not in overrides:
         fitting = max(2, own.training_rows(n) // 2)
         training = replace(training, batch_size=min(training.batch_size, fitting))
-    network = critic or MLP(**{k: v for k, v in chosen.items() if k in known[1]})
-    shapes = x.values.shape, y.values.shape
-    key = key or hashlib.sha256(repr(shapes).encode()).hexdigest()
-    options = {"k": overrides["k"]} if "k" in overrides else {}
-    data = x.values, y.values
-    return Job(data, method, seed, key, training, network, own=own, **options)
+    return training, critic or MLP(**{k: v for k, v in chosen.items() if k in known[1]})
 
 
 def as_rows(name: str, v: Any) -> Rows:

@@ -45,6 +45,9 @@ class Estimate:
         warnings: reasons to doubt the value, each with what to do.
         curve: (step, training value in nats) through the training.
         diverged_at: the step at which the training turned non-finite; -1 if it never did.
+        validation_nats: what the critic was kept for, at its best on the validation rows
+            (optimistic); None where there are none.
+        chosen: the candidate whose validation value was the highest, of a method that has some.
         null: the same estimate of copies whose y were permuted, in nats; () where not asked for.
         critic: the log-ratio found, to be applied to other rows and saved; None for a method that
             trains no T(x, y), and where the samples came from a task.
@@ -61,6 +64,8 @@ class Estimate:
     warnings: tuple[str, ...] = ()
     curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     diverged_at: int = -1
+    validation_nats: float | None = None
+    chosen: str = ""
     null: tuple[float, ...] = ()
     critic: Fitted | None = field(default=None, compare=False, repr=False)
     influences: tuple[InfluenceArrays, ...] = field(default=(), compare=False, repr=False)

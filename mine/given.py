@@ -60,13 +60,13 @@ def conditional(
     x: Any,
     y: Any,
     z: Any,
-    method: str = "mine",
+    method: str = "auto",
     seed: int = 0,
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
     *,
-    folds: int = 1,
-    preprocess: str = "standardise",
+    folds: int | None = None,
+    preprocess: str | None = None,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.

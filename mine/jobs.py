@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mine.columns import Layout
 from mine.critics import MLP, CriticConfig
-from mine.method import METHODS
+from mine.method import METHODS, Candidate
 from mine.preprocessing import KINDS
 from mine.sampling import Samples, generator
 from mine.training import Training
@@ -33,16 +33,17 @@ class Own:
     """How one's own data are dealt and prepared; a task's are not.
 
     Attributes:
-        preprocess: one of `mine.preprocessing.KINDS`.
-        folds: 1 for one split by `SPLIT`; else so many equal parts, one of which is the test.
-        fold: which one, from 0.
+        preprocess: one of `mine.preprocessing.KINDS`; None for what the method takes.
+        folds: 1 for one split by `SPLIT`; else so many equal parts, each of which is the test of
+            a critic of its own.
+        fold: the one that a critic is tested on, from 0.
         copy: 0 for the rows as they are; else y is permuted, by numbers that ``copy`` names.
         layouts: what the columns of x and of y are; None for numbers.
         keeps_critic: whether the estimate brings its critic.
         keeps_influences: whether it brings what each test row adds to its error.
     """
 
-    preprocess: str = "standardise"
+    preprocess: str | None = None
     folds: int = 1
     fold: int = 0
     copy: int = 0
@@ -51,7 +52,7 @@ class Own:
     keeps_influences: bool = False
 
     def __post_init__(self) -> None:
-        if self.preprocess not in KINDS:
+        if self.preprocess is not None and self.preprocess not in KINDS:
             raise ValueError(
                 f"preprocess must be one of {list(KINDS)}, got {self.preprocess!r}: take one"
             )
@@ -97,7 +98,9 @@ class Job:
         training: how the critic is trained.
         critic: what the critic is.
         n: rows of a fixed data set drawn from a task; 0 for a stream of fresh samples.
-        n_test: test samples drawn from a task.
+        split: whether a task's rows are all there is, dealt as own data are; else the test has
+            others.
+        n_test: test samples drawn from a task, where its rows are not split.
         partners: marginal partners of each test sample.
         k: neighbours, for KSG.
         own: how own data are dealt and prepared.
@@ -110,6 +113,7 @@ class Job:
     training: Training = field(default_factory=Training)
     critic: CriticConfig = field(default_factory=MLP)
     n: int = 0
+    split: bool = False
     n_test: int = 10_000
     partners: int = 10
     k: int = 3
@@ -118,7 +122,9 @@ class Job:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {list(METHODS)}, got {self.method!r}")
-        rows = len(self.data[0]) if isinstance(self.data, tuple) else self.n
+        if self.split and not self.n:
+            raise ValueError("a stream has no rows to split, got n=0: give n, such as 10000")
+        rows = self.sizes()[0]
         if METHODS[self.method].objective is None:
             if rows <= self.k or self.k < 1:
                 raise ValueError(
@@ -127,13 +133,41 @@ class Job:
                 )
             return
         METHODS[self.method].critic(self.critic)  # refuses one that the method cannot train
-        n_train = self.own.training_rows(rows) if isinstance(self.data, tuple) else rows
+        n_train = self.own.training_rows(rows) if self.is_split else rows
         if n_train and self.training.batch_size > n_train:
             raise ValueError(
                 f"a batch must fit into the training rows, got batch_size="
                 f"{self.training.batch_size} for {n_train} training rows of {rows}: "
                 "lower batch_size or bring more rows"
             )
+
+    @property
+    def is_split(self) -> bool:
+        """Whether training, validation and test share one set of rows."""
+        return self.split or isinstance(self.data, tuple)
+
+    @property
+    def folds(self) -> int:
+        """Critics that are trained at one time, each tested on a part of the rows."""
+        return self.own.folds if self.is_split else 1
+
+    def rounds(self) -> list[list[Job]]:
+        """What is trained for this job: the folds of each of the method's candidates."""
+        return [
+            [replace(job, own=replace(job.own, fold=fold)) for fold in range(self.folds)]
+            for job in [candidate.of(self) for candidate in self.candidates()] or [self]
+        ]
+
+    def candidates(self) -> list[Candidate]:
+        """What the method chooses from; a network of one's own starts where it starts."""
+        there = METHODS[self.method].candidates if self.is_split else ()
+        return [c for c in there if isinstance(self.critic, MLP) or not c.residual]
+
+    def network_steps(self) -> int:
+        """Optimizer steps of all its networks together, at most."""
+        if METHODS[self.method].objective is None:
+            return 0
+        return sum(job.training.steps for parts in self.rounds() for job in parts)
 
     def sizes(self) -> tuple[int, int, int]:
         """(rows, dx, dy); 0 rows for a stream."""
@@ -175,22 +209,23 @@ def _shape(job: Job, index: int) -> Any:
     if METHODS[job.method].objective is None:
         return index
     shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
-    own = isinstance(job.data, tuple)
-    shape = job.sizes(), job.own.folds
-    return own, shape, job.method, shared, job.critic, job.n_test, job.partners
+    shape = job.is_split, job.sizes(), job.folds
+    return shape, job.method, shared, job.critic, job.n_test, job.partners
 
 
 def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
-    if METHODS[job.method].objective is None or not isinstance(job.critic, MLP):
-        return 1 if METHODS[job.method].objective is None else 16
+    if METHODS[job.method].objective is None:
+        return 1
+    if not isinstance(job.critic, MLP):
+        return max(1, USER_STACK // job.folds)
     t, hidden = job.training, job.critic.hidden
     buffers = 2 * sum(hidden) + 2 * max(hidden)
     cell = 4 * t.batch_size * (1 + t.marginal_samples) * buffers
     budget = CUDA_BYTES if torch.device(device).type == "cuda" else CACHE_BYTES
-    return max(1, budget // cell)
+    return max(1, budget // (cell * job.folds))
 
 
 def network_steps(jobs: Iterable[Job]) -> int:
     """Optimizer steps of all jobs together, what a progress bar counts to."""
-    return sum(j.training.steps for j in jobs if METHODS[j.method].objective is not None)
+    return sum(job.network_steps() for job in jobs)

@@ -60,7 +60,7 @@ def pairwise(
     method: str = "mine",
     seed: int = 0,
     device: str = "auto",
-    preprocess: str = "standardise",
+    preprocess: str | None = None,
     null: int = 0,
     **overrides: Any,
 ) -> Pairwise:

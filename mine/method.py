@@ -25,10 +25,12 @@ from torch import Tensor
 
 from mine import bounds
 from mine.bounds import Bound, Objective
+from mine.critics import MLP
 from mine.densities import shaped_like
 from mine.evaluation import HeldOutValues
 from mine.gaussian import gaussian, gaussian_copula
 from mine.ksg import ksg
+from mine.residual import Residual
 
 LOWER, UPPER, NEITHER = "lower bound", "upper bound", "neither"
 KINDS = (LOWER, UPPER, NEITHER)
@@ -66,6 +68,33 @@ def _as_it_is(critic: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One way of training, among several that a method chooses from by validation.
+
+    Attributes:
+        method: what it is trained and valued by.
+        preprocess: the units of its columns, unless the job says others.
+        residual: whether its network starts from a fitted normal (`mine.residual`).
+    """
+
+    method: str
+    preprocess: str
+    residual: bool = False
+
+    def __str__(self) -> str:
+        start = ", from a fitted normal" if self.residual else ""
+        return f"{self.method} on {self.preprocess} units{start}"
+
+    def of(self, job: Any) -> Any:
+        """The job that trains so."""
+        critic = job.critic
+        if self.residual and isinstance(critic, MLP):
+            critic = Residual(critic)
+        own = replace(job.own, preprocess=job.own.preprocess or self.preprocess)
+        return replace(job, method=self.method, critic=critic, own=own)
+
+
+@dataclass(frozen=True)
 class Method:
     """An estimator.
 
@@ -85,6 +114,9 @@ class Method:
         optimum: the critic at which its objective is greatest.
         valid_at: the optima at which its value is what it says.
         ceiling: partners of a row -> the largest value there can be, in nats.
+        candidates: what it chooses from, where its rows are split.
+        folds: of one's own data, unless another number is asked for.
+        defaults: fields of `Training` and `MLP` for one's own data, where not the classes' own.
         name: as it was spelled.
         parameters: its own parameters.
     """
@@ -103,6 +135,9 @@ class Method:
     optimum: str = UP_TO_C
     valid_at: tuple[str, ...] = (RATIO, SHIFTED, UP_TO_C)
     ceiling: Callable[[int], float] = _no_ceiling
+    candidates: tuple[Candidate, ...] = ()
+    folds: int = 1
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
@@ -315,6 +350,28 @@ def doe(components: int = 4) -> Method:
     )
 
 
+def auto() -> Method:
+    """What a user gets who does not choose: docs/accuracy.md tells how it was picked."""
+    return replace(
+        js(),
+        trains="several ways, Jensen-Shannon",
+        reports="DV of the one that validation rows choose, cross-fitted",
+        source="this suite",
+        good_at="whatever comes: the default for one's own data",
+        candidates=(
+            Candidate("js", "copula", residual=True),
+            Candidate("js", "auto", residual=True),
+            Candidate("js", "auto"),
+        ),
+        folds=5,
+        defaults={
+            "hidden": (64, 64), "activation": "relu",
+            "steps": 1500, "batch_size": 128, "learning_rate": 3e-3, "marginal_samples": 1,
+            "patience": 6,
+        },  # fmt: skip
+    )
+
+
 def constant() -> Method:
     """The value of a pair alone: what a training does to the constant that its bound leaves free.
 
@@ -494,6 +551,7 @@ def _signed(method: Method) -> str:
 
 METHODS = Methods(
     {
+        "auto": auto,
         "mine": mine,
         "mine_f": mine_f,
         "dv": dv,

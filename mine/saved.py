@@ -22,8 +22,9 @@ from mine.columns import Layout, as_columns
 from mine.critics import MLP, Critic, CriticConfig, Modules, parameter_shapes
 from mine.pairs import Shifts
 from mine.preprocessing import Transform
+from mine.residual import Residual
 
-FORMAT, VERSION = "mine critic", 1
+FORMAT, VERSION = "mine critic", 2
 LARGEST = 1 << 30  # bytes of a file
 CHUNK_ROWS = 4096
 _HOW = "save one anew with estimate(...).critic.save(path)"
@@ -122,12 +123,13 @@ class Fitted:
         part.replace(target)
 
     def _header(self) -> dict[str, Any]:
-        mlp = asdict(self.config) if isinstance(self.config, MLP) else None
+        network = self.config.network if isinstance(self.config, Residual) else self.config
         return {
             "format": FORMAT,
             "version": VERSION,
             "method": self.method,
-            "critic": mlp,
+            "critic": asdict(network) if isinstance(network, MLP) else None,
+            "residual": isinstance(self.config, Residual),
             "columns": [asdict(layout) for layout in self.layouts],
             "members": [
                 {
@@ -176,7 +178,8 @@ def taken(
         buffers={name: b[k].cpu().numpy().copy() for name, b in buffers.items()},
         offset=offset,
     )
-    return Fitted(method, layouts, (member,), config if isinstance(config, MLP) else None)
+    known = config if isinstance(config, MLP | Residual) else None
+    return Fitted(method, layouts, (member,), known)
 
 
 def joined(parts: Sequence[Fitted | None]) -> Fitted | None:
@@ -231,9 +234,10 @@ def _from_file(header: Any, names: set[str], tensor: Callable[[str], Array]) -> 
     kind = header["format"], header["version"]
     if kind != (FORMAT, VERSION):
         raise ValueError(f"its format is {kind}, this version reads {(FORMAT, VERSION)}")
-    config = None
+    network, config = None, None
     if header["critic"] is not None:
-        config = MLP(**{**header["critic"], "hidden": tuple(header["critic"]["hidden"])})
+        network = MLP(**{**header["critic"], "hidden": tuple(header["critic"]["hidden"])})
+        config = Residual(network) if header["residual"] else network
     x, y = (_layout(one) for one in header["columns"])
     left = set(names)
 
@@ -262,8 +266,8 @@ def _from_file(header: Any, names: set[str], tensor: Callable[[str], Array]) -> 
     def member(i: int, told: Any) -> Member:
         count = told["parameters"]
         shapes: list[Any] = [None] * len([n for n in names if n.startswith(f"{i}.parameter.")])
-        if config is not None:
-            shapes = list(parameter_shapes(x.width, y.width, config.hidden))
+        if network is not None:
+            shapes = list(parameter_shapes(x.width, y.width, network.hidden))
         if count != len(shapes):
             raise ValueError(f"expected {len(shapes)} parameters, got {count}")
         return Member(

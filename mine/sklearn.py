@@ -37,7 +37,7 @@ def mutual_info(
     method: str = "mine",
     seed: int = 0,
     device: str = "auto",
-    preprocess: str = "standardise",
+    preprocess: str | None = None,
     **overrides: Any,
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).

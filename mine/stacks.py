@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
+import statistics
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -34,12 +35,14 @@ from mine.jobs import Job
 from mine.method import METHODS, Direct, Method
 from mine.preprocessing import Transform
 from mine.sampling import DataSet, Stream
-from mine.saved import Fitted, taken
+from mine.residual import StackedResidual
+from mine.saved import Fitted, joined, taken
 from mine.training import Progress, Stack, Training, begin, fits, per_parameter
 
 log = logging.getLogger(__name__)
 
 CURVE_POINTS = 100
+T = TypeVar("T")
 State = dict[str, np.ndarray]
 
 
@@ -47,7 +50,7 @@ def direct_estimate(job: Job, device: torch.device) -> Estimate:
     """The estimate of a job whose method trains nothing."""
     if isinstance(job.data, tuple):
         x, y = _copied(job)
-        if job.own.preprocess not in ("none", "standardise"):  # such a method has units of its own
+        if job.own.preprocess not in (None, "none", "standardise"):  # it has units of its own
             x, y = (
                 preprocessing.fit(job.own.preprocess, v, of.coded)(v).double()
                 for v, of in zip((x, y), _layouts(job), strict=True)
@@ -73,16 +76,17 @@ class _Data:
 
 
 def _prepare(job: Job, device: torch.device) -> _Data:
-    if isinstance(job.data, tuple):
+    task = job.data
+    if job.is_split or isinstance(task, tuple):
         return _split(job, device)
-    test = job.data.sample(job.n_test, job.generator("test", device))
+    test = task.sample(job.n_test, job.generator("test", device))
     if not all(bool(torch.isfinite(v).all()) for v in test):
         raise ValueError(f"expected finite samples of {job.data}, got nan or inf: mend the task")
     if job.n:
-        train_rows = job.data.sample(job.n, job.generator("train", device))
+        train_rows = task.sample(job.n, job.generator("train", device))
         return _Data(DataSet(*train_rows), None, test, job.n)
     drawn = job.training.steps * job.training.batch_size
-    return _Data(Stream(job.data), None, test, drawn)
+    return _Data(Stream(task), None, test, drawn)
 
 
 def _split(job: Job, device: torch.device) -> _Data:
@@ -91,7 +95,7 @@ def _split(job: Job, device: torch.device) -> _Data:
     parts = job.own.deal(len(data[0]), job.generator("split"))
     layouts = _layouts(job)
     fitted = [
-        preprocessing.fit(job.own.preprocess, v[parts[0]], of.coded)
+        preprocessing.fit(job.own.preprocess or "standardise", v[parts[0]], of.coded)
         for v, of in zip(data, layouts, strict=True)
     ]
     (x_train, x_val, x_test), (y_train, y_val, y_test) = (
@@ -114,7 +118,10 @@ def _split(job: Job, device: torch.device) -> _Data:
 
 def _copied(job: Job) -> tuple[Tensor, Tensor]:
     """The job's own rows in float64; y permuted, where the job is a copy."""
-    x, y = (v.double() for v in cast(tuple[Tensor, Tensor], job.data))
+    rows = job.data
+    if not isinstance(rows, tuple):
+        rows = rows.sample(job.n, job.generator("train"))
+    x, y = (v.double() for v in rows)
     if job.own.copy:
         y = y[torch.randperm(len(y), generator=job.generator(f"null {job.own.copy}"))]
     return x, y
@@ -130,7 +137,8 @@ class Moment:
     """A stack in training, after a block of steps.
 
     Attributes:
-        steps: done since the last moment (or since training began, or was taken up again).
+        steps: each job's network-steps since the last moment (or since training began, or was
+            taken up again).
         values: running mean of each job's training value, in nats.
         last: whether the estimates come next.
         state: gives all that the rest of the training depends on, copied.
@@ -147,6 +155,9 @@ def train_stack(
 ) -> Generator[Moment, None, list[Estimate]]:
     """Trains jobs of one shape as one stack; returns their estimates.
 
+    The folds of all jobs are cells of the stack; the candidates of a method that has some are
+    trained one after the other.
+
     Args:
         jobs: of one shape, see `mine.jobs.plan`.
         device: where.
@@ -154,17 +165,124 @@ def train_stack(
             same bits as if it had never stopped.
     """
     for state in kept:
-        sitting = _Sitting(jobs, device)
+        rounds = _Rounds(jobs, device)
         try:
-            sitting.take_up(state)
+            rounds.take_up(state)
         except ValueError as error:
             log.warning("a stack's state cannot be used: %s", error)
         else:
             break
     else:
-        sitting = _Sitting(jobs, device)
-    yield from sitting.train()
-    return sitting.estimates()
+        rounds = _Rounds(jobs, device)
+    yield from rounds.train()
+    return rounds.estimates()
+
+
+class _Rounds:
+    """The candidates of a stack of jobs, each a `_Sitting` of all their folds."""
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+        self.folds, self.method = jobs[0].folds, jobs[0].method
+        self.names = [str(candidate) for candidate in jobs[0].candidates()]
+        of_jobs = [job.rounds() for job in jobs]
+        self.rounds = [[part for parts in of for part in parts] for of in zip(*of_jobs, strict=True)]
+        self.device = device
+        self.ended: list[State] = []  # of the candidates before
+        self.found: list[list[Estimate]] = []
+        self.sitting = _Sitting(self.rounds[0], device)
+
+    def train(self) -> Iterator[Moment]:
+        while True:
+            last = len(self.found) == len(self.rounds) - 1
+            for moment in self.sitting.train():
+                yield replace(
+                    moment,
+                    steps=moment.steps * self.folds,
+                    values=tuple(statistics.fmean(part) for part in self._parts(moment.values)),
+                    last=moment.last and last,
+                    state=self.state,
+                )
+            if last:
+                self.found.append(self.sitting.estimates())
+                return
+            self._end(self.sitting.state())
+
+    def _end(self, state: State) -> None:
+        """Goes on to the next candidate."""
+        self.ended.append(state)
+        self.found.append(self.sitting.estimates())
+        self.sitting = _Sitting(self.rounds[len(self.found)], self.device)
+
+    def estimates(self) -> list[Estimate]:
+        """Each job's: its candidate with the highest validation value, all its folds together."""
+        of_rounds = [[pooled(parts) for parts in self._parts(found)] for found in self.found]
+        if len(of_rounds) == 1:
+            return of_rounds[0]
+        named = [
+            [replace(e, method=self.method, chosen=name) for e in of]
+            for name, of in zip(self.names, of_rounds, strict=True)
+        ]
+        return [max(of, key=_by_validation) for of in zip(*named, strict=True)]
+
+    def _parts(self, of_all: Sequence[T]) -> list[Sequence[T]]:
+        return [of_all[i : i + self.folds] for i in range(0, len(of_all), self.folds)]
+
+    def state(self) -> State:
+        states = [*self.ended, self.sitting.state()]
+        found = {f"{i}.{name}": v for i, of in enumerate(states) for name, v in of.items()}
+        return found | {"step": np.array(sum(int(of["loop.step"]) for of in states))}
+
+    def take_up(self, state: State) -> None:
+        """Goes on from a state that `state` gave, to the same bits.
+
+        Raises:
+            ValueError: it is not one of such a stack; this one is then of no more use.
+        """
+        count = len({name.partition(".")[0] for name in state} - {"step"})
+        if not 0 < count <= len(self.rounds):
+            raise ValueError(
+                f"expected the state of a stack like this one, got one of {count} candidates: "
+                "start anew"
+            )
+        for i in range(count):
+            prefix = f"{i}."
+            of = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+            self.sitting.take_up(of)
+            if i < count - 1:
+                self._end(of)
+
+
+def _by_validation(e: Estimate) -> float:
+    value = e.validation_nats
+    return value if value is not None and math.isfinite(value) else -math.inf
+
+
+def pooled(parts: Sequence[Estimate]) -> Estimate:
+    """The estimate of all folds: see `mine.estimate`. Curve and steps are the first fold's."""
+    if len(parts) == 1:
+        return parts[0]
+    n = sum(e.n_test for e in parts)
+    shares = [e.n_test / n for e in parts]
+    said: dict[str, str] = {}
+    for warning in (w for e in parts for w in e.warnings):
+        said.setdefault(warning.partition(":")[0], warning)
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(s * v for s, v in zip(shares, values, strict=True))
+
+    return replace(
+        parts[0],
+        nats=mean(e.nats for e in parts),
+        stderr=math.hypot(*(s * e.stderr for s, e in zip(shares, parts, strict=True))),
+        train_nats=mean(e.train_nats for e in parts),
+        validation_nats=mean(cast(float, e.validation_nats) for e in parts),
+        n_train=min(e.n_train for e in parts),
+        n_test=n,
+        warnings=tuple(said.values()),
+        diverged_at=max(e.diverged_at for e in parts),
+        critic=joined([e.critic for e in parts]),
+        influences=tuple(i for e in parts for i in e.influences),
+    )
 
 
 class _Sitting:
@@ -177,6 +295,8 @@ class _Sitting:
         dx, dy = first.sizes()[1:]
         starts = [job.generator("start") for job in jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
+        if isinstance(critic, StackedResidual):
+            critic.fit([(d.source.x, d.source.y) for d in self.data if isinstance(d.source, DataSet)])
         self.stack = Stack(
             critic=critic,
             sources=[d.source for d in self.data],
@@ -196,14 +316,17 @@ class _Sitting:
 
     def train(self) -> Iterator[Moment]:
         step = self.loop.step
-        for progress in self.loop.train():
-            self.progress = progress
-            self.curve.append((progress.step, progress.train_value))
-            self.watch.look(progress)
-            last = self.watch.all_done() or progress.step == self.stack.training.steps
-            values = tuple(progress.train_value.tolist())
-            yield Moment(progress.step - step, values, last, self.state)
-            step = progress.step
+        if step == 0:
+            self.watch.look(0)
+        elif self.watch.all_done():
+            return
+        for self.progress in self.loop.train():
+            self.curve.append((self.progress.step, self.progress.train_value))
+            self.watch.look(self.progress.step)
+            last = self.watch.all_done() or self.progress.step == self.stack.training.steps
+            values = tuple(self.progress.train_value.tolist())
+            yield Moment(self.progress.step - step, values, last, self.state)
+            step = self.progress.step
             if last:
                 break
 
@@ -239,6 +362,7 @@ class _Sitting:
             tensor.copy_(watch[name])
         values = curve["values"].to(self.stack.critic.theta.device)
         self.curve = list(zip(curve["steps"].tolist(), values, strict=True))
+        self.progress = self.loop.progress()
 
     def estimates(self) -> list[Estimate]:
         self.watch.restore()
@@ -256,8 +380,13 @@ class _Sitting:
             )
         ]  # fmt: skip
         return [
-            replace(e, critic=self._kept(k, tested[k]), influences=tested[k].influences)
-            for k, e in enumerate(found)
+            replace(
+                e,
+                validation_nats=float(best) if self.watch.active else None,
+                critic=self._kept(k, tested[k]),
+                influences=tested[k].influences,
+            )
+            for k, (e, best) in enumerate(zip(found, self.watch.best, strict=True))
         ]
 
     def _tested(self, partners: int) -> list[_Tested]:
@@ -363,9 +492,8 @@ class _Watch:
         self.stopped = torch.zeros_like(self.misses)
         self.theta = critic.theta.clone()
 
-    def look(self, progress: Progress) -> None:
-        every = self.training.validate_every
-        if not self.active or (progress.step % every and progress.step < self.training.steps):
+    def look(self, step: int) -> None:
+        if not self.active or (step % self.training.validate_every and step < self.training.steps):
             return
         held_out = _on(self.critic, self.rows, self.partners)
         value = self.method.criterion(held_out.joint, held_out.flat)
@@ -373,7 +501,7 @@ class _Watch:
         better = going & (value > self.best)
         self.best.copy_(torch.where(better, value, self.best))
         self.misses.copy_(torch.where(better, 0, self.misses + 1))
-        self.stopped.copy_(torch.where(going, progress.step, self.stopped))
+        self.stopped.copy_(torch.where(going, step, self.stopped))
         of_better = per_parameter(self.critic, better)
         self.theta.copy_(torch.where(of_better, self.critic.theta, self.theta))
 

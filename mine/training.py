@@ -188,8 +188,12 @@ class Loop:
                 self._run(batch, now, i)
             self._record(len(rates))
             self.step += len(rates)
-            mean = self.mean_value / (1.0 - _DECAY**self.step)
-            yield Progress(self.step, mean, torch.where(self.good, -1, self.good_steps))
+            yield self.progress()
+
+    def progress(self) -> Progress:
+        """How far it is, after one step or more."""
+        mean = self.mean_value / (1.0 - _DECAY**self.step)
+        return Progress(self.step, mean, torch.where(self.good, -1, self.good_steps))
 
     def _run(self, batch: list[Tensor], rates: Tensor, index: int) -> None:
         """A step: as it is on the CPU; on CUDA a few so, then as one captured graph."""
@@ -281,9 +285,9 @@ class Loop:
         """
         fits(self.state(), state)
         step = int(state["step"])
-        if not 0 <= step < self.stack.training.steps:
+        if not 0 < step <= self.stack.training.steps:
             raise ValueError(
-                f"expected a step below {self.stack.training.steps}, got {step}: start anew"
+                f"expected a step of 1 to {self.stack.training.steps}, got {step}: start anew"
             )
         try:
             for k, generator in enumerate(self.stack.generators):

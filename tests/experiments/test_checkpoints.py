@@ -22,7 +22,7 @@ STACK = (0, 2)
 
 def state(step: int) -> dict[str, np.ndarray]:
     return {
-        "loop.step": np.array(step),
+        "step": np.array(step),
         "loop.theta": np.arange(6, dtype=np.float32).reshape(2, 3)[:, ::2] * step,
         "loop.good": np.array([True, False]),
     }
@@ -33,7 +33,7 @@ def keeper(folder: Path, now: float = 0.0, every: float = 30.0) -> Checkpoints:
 
 
 def steps_of(found: Checkpoints, stack: tuple[int, ...] = STACK) -> list[int]:
-    return [int(one["loop.step"]) for one in found.load(stack)]
+    return [int(one["step"]) for one in found.load(stack)]
 
 
 def test_the_last_two_states_of_a_stack_are_kept_the_newest_first(tmp_path: Path) -> None:
@@ -64,9 +64,9 @@ def test_a_flipped_bit_is_found_or_changes_nothing(
     data[int(at * len(data))] ^= 1 << bit
     path.write_bytes(data)
     found = list(keeper(folder).load(STACK))
-    assert [int(one["loop.step"]) for one in found] in ([5], [10, 5])
+    assert [int(one["step"]) for one in found] in ([5], [10, 5])
     for one in found:
-        wanted = state(int(one["loop.step"]))
+        wanted = state(int(one["step"]))
         assert all(np.array_equal(one[n], wanted[n]) for n in wanted)
 
 

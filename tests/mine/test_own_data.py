@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mine
-from mine.estimators import Question, as_pair, own_job, pooled
+from mine.estimators import as_pair, own_job
 from mine.evaluation import Estimate, HeldOutValues, Influence, held_out_values
 from mine.jobs import Own
 from mine.running import Done, run
+from mine.stacks import pooled
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
@@ -151,18 +152,18 @@ def test_folds_are_pooled_by_their_rows():
     assert both.warnings == ("few rows: a", "gap: of one")
 
 
-def test_folds_that_differ_by_a_row_are_tested_as_they_would_be_alone():
-    x, y = data(n=203)
-    jobs = Question(own_job(*as_pair(x, y), "mine", 0, folds=4, **QUICK)).jobs()
-    assert {len(j.own.deal(203, generator())[2]) for j in jobs} == {50, 51}
+def test_jobs_with_folds_that_differ_by_a_row_are_in_a_stack_what_they_are_alone():
+    jobs = [own_job(*as_pair(*data(s, n=203)), "mine", s, folds=4, **QUICK) for s in range(3)]
+    parts = jobs[0].rounds()[0]
+    assert {len(part.own.deal(203, generator())[2]) for part in parts} == {50, 51}
 
     def results(stacks):
         news = [one for one in run(jobs, "cpu", 1, stacks) if isinstance(one, Done)]
         return [one.outcome for one in sorted(news, key=lambda one: one.job)]
 
-    singles, together = results([(i,) for i in range(4)]), results([(0, 1, 2, 3)])
+    singles, together = results([(0,), (1,), (2,)]), results([(0, 1, 2)])
     for alone, of_many in zip(singles, together, strict=True):
-        assert alone.n_test == of_many.n_test
+        assert alone.n_test == of_many.n_test == 203
         assert alone.nats == pytest.approx(of_many.nats, abs=1e-5)
         assert alone.stderr == pytest.approx(of_many.stderr, abs=1e-5)
 

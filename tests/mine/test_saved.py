@@ -123,9 +123,10 @@ def test_the_header_is_json_that_says_what_the_critic_is(tmp_path):
     mine.estimate(*data(), method="smile(tau=2)", **QUICK).critic.save(tmp_path / "c")
     with safe_open(tmp_path / "c", "numpy") as opened:
         header = json.loads(opened.metadata()["mine"])
-    assert header["format"] == "mine critic" and header["version"] == 1
+    assert header["format"] == "mine critic" and header["version"] == 2
     assert header["method"] == "smile(tau=2)"
     assert header["critic"] == {"hidden": [8, 8], "activation": "elu", "init": "fan_in"}
+    assert header["residual"] is False
     assert header["members"][0]["x"] == ["standardise"]
 
 
@@ -176,7 +177,7 @@ LAYERS = {"hidden": [8, 8], "activation": "elu", "init": "fan_in"}
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": "other"}, {"version": 2}, {"method": 3}, {"members": []}, {"columns": []},
+        {"format": "other"}, {"version": 1}, {"method": 3}, {"members": []}, {"columns": []},
         {"critic": {**LAYERS, "hidden": [10**9, 10**9]}}, {"critic": {**LAYERS, "hidden": []}},
         {"critic": {**LAYERS, "hidden": [8.0, 8]}}, {"critic": {**LAYERS, "hidden": [True, 8]}},
         {"critic": {**LAYERS, "activation": "__import__('os')"}}, {"critic": []},

@@ -236,12 +236,14 @@ def test_a_training_taken_up_again_ends_with_the_same_bits(optimizer, marginal, 
 
 def test_a_state_of_another_stack_is_refused():
     loop = begin(stack_of([0, 1]))
+    next(loop.train())
     state = loop.state()
     for broken in (
         {k: v for k, v in state.items() if k != "mean_value"},
         {**state, "theta": state["theta"][:-1]},
         {**state, "good": state["good"].float()},
         {**state, "step": torch.tensor(10**6)},
+        {**state, "step": torch.tensor(0)},
         {**state, "further": torch.zeros(1)},
     ):
         with pytest.raises(ValueError, match="start anew"):
