@@ -14,14 +14,14 @@ gradient of any function of those values, written into one flat vector beside th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state
+from torch.func import functional_call
 
 if TYPE_CHECKING:
     from mine.pairs import Pairing
@@ -364,6 +364,17 @@ def stack_modules(modules: Sequence[nn.Module], device: torch.device | str = "cp
     return _StackedModules(modules, device)
 
 
+def _stacked(of_modules: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors by name, each with a leading axis K. (torch's own `stack_module_state` refuses
+    modules whose class a function makes anew at each call.)"""
+    shapes = [{name: v.shape for name, v in of.items()} for of in of_modules]
+    if any(of != shapes[0] for of in shapes):
+        raise ValueError(
+            f"expected modules of one architecture, got {shapes[0]} beside others: make them alike"
+        )
+    return {name: torch.stack([of[name].detach() for of in of_modules]) for name in shapes[0]}
+
+
 class _StackedModules:
     """K modules as one batched program by torch.func; the gradient comes from autograd."""
 
@@ -371,7 +382,8 @@ class _StackedModules:
         if not modules:
             raise ValueError("modules must hold at least one module, got none")
         self.k = len(modules)
-        parameters, buffers = stack_module_state(list(modules))
+        parameters = _stacked([dict(m.named_parameters()) for m in modules])
+        buffers = _stacked([dict(m.named_buffers()) for m in modules])
         shapes = [tuple(p.shape) for p in parameters.values()]
         self.theta, self.views = flat_views(shapes, device)
         self.grad, self.grads = flat_views(shapes, device)

@@ -60,8 +60,8 @@ def estimate(
         critic: a function (dx, dy) -> torch.nn.Module of one's own, forward (x, y) -> (B,).
         null: copies of the data with y permuted that are estimated in the same stack, such as 20:
             for ``p_value`` and ``null_mean``.
-        folds: None for the method's own number, 5 of "auto" and 1 of others; 1 for one split; k for cross-fitting: the rows are dealt to k equal parts, each is
-            the test of a critic that was trained and stopped on the others (all in one stack), so
+        folds: None for the method's own number, 5 of "auto" and 1 of others; 1 for one split; k
+            for cross-fitting: the rows are dealt to k equal parts, each is the test of a critic that was trained and stopped on the others (all in one stack), so
             that every row is tested once. The value is the mean of the parts' values by their
             rows; its error is the delta method over all rows, each row's influence on its part's
             value at its part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows
@@ -218,9 +218,7 @@ def own_job(
     return Job(data, method, seed, key, training, network, own=own, **options)
 
 
-def task_job(
-    task: Samples, n: int, method: str, seed: int, key: str, most_steps: int = 0
-) -> Job:
+def task_job(task: Samples, n: int, method: str, seed: int, key: str, most_steps: int = 0) -> Job:
     """What `estimate` does, with nothing but its defaults, to n rows drawn from a task.
 
     Args:
@@ -236,7 +234,7 @@ def task_job(
 
 def _folded(own: Own, method: str, folds: int | None, n: int) -> Own:
     """With as many folds as are asked for, or as the method has of itself."""
-    found = METHODS[method] if method in METHODS else None
+    found = METHODS.get(method)
     if folds is None:
         folds = found.folds if found else 1
     own = replace(own, folds=folds)  # refuses what is no number of folds

@@ -365,10 +365,14 @@ def auto() -> Method:
         ),
         folds=5,
         defaults={
-            "hidden": (64, 64), "activation": "relu",
-            "steps": 1500, "batch_size": 128, "learning_rate": 3e-3, "marginal_samples": 1,
+            "hidden": (64, 64),
+            "activation": "relu",
+            "steps": 1500,
+            "batch_size": 128,
+            "learning_rate": 3e-3,
+            "marginal_samples": 1,
             "patience": 6,
-        },  # fmt: skip
+        },
     )
 
 

@@ -270,13 +270,18 @@ def _from_file(header: Any, names: set[str], tensor: Callable[[str], Array]) -> 
             shapes = list(parameter_shapes(x.width, y.width, network.hidden))
         if count != len(shapes):
             raise ValueError(f"expected {len(shapes)} parameters, got {count}")
+        buffers = {n: tensor(f"{i}.buffer.{n}") for n in told["buffers"]}
+        if isinstance(config, Residual):
+            buffers = {n: read(f"{i}.buffer.{n}", np.float32) for n in buffers}
+            if not (np.abs(buffers["rho"]) < 1.0).all():
+                raise ValueError("expected correlations within (-1, 1), got others")
         return Member(
             x=transform(f"{i}.x", told["x"], x.width),
             y=transform(f"{i}.y", told["y"], y.width),
             parameters=tuple(
                 read(f"{i}.parameter.{j}", np.float32, s) for j, s in enumerate(shapes)
             ),
-            buffers={n: tensor(f"{i}.buffer.{n}") for n in told["buffers"]},
+            buffers=buffers,
             offset=float(read(f"{i}.offset", np.float64, (1,))[0]),
         )
 

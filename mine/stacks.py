@@ -34,8 +34,8 @@ from mine.inspection import data_doubts
 from mine.jobs import Job
 from mine.method import METHODS, Direct, Method
 from mine.preprocessing import Transform
-from mine.sampling import DataSet, Stream
 from mine.residual import StackedResidual
+from mine.sampling import DataSet, Stream
 from mine.saved import Fitted, joined, taken
 from mine.training import Progress, Stack, Training, begin, fits, per_parameter
 
@@ -185,7 +185,9 @@ class _Rounds:
         self.folds, self.method = jobs[0].folds, jobs[0].method
         self.names = [str(candidate) for candidate in jobs[0].candidates()]
         of_jobs = [job.rounds() for job in jobs]
-        self.rounds = [[part for parts in of for part in parts] for of in zip(*of_jobs, strict=True)]
+        self.rounds = [
+            [part for parts in of for part in parts] for of in zip(*of_jobs, strict=True)
+        ]
         self.device = device
         self.ended: list[State] = []  # of the candidates before
         self.found: list[list[Estimate]] = []
@@ -216,7 +218,7 @@ class _Rounds:
     def estimates(self) -> list[Estimate]:
         """Each job's: its candidate with the highest validation value, all its folds together."""
         of_rounds = [[pooled(parts) for parts in self._parts(found)] for found in self.found]
-        if len(of_rounds) == 1:
+        if not self.names:
             return of_rounds[0]
         named = [
             [replace(e, method=self.method, chosen=name) for e in of]
@@ -296,7 +298,9 @@ class _Sitting:
         starts = [job.generator("start") for job in jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedResidual):
-            critic.fit([(d.source.x, d.source.y) for d in self.data if isinstance(d.source, DataSet)])
+            critic.fit(
+                [(d.source.x, d.source.y) for d in self.data if isinstance(d.source, DataSet)]
+            )
         self.stack = Stack(
             critic=critic,
             sources=[d.source for d in self.data],

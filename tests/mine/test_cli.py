@@ -314,7 +314,7 @@ def test_a_cell_of_the_matrix_is_the_estimate_of_its_pair(folder: Path) -> None:
     pair = next(p for p in found["pairs"] if {p["x"], p["y"]} == {"height", "age"})
     tiny = {"steps": 3, "hidden": (8,), "batch_size": 16, "device": "cpu"}
     rows = pd.read_csv("people.csv")
-    alone = mine.estimate(rows[["height"]], rows[["age"]], **{**SMALL, **tiny})
+    alone = mine.estimate(rows[["height"]], rows[["age"]], "mine", **{**SMALL, **tiny})
     assert pair["nats"] == pytest.approx(alone.nats, abs=1e-4)
     target = read(run("matrix", "people.csv", *CHOSEN, "--target", "age", *TINY, "--json"))
     assert len(target["pairs"]) == 2

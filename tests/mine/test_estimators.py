@@ -70,17 +70,9 @@ def test_the_value_is_of_rows_that_neither_trained_nor_stopped():
     """With pure noise learned by heart, the test value stays near 0 and the training value not."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(150, 5)), rng.normal(size=(150, 5))
-    e = mine.estimate(x, y, steps=300, batch_size=45, patience=100, learning_rate=0.01)
+    e = mine.estimate(x, y, "mine", steps=300, batch_size=45, patience=100, learning_rate=0.01)
     assert (e.n_train, e.n_test) == (90, 30)
     assert e.nats < 0.3
-
-
-def test_a_smaller_test_than_training_value_is_warned_of():
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(200, 8)), rng.normal(size=(200, 8))
-    y[:30] = x[:30]
-    found = [mine.estimate(x, y, seed=s, steps=400, batch_size=60) for s in range(3)]
-    assert any("gap" in w for e in found for w in e.warnings)
 
 
 def test_units_and_offsets_of_the_columns_do_not_matter():

@@ -143,11 +143,11 @@ def test_cross_fitting_finds_a_gaussians_information_with_a_smaller_error():
 
 def test_folds_are_pooled_by_their_rows():
     a, b = (
-        Estimate(v, s, v, "mine", 60, n, 10, warnings=(w, "gap: of one"))
+        Estimate(v, s, v, "mine", 60, n, 10, warnings=(w, "gap: of one"), validation_nats=v)
         for v, s, n, w in ((1.0, 0.3, 20, "few rows: a"), (2.0, 0.4, 60, "few rows: b"))
     )
     both = pooled([a, b])
-    assert (both.nats, both.n_test) == (1.75, 80)
+    assert (both.nats, both.validation_nats, both.n_test) == (1.75, 1.75, 80)
     assert both.stderr == pytest.approx(math.hypot(0.25 * 0.3, 0.75 * 0.4))
     assert both.warnings == ("few rows: a", "gap: of one")
 
@@ -265,7 +265,8 @@ def test_columns_given_as_categories_are_not_called_discrete():
 
 def test_heavy_tails_are_named_unless_ranks_take_them_away():
     heavy = RNG.standard_cauchy(400)
-    assert "heavy tails" in warned(X, heavy)
+    assert "heavy tails" in warned(X, heavy, preprocess="standardise")
+    assert warned(X, heavy) == []
     assert warned(X, heavy, preprocess="copula") == []
     assert warned(X, heavy, preprocess="auto") == []
 

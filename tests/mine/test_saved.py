@@ -86,7 +86,7 @@ def test_the_critic_has_no_part_in_equality_and_repr():
     x, y = data()
     e = mine.estimate(x, y, **QUICK)
     assert e == mine.estimate(x, y, **QUICK)
-    assert "critic" not in repr(e)
+    assert "Fitted" not in repr(e)
 
 
 def test_critics_come_back_from_other_processes():
