@@ -61,11 +61,11 @@ def estimate(
         null: copies of the data with y permuted that are estimated in the same stack, such as 20:
             for ``p_value`` and ``null_mean``.
         folds: None for the method's own number, 5 of "auto" and 1 of others; 1 for one split; k
-            for cross-fitting: the rows are dealt to k equal parts, each is the test of a critic that was trained and stopped on the others (all in one stack), so
-            that every row is tested once. The value is the mean of the parts' values by their
-            rows; its error is the delta method over all rows, each row's influence on its part's
-            value at its part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows
-            and error s_f.
+            for cross-fitting: the rows are dealt to k equal parts, each is the test of a critic
+            that was trained and stopped on the others (all in one stack), so that every row is
+            tested once. The value is the mean of the parts' values by their rows; its error is
+            the delta method over all rows, each row's influence on its part's value at its
+            part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows and error s_f.
         preprocess: "none", "standardise", "rank", "copula" or "auto", see `mine.preprocessing`;
             None for the method's own: "auto" tries two, others standardise.
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,

@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeVar, cast
 
 import numpy as np
@@ -185,9 +186,7 @@ class _Rounds:
         self.folds, self.method = jobs[0].folds, jobs[0].method
         self.names = [str(candidate) for candidate in jobs[0].candidates()]
         of_jobs = [job.rounds() for job in jobs]
-        self.rounds = [
-            [part for parts in of for part in parts] for of in zip(*of_jobs, strict=True)
-        ]
+        self.rounds = [list(chain.from_iterable(of)) for of in zip(*of_jobs, strict=True)]
         self.device = device
         self.ended: list[State] = []  # of the candidates before
         self.found: list[list[Estimate]] = []
@@ -298,9 +297,8 @@ class _Sitting:
         starts = [job.generator("start") for job in jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedResidual):
-            critic.fit(
-                [(d.source.x, d.source.y) for d in self.data if isinstance(d.source, DataSet)]
-            )
+            sources = [d.source for d in self.data]
+            critic.fit([(s.x, s.y) for s in sources if isinstance(s, DataSet)])
         self.stack = Stack(
             critic=critic,
             sources=[d.source for d in self.data],
@@ -324,13 +322,14 @@ class _Sitting:
             self.watch.look(0)
         elif self.watch.all_done():
             return
-        for self.progress in self.loop.train():
-            self.curve.append((self.progress.step, self.progress.train_value))
-            self.watch.look(self.progress.step)
-            last = self.watch.all_done() or self.progress.step == self.stack.training.steps
-            values = tuple(self.progress.train_value.tolist())
-            yield Moment(self.progress.step - step, values, last, self.state)
-            step = self.progress.step
+        for progress in self.loop.train():
+            self.progress = progress
+            self.curve.append((progress.step, progress.train_value))
+            self.watch.look(progress.step)
+            last = self.watch.all_done() or progress.step == self.stack.training.steps
+            values = tuple(progress.train_value.tolist())
+            yield Moment(progress.step - step, values, last, self.state)
+            step = progress.step
             if last:
                 break
 

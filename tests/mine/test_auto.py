@@ -1,4 +1,4 @@
-"""The method that chooses: its candidates, the fitted start, and what is kept between two lives."""
+"""The method that chooses: its candidates, the fitted start, and taking it up again."""
 
 import dataclasses
 
