@@ -459,7 +459,8 @@ def _print_estimate(
         return
     table = results.new_table(*results.HEADS, "method", "rows")
     table.add_row(*results.cells(e), e.method, str(columns.rows))
-    notes = [f"warning: {text}" for text in results.warnings_of(e, columns.rows)]
+    notes = [f"{e.method} chose {e.chosen}"] * bool(e.chosen)
+    notes += [f"warning: {text}" for text in results.warnings_of(e, columns.rows)]
     _print_table(table, [*_dropped(columns), *notes])
 
 

@@ -44,8 +44,8 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "steps": e.steps,
         "warnings": warnings_of(e, rows),
     }
-    null = getattr(e, "null", ())
-    return {**record, "null": list(null)} if null else record
+    further = {"chosen": getattr(e, "chosen", ""), "null": list(getattr(e, "null", ()))}
+    return record | {name: value for name, value in further.items() if value}
 
 
 def strict(value: Any) -> Any:
