@@ -7,7 +7,8 @@ to all. CPU seconds are the process's and its children's.
 from __future__ import annotations
 
 import argparse
-import os
+import math
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -32,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str, list[float]]:
-    """Time of all single calls over that of the matrix, of each round, on the wall and in CPU."""
+    """Time of all single calls over that of the matrix, of each round, on the wall and in CPU.
+
+    nan where the matrix took no time that the clock can tell.
+    """
     import numpy as np
 
     import mine
@@ -54,15 +58,21 @@ def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str,
         alone = spent(singly)
         together = spent(lambda seed=i: mine.pairwise(table, seed=seed, **options))
         for kind, a, b in zip(found, alone, together, strict=True):
-            found[kind].append(round(a * pairs / len(chosen) / b, 2))
+            found[kind].append(round(a * pairs / len(chosen) / b, 2) if b > 0 else math.nan)
     return found
 
 
 def spent(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds on the wall and of CPU."""
-    wall, before = time.perf_counter(), os.times()
+    wall, before = time.perf_counter(), cpu_seconds()
     work()
-    return time.perf_counter() - wall, sum(os.times()[:4]) - sum(before[:4])
+    return time.perf_counter() - wall, cpu_seconds() - before
+
+
+def cpu_seconds() -> float:
+    """Of this process and the children it has waited for; `os.times` counts in ticks of 10 ms."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 ``<stack>-<step>.safetensors`` holds the arrays, ``<stack>-<step>.json`` their checksum; the JSON
 is written last, so that arrays without it are no checkpoint. What is read is checked first, and
 what is broken is passed over for the one before it. Nothing here can run code: no pickle.
+``dealt.json`` says which cells make a stack: a run taken up again, perhaps on a machine of more
+cores, deals them as they were, since a cell's last digits may depend on its neighbours' number.
 
 A checkpoint that cannot be written loses time, not results: it is logged, and training goes on.
 """
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT = 2
+DEALT = "dealt.json"
 _NAME = re.compile(r"[0-9a-f]{16}-[0-9]{12}\.json")
 _JSON_BYTES = 1 << 20
 
@@ -85,16 +88,39 @@ class Checkpoints:
             for old in self._kept(name)[:-KEPT]:
                 _remove(old)
 
+    def deal(self, stacks: Sequence[tuple[int, ...]]) -> None:
+        """Notes which cells make a stack."""
+        cells = [[self.keys[i] for i in stack] for stack in stacks]
+        try:
+            write_atomic(self.folder / DEALT, json_bytes(cells))
+        except OutputError as error:
+            log.warning("how stacks are dealt could not be written, training goes on: %s", error)
+
     def stacks(self, missing: Sequence[int]) -> list[tuple[int, ...]]:
-        """The stacks of which there is a state and whose cells are all missing, each cell once."""
+        """The stacks dealt before whose cells are all missing, those with a state first.
+
+        Each cell is in one of them at most; what was not dealt is in none.
+        """
         open_, index, found = set(missing), {key: i for i, key in enumerate(self.keys)}, []
-        for path in sorted(self.folder.glob("*.json")):
-            with suppress(BrokenCheckpointError):
-                stack = tuple(index.get(key, -1) for key in _describe(path)["cells"])
-                if stack and open_.issuperset(stack) and len(set(stack)) == len(stack):
-                    open_.difference_update(stack)
-                    found.append(stack)
+        for cells in (*self._of_states(), *self._dealt()):
+            stack = tuple(index.get(key, -1) for key in cells)
+            if stack and open_.issuperset(stack) and len(set(stack)) == len(stack):
+                open_.difference_update(stack)
+                found.append(stack)
         return found
+
+    def _of_states(self) -> Iterator[list[str]]:
+        for path in sorted(p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)):
+            with suppress(BrokenCheckpointError):
+                yield _describe(path)["cells"]
+
+    def _dealt(self) -> list[list[str]]:
+        try:
+            found = json.loads((self.folder / DEALT).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return []
+        lists = [one for one in found if isinstance(one, list)] if isinstance(found, list) else []
+        return [cells for cells in lists if all(map(_is_text, cells))]
 
     def discard(self, stack: tuple[int, ...]) -> None:
         """Forgets a stack whose rows are written."""

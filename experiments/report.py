@@ -159,6 +159,7 @@ class Record:
             ),
             "seconds": sum(float(one.get("seconds", 0.0)) for one in all_of_them),
             "updated": max(str(one.get("updated", "")) for one in all_of_them),
+            "halved": [stack for one in all_of_them for stack in one.get("halved", [])],
             "command": shards.sweep_command(command, range(self.config["shards"])),
         }
 

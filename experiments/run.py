@@ -12,7 +12,6 @@ import json
 import logging
 import math
 import os
-import pkgutil
 import shlex
 import signal
 import sys
@@ -31,19 +30,21 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments import launching, lock, shards, signals, sinks, store
+from experiments import foreign, launching, lock, shards, signals, sinks, store
 from experiments.cells import UNTRAINED, Cell, merged
 from experiments.checkpoints import Checkpoints
+from experiments.foreign import ConfigError
 from experiments.tally import Tally
 
 if TYPE_CHECKING:
+    from mine.evaluation import Estimate
     from mine.jobs import Job
-    from mine.running import Care
+    from mine.running import Care, Failure
+
+    Ended = tuple[int, Estimate | Failure, float]
+    """A job, what came of it, and its seconds."""
 
 log = logging.getLogger("experiments")
-
-TARGETS = ("mine.", "experiments.", "torch.optim.")
-"""What a config may name: nothing else is ever imported on a config's word."""
 
 LEAST = {
     "scale.seeds": 1,
@@ -61,21 +62,13 @@ STATUS_SECONDS = 10.0  # between two writes of a running run's status
 _statuses: list[int] = []  # of this process's jobs: a sweep goes on past one that went wrong
 
 
-class ConfigError(ValueError):
-    """A config that cannot be run; the message says what was expected, what came, what to do."""
-
-
 # ------------------------------------------------------------- config to jobs
 
 
 def build(config: Any) -> Any:
     """`instantiate`, for the targets that are allowed."""
-    for target in _targets(config):
-        if not (target.startswith(TARGETS) and _home(target).startswith(TARGETS)):
-            raise ConfigError(
-                f"_target_ must begin with one of {', '.join(TARGETS)}, got {target!r}: "
-                "put your class into one of these packages"
-            )
+    for target in foreign.targets(config):
+        foreign.check_target(target)
     try:
         return hydra.utils.instantiate(config, _convert_="all")
     except HydraException as error:
@@ -86,27 +79,6 @@ def build(config: Any) -> Any:
 def _built(config: str) -> Any:
     """`build` from JSON, once: a grid names its few tasks and trainings many times over."""
     return build(json.loads(config))
-
-
-def _home(target: str) -> str:
-    """Where a target is defined: experiments.store.os.system begins well and is none of ours."""
-    try:
-        found = pkgutil.resolve_name(target)
-    except (AttributeError, ImportError, ValueError) as error:
-        raise ConfigError(
-            f"_target_ must name a class that is there, got {target!r}: {error}"
-        ) from error
-    return f"{getattr(found, '__module__', None)}."
-
-
-def _targets(config: Any) -> Iterator[str]:
-    if isinstance(config, Mapping):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        config = list(config.values())
-    if isinstance(config, list):
-        for value in config:
-            yield from _targets(value)
 
 
 def _reason(error: BaseException) -> str:
@@ -238,7 +210,7 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
     store.check_outputs(outputs)
     run = store.Run.create(outputs, str(config["experiment"]["name"]), config)
     if not run.finished:
-        with lock.held(run.folder / "lock.json"), logging_to(run.log):
+        with lock.held(run.folder / "lock.json", time.time), logging_to(run.log):
             if not run.finished:
                 return sit_down(run, cells, jobs, config, device, command)
     say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
@@ -262,6 +234,9 @@ def sit_down(
             tally.adopt(store.siblings(run, store.cells_basis(config, device)))
             status = sit(tally, jobs, device, noted)
             sinks.write(config["sinks"], run, config, tally.rows.values(), tally.curves)
+            if noted:  # while it was drawn or copied: a sweep must not go on to its next job
+                say(f"stopped by {noted.name}: the run was at its end, and is whole")
+                return noted.status
             return status
         except (Stopped, KeyboardInterrupt):
             noted.number = noted.number or signal.SIGINT
@@ -305,9 +280,10 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
         time.monotonic,
     )
     missing = [i for i, cell in enumerate(tally.cells) if cell.key not in tally.rows]
-    todo = keeper.stacks(missing)  # as they were dealt when their states were kept
+    todo = keeper.stacks(missing)  # as they were dealt before
     new = sorted(set(missing).difference(*todo))
     todo += [tuple(new[i] for i in stack) for stack in plan([jobs[i] for i in new], device)]
+    keeper.deal(todo)
     tally.steps = network_steps(jobs[i] for stack in todo for i in stack)
     seed = int(tally.config["experiment"].get("first_seed", 0))
     tally.provenance = store.collect_provenance(device=device, seed=seed)
@@ -348,7 +324,10 @@ def compute(
     care: Care,
     keeper: Checkpoints,
 ) -> None:
-    """Runs the stacks; writes what there is whenever a stack has ended.
+    """Runs the stacks; writes the rows of each when all of it has ended.
+
+    Not of a part of it: whoever takes the run up again would train the rest in a smaller stack,
+    and a single cell's last digits would be others.
 
     Raises:
         Stopped: a signal came.
@@ -358,7 +337,7 @@ def compute(
     from mine.running import Advance, Began, Halved, run
 
     stack_of = {i: stack for stack in todo for i in stack}
-    missing = {stack: len(stack) for stack in todo}
+    ended: dict[tuple[int, ...], list[Ended]] = {stack: [] for stack in todo}
     began: dict[int, tuple[float, int]] = {}
     errors: dict[int, float] = {}
     with tqdm(
@@ -382,10 +361,11 @@ def compute(
             else:
                 start, neighbours = began[news.job]
                 seconds = (time.monotonic() - start) / neighbours
-                tally.add(news.job, jobs[news.job], news.outcome, seconds, device)
                 stack = stack_of[news.job]
-                missing[stack] -= 1
-                if not missing[stack]:
+                ended[stack].append((news.job, news.outcome, seconds))
+                if len(ended[stack]) == len(stack):
+                    for i, outcome, spent in ended.pop(stack):
+                        tally.add(i, jobs[i], outcome, spent, device)
                     tally.write("running")
                     keeper.discard(stack)
 
@@ -517,6 +497,7 @@ def command() -> int:
     launching.arrived.clear()
     try:
         launching.check(sys.argv[1:])
+        foreign.check_folders(sys.argv[1:])
         main()
     except KeyboardInterrupt:
         return next((status for status in _statuses if status > 128), INTERRUPTED)

@@ -42,7 +42,6 @@ STATES: Mapping[State, str] = {
 """State -> its colour on a terminal."""
 WIDTH = 150
 """Columns of the table where there is no terminal."""
-TABLES = ("rows.parquet", "curves.parquet")
 EXAMPLE = """\
 examples:
   python -m experiments.status
@@ -101,7 +100,7 @@ def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
     # Between its lock and its first status a run has begun and says nothing yet.
     begun = not held or (run.folder / "status.json").exists()
     status = attempt(run.read_status) if begun else {}
-    faults = {name: fault for name in TABLES if (fault := table_fault(run, name, status))}
+    faults = {name: fault for name in store.TABLES if (fault := table_fault(run, name, status))}
     broken += [f"{name}: {what}" for name, what in faults.items() if not run.fallback(name)]
     notes = [
         f"{name}: {what}: the copy before it is used"

@@ -98,6 +98,8 @@ ROW_COLUMNS: Mapping[str, str] = {
 CURVE_COLUMNS: Mapping[str, str] = {"key": "str", "step": "int64", "train_nats": "float64"}
 """Column -> dtype of the training curves: a smoothed training value (nats) of a cell at a step."""
 
+TABLES = ("rows.parquet", "curves.parquet")
+
 JOINED_AT_ONCE = 200
 """Runs whose rows are held in memory together while all runs are joined."""
 
@@ -448,7 +450,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do: the status says so and all of it can be read."""
+        """Whether nothing is left to do: the status says so and all of it is as it was written."""
+        if any(self.table_fault(name) for name in TABLES):
+            return False
         try:
             self.check()
         except CorruptRunError:
@@ -530,6 +534,8 @@ class Run:
         except OSError as error:
             return _one_line(error)
         if name in known and _sha256(data) not in known[name]:
+            if self._checksums() != known:  # a run at work wrote it anew meanwhile
+                return self.table_fault(name)
             return "expected a readable table, got a checksum that differs"
         if name not in known and not (data.startswith(b"PAR1") and data.endswith(b"PAR1")):
             return "expected a readable table, got something else, or a part of one"
@@ -602,6 +608,8 @@ class Run:
         try:
             return self._read_whole(name, columns, known)
         except CorruptRunError as error:
+            if self._checksums() != known:  # a run at work wrote it anew meanwhile
+                return self._read_arrow(name, columns)
             if not (self.folder / _previous(name)).exists():
                 raise
             found = self._read_whole(_previous(name), columns, known)

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,13 @@ class Tally:
         tally = cls(run, cells, config, {}, {}, store.utc_now(), command, 0.0, time.monotonic())
         try:
             tally._take(run.read_rows(), run.read_curves())
-            tally.spent = float(run.read_status().get("seconds", 0.0)) if tally.rows else 0.0
         except store.CorruptRunError as error:
             if (run.folder / "rows.parquet").exists():
                 log.warning("what the run had cannot be read and is computed again: %s", error)
+        with suppress(store.CorruptRunError, TypeError, ValueError):
+            status = run.read_status()
+            tally.spent = float(status.get("seconds", 0.0)) if tally.rows else 0.0
+            tally.halved = list(status.get("halved", []))
         return tally
 
     def adopt(self, others: Sequence[store.Run]) -> None:
@@ -70,9 +74,13 @@ class Tally:
                 log.info("%d cells are taken from run %s", taken, other.run_id)
 
     def _take(self, rows: DataFrame, curves: DataFrame) -> None:
-        """The finished cells among these rows that are this run's and not there yet."""
+        """The finished cells among these rows that are this run's and not there yet.
+
+        One that was trained and whose curve is lost is not: it is computed again, with both.
+        """
         missing = {cell.key for cell in self.cells} - self.rows.keys()
-        found = rows[rows["key"].isin(missing) & (rows["status"] != "failed")]
+        whole = (rows["steps"] == 0) | rows["key"].isin(curves["key"])
+        found = rows[rows["key"].isin(missing) & (rows["status"] != "failed") & whole]
         new = {row["key"]: row | {"run_id": self.run.run_id} for row in found.to_dict("records")}
         points = curves[curves["key"].isin(new)].groupby("key")
         self.rows |= new
@@ -96,14 +104,14 @@ class Tally:
             log.error("cell %s failed: %s", cell.key, outcome.reason)
 
     def write(self, state: str) -> None:
-        """Rows, curves and status, each whole or not at all."""
+        """Curves, rows and status, each whole or not at all; no moment has a row without curve."""
         if not (self.run.folder / "config.yaml").exists():  # someone removed the folder
             self.run.write_config(self.config)
             self.run.write_provenance(self.provenance)
         ordered = [cell.key for cell in self.cells if cell.key in self.rows]
         points = [point for key in ordered for point in self.curves.get(key, ())]
-        self.run.write_rows(store.row_frame(self.rows[key] for key in ordered))
         self.run.write_curves(store.curve_frame(points))
+        self.run.write_rows(store.row_frame(self.rows[key] for key in ordered))
         self.write_status(state)
 
     def write_status(self, state: str) -> None:

@@ -314,7 +314,10 @@ def ema_update(state: State, log_mean: Tensor, rate: Tensor) -> tuple[Tensor, St
     """
     log_sum, log_missing = state
     log_keep = torch.log1p(-rate)
-    log_sum = torch.logaddexp(log_keep + log_sum, torch.log(rate) + log_mean)
+    # Not logaddexp, which on a CPU rounds the last few of many values otherwise than the first
+    # ones: a cell's bits would depend on how many cells its stack has.
+    terms = torch.stack([log_keep + log_sum, torch.log(rate) + log_mean])
+    log_sum = torch.logsumexp(terms, 0)
     log_missing = log_missing + log_keep
     log_weight = torch.log(-torch.expm1(log_missing))
     return log_sum - log_weight, (log_sum, log_missing)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _aten = torch.ops.aten
 ACTIVATION_BYTES = 640 << 10
+LANES = 16  # 32-bit numbers in the widest register of a CPU
 NARROW = 32  # columns of x and y together: up to so many, the pairs themselves are multiplied
 
 
@@ -68,10 +69,22 @@ class CriticConfig(Protocol):
 def flat_views(
     shapes: Sequence[Sequence[int]], device: torch.device | str = "cpu"
 ) -> tuple[Tensor, list[Tensor]]:
-    """One flat vector and its slices of these shapes, each contiguous."""
+    """One flat vector and its slices of these shapes, each contiguous; see `padded`."""
     sizes = [math.prod(shape) for shape in shapes]
-    flat = torch.zeros(sum(sizes), device=device)
+    n = sum(sizes)
+    flat = torch.zeros(-(-n // LANES) * LANES, device=device)[:n]
     return flat, [v.view(*s) for v, s in zip(flat.split(sizes), shapes, strict=True)]
+
+
+def padded(flat: Tensor) -> Tensor:
+    """A vector of `flat_views` with the zeros that fill its last register.
+
+    On a CPU a kernel may round what fills no register otherwise than the rest. Padded, a cell's
+    parameters are stepped to the same bits wherever it stands in its stack.
+    """
+    filled = flat.untyped_storage().nbytes() // flat.element_size()
+    ours = flat.storage_offset() == 0 and filled - flat.numel() < LANES
+    return flat.as_strided((filled,), (1,)) if ours else flat
 
 
 # ---------------------------------------------------------------- activations

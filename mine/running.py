@@ -362,16 +362,21 @@ def _run_stack(
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        if len(indices) > 1:
-            yield Halved(indices, reason)
-            for half in _halves(indices):
-                yield from _run_stack(jobs, half, device, care)
-            return
-        log.error("a job raised", exc_info=error)
+        if len(indices) == 1:
+            log.error("a job raised", exc_info=error)
+    else:
+        for i, outcome in zip(indices, outcomes, strict=True):
+            yield Done(i, outcome)
+        return
+    # Out here nothing holds the error, whose traceback holds all tensors of the stack.
+    if len(indices) == 1:
         yield Done(indices[0], Failure(reason))
         return
-    for i, outcome in zip(indices, outcomes, strict=True):
-        yield Done(i, outcome)
+    yield Halved(indices, reason)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    for half in _halves(indices):
+        yield from _run_stack(jobs, half, device, care)
 
 
 def _train(

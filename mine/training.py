@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mine import pairs
 from mine.bounds import Objective, State
-from mine.critics import Critic
+from mine.critics import Critic, padded
 from mine.sampling import Source, block_steps, draw_block, unpack
 
 log = logging.getLogger(__name__)
@@ -461,7 +461,7 @@ def _adam(
 def _slices(critic: Critic, chosen: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Parameters and gradients of the cells chosen: all of theta at once, where all are."""
     if chosen.all():
-        return [(critic.theta, critic.grad)]
+        return [(padded(critic.theta), padded(critic.grad))]
     both = list(zip(critic.views, _like(critic, critic.grad), strict=True))
     return [(v[k], g[k]) for k in chosen.nonzero().flatten().tolist() for v, g in both]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -291,4 +292,19 @@ def test_the_matrix_is_timed_beside_single_calls(capsys: pytest.CaptureFixture[s
     assert pairwise.main(["--columns", "3", "--rows", "60", "--rounds", "1", "--steps", "2"]) == 0
     printed = capsys.readouterr().out
     assert "3 pairs, wall: " in printed and "3 pairs, CPU: " in printed
-    assert all(v[0] > 0 for v in pairwise.ratios(3, 60, 1, 2).values())
+
+
+def test_ratios_are_the_singles_time_scaled_to_all_pairs_over_the_matrixs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four single calls in 4 s of CPU are 3 s for 3 pairs; a clock of coarse ticks saw nothing."""
+    told = iter([(8.0, 4.0), (2.0, 1.5), (8.0, 4.0), (2.0, 0.0)])
+    monkeypatch.setattr(pairwise, "spent", lambda _: next(told))
+    found = pairwise.ratios(3, 60, 2, 2)
+    assert found["wall"] == [3.0, 3.0]
+    assert found["CPU"][0] == 2.0 and math.isnan(found["CPU"][1])
+
+
+def test_the_time_spent_is_told_in_less_than_a_tick() -> None:
+    wall, cpu = pairwise.spent(lambda: sum(range(20_000)))
+    assert wall > 0 and 0 <= cpu < 60

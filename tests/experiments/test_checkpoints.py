@@ -146,6 +146,24 @@ def test_stacks_are_dealt_again_as_they_were(tmp_path: Path) -> None:
     assert kept.stacks([0, 1, 3]) == [(1, 3)]  # 2 has its row already
 
 
+def test_stacks_without_a_state_are_dealt_again_too_and_no_cell_twice(tmp_path: Path) -> None:
+    kept = keeper(tmp_path)
+    kept.deal([(0, 1), (2,), (3, 4)])
+    assert kept.stacks([0, 1, 2, 3, 4]) == [(0, 1), (2,), (3, 4)]
+    assert kept.stacks([0, 2, 3, 4]) == [(2,), (3, 4)]
+    kept.save((0, 2), state(5))
+    assert keeper(tmp_path).stacks([0, 1, 2, 3, 4]) == [(0, 2), (3, 4)]
+    assert list(keeper(tmp_path).load((3, 4))) == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[[1], 2, [[]]]", "[" * 100_000, '[["z"], []]'])
+def test_a_dealing_that_is_none_is_passed_over(tmp_path: Path, text: str) -> None:
+    kept = keeper(tmp_path)
+    kept.deal([(0, 1)])
+    (tmp_path / "checkpoints" / "dealt.json").write_text(text)
+    assert kept.stacks([0, 1, 2]) == []
+
+
 def test_a_state_is_due_every_so_many_seconds(tmp_path: Path) -> None:
     now = iter([0.0, 29.0, 30.0, 31.0, 60.0, 61.0])
     kept = Checkpoints(tmp_path, KEYS, 30.0, lambda: next(now))

@@ -201,6 +201,7 @@ def test_a_run_with_a_foreign_target_starts_nothing(
     [
         ({"_target_": "mine.tasks.Nothing"}, "a class that is there, got 'mine.tasks.Nothing'"),
         ({"_target_": "mine.nowhere.Task"}, "a class that is there, got 'mine.nowhere.Task'"),
+        ({"_target_": "experiments.report.main"}, "a class, got 'experiments.report.main': make"),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rh": 1}, "unexpected .*'rh': .*--help"),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rho": 2}, "expected rho .* got 2: .*take"),
     ],

@@ -122,25 +122,41 @@ def test_a_folder_that_is_gone_ends_quietly(tmp_path: Path) -> None:
 
 
 TAKE = """
-import sys, time, pathlib
+import sys, pathlib
 from experiments.lock import held, LockedError
-start = float(sys.argv[2])
-time.sleep(max(0, start - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 try:
     with held(pathlib.Path(sys.argv[1])):
-        time.sleep(3)
-    print("held")
+        print("held", flush=True)
+        sys.stdin.readline()
 except LockedError:
-    print("refused")
+    print("refused", flush=True)
 """
 
 
 def test_of_many_at_one_instant_one_holds(tmp_path: Path) -> None:
-    """Also where all of them find a dead holder's lock."""
+    """Also where all of them find a dead holder's lock. The holder waits till all have tried."""
     path = tmp_path / "lock.json"
     put(path, a_holder(pid=ended()))
-    start = time.time() + 4
-    command = [sys.executable, "-c", TAKE, str(path), str(start)]
-    several = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
-    said = sorted(one.communicate(timeout=120)[0].strip() for one in several)
-    assert said.count("held") == 1 and said.count("refused") == 5
+    command = [sys.executable, "-c", TAKE, str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    several = [subprocess.Popen(command, **pipes) for _ in range(6)]  # type: ignore[call-overload]
+
+    def all_say() -> list[str]:
+        return sorted(one.stdout.readline().strip() for one in several)
+
+    def tell_all() -> None:
+        for one in several:
+            one.stdin.write("\n")
+            one.stdin.flush()
+
+    try:
+        assert all_say() == 6 * ["ready"]
+        tell_all()
+        assert all_say() == ["held", *5 * ["refused"]]
+    finally:
+        for one in several:
+            one.communicate("\n", timeout=120)
+    assert [one.returncode for one in several] == 6 * [0]
+    assert not path.exists()

@@ -30,7 +30,9 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     rows = example.realistic_gaussian(config)
     rows = example.edited(rows, rows["status"] == "failed", reason=HOSTILE)
     config["note"] = HOSTILE
-    example.write_run(folder, config, rows, command=f"python -m experiments x='{HOSTILE}'")
+    halved = [{"cells": 12, "reason": f"RuntimeError: DefaultCPUAllocator: {HOSTILE}"}]
+    command = f"python -m experiments x='{HOSTILE}'"
+    example.write_run(folder, config, rows, command=command, halved=halved)
     config = example.equitability_config(3, sigma=[0.0, 0.1, 0.5])
     rows = example.example_rows(config, example.realistic_bias)
     example.write_run(folder, config, example.edited(rows, rows.index == 0, nats=math.inf))
@@ -94,6 +96,12 @@ def test_lost_cells_appear_with_their_reasons(outputs: Path, html: str) -> None:
     markdown = (outputs / "report.md").read_text()
     assert "turned non-finite at step 1234" in markdown
     assert "plain DV" in markdown
+
+
+def test_a_stack_that_was_halved_appears_with_its_reason(outputs: Path, html: str) -> None:
+    assert "stack halved" in html and "12 cells: RuntimeError: DefaultCPUAllocator" in html
+    text = (outputs / "report.md").read_text()
+    assert "stack halved: 12 cells: RuntimeError: DefaultCPUAllocator" in text
 
 
 def test_hostile_text_stays_text(outputs: Path, html: str) -> None:

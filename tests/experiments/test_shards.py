@@ -138,7 +138,8 @@ def parts(example: ModuleType, tmp_path: Path) -> list[Path]:
         own = {**config, "shards": 3, "shard": shard}
         command = f"python -m experiments experiment=gaussian shards=3 shard={shard}"
         part = rows[shard::3].reset_index(drop=True)
-        folders.append(example.write_run(tmp_path, own, part, command=command))
+        halved = [{"cells": 8, "reason": f"of shard {shard}"}]
+        folders.append(example.write_run(tmp_path, own, part, command=command, halved=halved))
     return folders
 
 
@@ -153,6 +154,7 @@ def test_shards_are_runs_of_their_own_and_one_record(parts: list[Path], tmp_path
     assert list(one.rows["key"]) == list(keys)
     assert one.status["state"] == "finished" and one.missing == [] and one.problems == []
     assert one.status["seconds"] == 3 * 412.0
+    assert [stack["reason"][-1] for stack in one.status["halved"]] == ["0", "1", "2"]
     assert one.status["command"] == (
         "python -m experiments -m experiment=gaussian shards=3 shard=0,1,2"
     )

@@ -610,6 +610,25 @@ def test_a_table_and_its_copy_that_are_both_broken_are_corrupt(tmp_path: Path) -
         run.read_rows()
 
 
+def test_a_reader_that_a_writer_overtakes_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has read the checksums of before when the run writes both them and the table."""
+    run = twice_written(tmp_path)
+    old = run._checksums()
+    run.write_rows(row_frame([ROW]))
+    now = Run._checksums
+    assert old != now(run)
+    for read, wanted in (
+        (lambda: len(run.read_rows()), 1),
+        (lambda: run.table_fault("rows.parquet"), ""),
+    ):
+        told = iter([old])
+        monkeypatch.setattr(Run, "_checksums", lambda self, told=told: next(told, now(self)))
+        assert read() == wanted
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("stop_at", ["rows.previous.parquet", "checksums.json", "rows.parquet"])
 def test_a_write_stopped_at_any_file_leaves_the_rows_before_it(
     tmp_path: Path, stop_at: str, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import torch
 import mine.critics
 import mine.stacks
 import mine.tasks
-from experiments import run, store
+from experiments import lock, run, store
 
 FAULTS: dict[str, Callable[[], None]] = {}
 Fault = Callable[[], None]
@@ -61,7 +62,8 @@ def largest_file(size: int) -> None:
 
 @fault
 def no_room_for_rows() -> None:
-    largest_file(2_500)
+    """Room for all that is written before the first rows."""
+    largest_file(6_000)
 
 
 @fault
@@ -134,24 +136,55 @@ def cell_that_diverges() -> None:
     mine.stacks._prepare = bad
 
 
-@fault
-def memory_that_runs_out() -> None:
+def larger_stacks(act: Callable[[], None]) -> None:
     """No room for more than two networks at once."""
     stack = mine.critics.MLP.stack
 
     def small(self: Any, dx: int, dy: int, generators: Any, device: Any) -> Any:
         if len(generators) > 2:
-            raise torch.OutOfMemoryError("tried to allocate 80 GiB")
+            act()
         return stack(self, dx, dy, generators, device)
 
     mine.critics.MLP.stack = small  # type: ignore[method-assign]
 
 
 @fault
+def memory_of_cuda_that_runs_out() -> None:
+    """By the name of CUDA's error, since there may be no such device here."""
+
+    def refuse() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory: tried to allocate 80 GiB")
+
+    larger_stacks(refuse)
+
+
+@fault
+def memory_that_runs_out() -> None:
+    """By the allocator's own error."""
+    larger_stacks(lambda: torch.empty(1 << 60) and None)
+
+
+@fault
+def memory_that_runs_out_by_the_systems_killer() -> None:
+    larger_stacks(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+@fault
 def clock_that_jumps_back() -> None:
-    """By a day at its third reading, and again and again."""
+    """By a day at every third reading: the heartbeat's, the status's, and the log's."""
     now, seen = time.time, iter(range(10**9))
-    time.time = lambda: now() - 86_400.0 * (next(seen) // 3)  # type: ignore[assignment]
+
+    def jumping() -> float:
+        return now() - 86_400.0 * (next(seen) // 3)
+
+    class Jumping(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.fromtimestamp(jumping(), tz)
+
+    time.time = jumping  # type: ignore[assignment]
+    store.datetime = Jumping  # type: ignore[misc]
+    lock.BEAT_SECONDS = 0.1  # type: ignore[misc]
 
 
 if __name__ == "__main__":

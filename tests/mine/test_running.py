@@ -1,12 +1,15 @@
 """Stacks side by side: planning, failures that stay with their job, the same numbers always."""
 
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
+from typing import ClassVar
 
 import pytest
 import torch
@@ -90,6 +93,40 @@ def test_workers_and_stacks_do_not_change_a_bit():
     together = outcomes(jobs, stacks=[tuple(range(6))])
     halves = outcomes(jobs, stacks=[(0, 1, 2), (3, 4, 5)], workers=2)
     assert together == halves
+
+
+@pytest.mark.parametrize("method", ["mine", "mine_f"])
+@pytest.mark.parametrize("dim", [1, 3])
+def test_neither_does_the_number_of_neighbours(dim, method):
+    """More cells than a register holds, fewer, and some of both."""
+    task = CorrelatedGaussian(dim, 0.5)
+    jobs = [job(task, method=method, seed=s) for s in range(19)]
+    sizes = ([19], [2] * 8 + [3], [7, 12], [8, 11], [16, 3])
+    found = []
+    for parts in sizes:
+        ends = list(itertools.accumulate(parts))
+        stacks = [tuple(range(end - n, end)) for end, n in zip(ends, parts, strict=True)]
+        found.append(outcomes(jobs, stacks=stacks, workers=1))
+    assert all(one == found[0] for one in found)
+
+
+class Watched(CorrelatedGaussian):
+    """Keeps track of the samples that are still in memory."""
+
+    drawn: ClassVar[list] = []
+
+    def sample(self, n, generator):
+        x, y = super().sample(n, generator)
+        self.drawn.append(weakref.ref(x))
+        return x, y
+
+
+def test_a_stack_that_failed_has_left_memory_before_its_halves_begin():
+    """Else a stack that ran out of memory would leave its halves none."""
+    jobs = [job(Watched(1, 0.5)), job(Raises(), key="x")]
+    for news in run(jobs, "cpu", 1, [(0, 1)]):
+        if isinstance(news, Halved):
+            assert Watched.drawn and all(x() is None for x in Watched.drawn)
 
 
 def test_a_job_that_raises_fails_alone():
