@@ -46,14 +46,14 @@ def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str,
     table = rng.normal(size=(rows, columns)) @ mixing
     options = {} if steps is None else {"steps": steps}
     pairs = columns * (columns - 1) // 2
-    mine.estimate(table[:, 0], table[:, 1], steps=2)  # loads what is loaded once
+    mine.estimate(table[:, 0], table[:, 1], "mine", steps=2)  # loads what is loaded once
     found: dict[str, list[float]] = {"wall": [], "CPU": []}
     for i in range(rounds):
         chosen = [rng.choice(columns, 2, replace=False) for _ in range(SINGLES)]
 
         def singly(chosen: Sequence[np.ndarray] = chosen, seed: int = i) -> None:
             for a, b in chosen:
-                mine.estimate(table[:, a], table[:, b], seed=seed, **options)
+                mine.estimate(table[:, a], table[:, b], "mine", seed=seed, **options)
 
         alone = spent(singly)
         together = spent(lambda seed=i: mine.pairwise(table, seed=seed, **options))
