@@ -249,13 +249,14 @@ def verdict_within(interval: Interval, low: float, high: float, seeds: int) -> V
 
 @dataclass(frozen=True)
 class Check:
-    """A mean error over seeds that must lie within +-tolerance (nats)."""
+    """A mean error over seeds that must lie within +-tolerance (nats, or a plain number)."""
 
     label: str
     error: float
     interval: Interval
     tolerance: float
     seeds: int
+    unit: bool = True
 
     @property
     def verdict(self) -> Verdict:
@@ -267,6 +268,12 @@ class Check:
         return max(abs(self.error), abs(self.interval[0]), abs(self.interval[1])) / self.tolerance
 
     def __str__(self) -> str:
+        if not self.unit:
+            return (
+                f"{self.label}: {number(self.error, signed=True)},"
+                f" {interval_words(self.interval, self.seeds, signed=True, unit=False)},"
+                f" tolerance ±{self.tolerance:g}"
+            )
         return (
             f"{self.label}: {nats(self.error, signed=True)},"
             f" {interval_words(self.interval, self.seeds, signed=True)},"
@@ -274,11 +281,11 @@ class Check:
         )
 
 
-def check(label: str, errors: Array, tolerance: float) -> Check:
-    """The check of one group of seeds, shape (S,)."""
+def check(label: str, errors: Array, tolerance: float, unit: bool = True) -> Check:
+    """The check of one group of seeds, shape (S,); of nats, unless `unit` is false."""
     if not len(errors):
-        return Check(label, math.nan, (-math.inf, math.inf), tolerance, 0)
-    return Check(label, float(errors.mean()), mean_interval(errors), tolerance, len(errors))
+        return Check(label, math.nan, (-math.inf, math.inf), tolerance, 0, unit)
+    return Check(label, float(errors.mean()), mean_interval(errors), tolerance, len(errors), unit)
 
 
 def difference(label: str, one: Array, two: Array, tolerance: float) -> Check:

@@ -132,6 +132,11 @@ class Job:
                     f"k={self.k} and {rows} rows: take another k, or n of more rows from a task"
                 )
             return
+        if METHODS[self.method].probe and isinstance(self.data, tuple):
+            raise ValueError(
+                f"{self.method} measures a critic on a task whose densities are known, got rows: "
+                "take a task, or an estimator by name"
+            )
         METHODS[self.method].critic(self.critic)  # refuses one that the method cannot train
         n_train = self.own.training_rows(rows) if self.is_split else rows
         if n_train and self.training.batch_size > n_train:

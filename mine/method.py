@@ -7,6 +7,10 @@ maps names to methods; it takes these spellings, and so does every ``method`` ar
     smile(tau=1)         with parameters of its own
     mine/infonce         trained as the first, reported as the second: where that makes sense
     mine/constant        reported is log E_q[e^T], the constant C of the critic: no estimate of I
+    mine/gibbs           ... KL(P || G), what DV lacks at the critic, by quadrature
+    mine/gradient(batch=16, rate=0.1)    ... the bias of such a minibatch gradient at the critic
+
+The last three are values alone; the two `mine.probes` need a task, not rows of one's own.
 
 The table of docs/methods.md is ``print(mine.methods())``.
 """
@@ -16,20 +20,21 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mine import bounds
 from mine.bounds import Bound, Objective
-from mine.critics import MLP
+from mine.critics import MLP, Critic
 from mine.densities import shaped_like
 from mine.evaluation import HeldOutValues
 from mine.gaussian import gaussian, gaussian_copula
 from mine.ksg import ksg
+from mine.probes import gibbs_divergence, gradient_errors
 from mine.residual import Residual
 
 LOWER, UPPER, NEITHER = "lower bound", "upper bound", "neither"
@@ -57,6 +62,12 @@ class Found(Protocol):
 
 Direct = Callable[[Any, Any, int, int, str], Found]
 """(x (n, dx), y (n, dy), k, seed, device) -> the estimate, where nothing is trained."""
+
+Probe = Callable[
+    [Critic, Sequence[Any], tuple[Tensor, Tensor], Sequence[Generator]], tuple[Tensor, Tensor]
+]
+"""(K critics, their tasks, their test rows (K, n, dx) and (K, n, dy), generators) -> the value
+and its error, (K,) each: where the value is one of the critic itself."""
 
 
 def _no_ceiling(partners: int) -> float:
@@ -110,6 +121,8 @@ class Method:
         criterion: what the best critic is chosen by on validation rows: the value itself where it
             is a lower bound, else what the critic was trained for.
         direct: the estimate itself, where nothing is trained.
+        probe: its value and error at the trained critic, where `test` does not give them: what
+            is measured on a task, and no estimate of I.
         critic: what makes the critic it needs out of the one configured.
         optimum: the critic at which its objective is greatest.
         valid_at: the optima at which its value is what it says.
@@ -131,6 +144,7 @@ class Method:
     test: Callable[[HeldOutValues], tuple[Tensor, Tensor]] = HeldOutValues.donsker_varadhan
     criterion: Bound = bounds.donsker_varadhan
     direct: Direct | None = None
+    probe: Probe | None = None
     critic: Callable[[Any], Any] = _as_it_is
     optimum: str = UP_TO_C
     valid_at: tuple[str, ...] = (RATIO, SHIFTED, UP_TO_C)
@@ -392,6 +406,36 @@ def constant() -> Method:
     )
 
 
+def gibbs() -> Method:
+    """The value of a pair alone: KL(P || G), which DV lacks at this critic (Sec. 3.1)."""
+    return replace(
+        mine(),
+        reports="KL(P || G), dG = e^T dQ / E_q[e^T], by quadrature",
+        kind=NEITHER,
+        good_at="",
+        probe=lambda critic, tasks, rows, generators: gibbs_divergence(critic, tasks),
+    )
+
+
+def gradient(batch: int = 64, rate: float = 0.02) -> Method:
+    """The value of a pair alone: the bias of the minibatch gradient of Eq. 12 (Sec. 3.2).
+
+    Relative to the norm of the full gradient over the test rows; its error is the standard
+    deviation of one minibatch gradient, relative too. Rate 1 is plain DV.
+    """
+    _check("batch", batch, batch >= 2, "a whole number >= 2, such as 64")
+    _check("rate", rate, 0.0 < rate <= 1.0, "in (0, 1], such as 0.01 (1: plain DV)")
+    return replace(
+        mine(),
+        reports="bias of a minibatch gradient of Eq. 12 over the full gradient's norm",
+        kind=NEITHER,
+        good_at="",
+        probe=lambda critic, tasks, rows, generators: gradient_errors(
+            critic, *rows, batch, rate, generators
+        ),
+    )
+
+
 def _ksg() -> Method:
     def direct(x: Any, y: Any, k: int, seed: int, device: str) -> Found:
         return ksg(x, y, k=k, seed=seed, device=device, workers=1)
@@ -575,7 +619,7 @@ METHODS = Methods(
         "gaussian_copula": _gaussian_copula,
     },
     aliases={"nwj": "mine_f", "f_dime": "dime_gan"},
-    values={"constant": constant},
+    values={"constant": constant, "gibbs": gibbs, "gradient": gradient},
 )
 
 

@@ -445,7 +445,8 @@ def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float])
     for steps in (short, short, longer):  # the first of all pays for what is done but once
         few = replace(job, training=replace(job.training, steps=steps), n_test=100)
         started = clock()
-        for _ in train_stack([few] * k, device):
-            pass
+        for moment in train_stack([few] * k, device):
+            if moment.last:
+                break  # what comes next does not grow with the steps
         spent.append(clock() - started)
     return max(spent[2] - spent[1], 0.0) / (longer - short) * job.training.steps / k

@@ -33,7 +33,7 @@ from mine.evaluation import (
 )
 from mine.inspection import data_doubts
 from mine.jobs import Job
-from mine.method import METHODS, Direct, Method
+from mine.method import METHODS, Direct, Method, Probe
 from mine.preprocessing import Transform
 from mine.residual import StackedResidual
 from mine.sampling import DataSet, Stream
@@ -370,7 +370,7 @@ class _Sitting:
     def estimates(self) -> list[Estimate]:
         self.watch.restore()
         critic, partners = self.stack.critic, self.jobs[0].partners
-        tested = self._tested(partners)
+        tested = self._tested(partners) if self.method.probe is None else self._probed()
         train_values = _train_values(self.method, critic, self.data, self.progress, partners)
         found = [
             _estimate(job, d, t.value, t.error, float(train), self.curve, k, int(s), int(at))
@@ -408,6 +408,15 @@ class _Sitting:
                 of_k = () if influences is None else (influences.arrays(k),)
                 found[k] = _Tested(float(values[k]), float(errors[k]), float(offsets[k]), of_k)
         return [found[k] for k in range(len(tests))]
+
+    def _probed(self) -> list[_Tested]:
+        """Each cell's critic on its task, where the value is none of held-out critic values."""
+        probe, critic = cast(Probe, self.method.probe), self.stack.critic
+        generators = [job.generator("probe", critic.theta.device) for job in self.jobs]
+        tasks = [job.data for job in self.jobs]
+        rows = _stacked([d.test for d in self.data])
+        found = zip(*probe(critic, tasks, rows, generators), strict=True)
+        return [_Tested(float(value), float(error), math.nan, ()) for value, error in found]
 
     def _kept(self, k: int, tested: _Tested) -> Fitted | None:
         job, transforms = self.jobs[k], self.data[k].transforms
@@ -552,6 +561,8 @@ def _estimate(
         curve=tuple((s, float(v[k])) for s, v in kept),
         diverged_at=diverged_at,
     )
-    ceiling = METHODS[job.method].ceiling(job.partners)
-    about = doubts(bare, job.training.steps, ceiling)
+    method = METHODS[job.method]
+    about = doubts(bare, job.training.steps, method.ceiling(job.partners))
+    if method.probe and diverged_at < 0 and math.isfinite(value):
+        about = ()  # which are about estimates
     return replace(bare, warnings=(*about, *data.doubts))

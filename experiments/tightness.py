@@ -1,0 +1,279 @@
+"""Sec. 2.3 and 3.1: how tight the two bounds are at one critic, and what the better one lacks.
+
+For one critic T the value of Donsker and Varadhan is never below that of the f-form, since
+log a <= a / e: on the same samples, with C = log E_q[e^T],
+
+    DV - F = e^(C - 1) - C >= 0,        and 0 at C = 1 alone.
+
+Training on the f-form and reporting either value (or C) is three cells of one task and seed, which
+see the same samples and train the same critic, bit for bit.
+
+What DV lacks is a divergence (proof of Theorem 1): with dG = e^T dQ / E_q[e^T],
+
+    I - DV(T) = KL(P || G).
+
+The left side is the truth less the value on held-out samples; the right side is an integral over
+a grid of (x, y), in which no sample has a part (`mine.probes.gibbs_divergence`; X, Y are scalars).
+Both are of one critic, after 1 step, some, or all: each number of steps is a training of its own,
+which at a constant learning rate does in them what the longer ones do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments import claims as c
+from experiments import figures as marks
+from experiments.cells import Cell, panel_cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FIGURE = "tightness"
+PAPER = "Sec. 3.1, Theorem 1"
+ROUNDING = 1e-5
+"""Nats that single precision may lose of a difference of two values."""
+CELL = ["rho", "steps"]
+VALUES = {"mine_f/dv": "DV", "mine_f": "f-form"}
+"""The values of one critic that are compared, as they are printed."""
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Correlations x points of the training x what is trained and reported x seeds."""
+    experiment = config["experiment"]
+    tasks = [
+        {"_target_": "mine.tasks.MultivariateNormal", "dim_x": 1, "dim_y": 1, "pairs": [float(r)]}
+        for r in experiment["rho"]
+    ]
+    points = [max(1, round(share * config["train"]["steps"])) for share in experiment["shares"]]
+    return [
+        cell
+        for role in experiment["panels"]
+        for steps in dict.fromkeys(points)
+        for cell in panel_cells(
+            role, tasks, config, {"train": {"steps": steps, "schedule": "constant"}}
+        )
+    ]
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with rho as a column."""
+    return rows.assign(rho=[float(json.loads(text)["pairs"][0]) for text in rows["params"]])
+
+
+def beside(rows: pd.DataFrame, methods: tuple[str, ...]) -> pd.DataFrame:
+    """nats of these methods as columns, one line for each rho, steps and seed that has them all.
+
+    Failed rows are missing; a diverged one is infinitely far off.
+    """
+    kept = rows[(rows["status"] != "failed") & rows["method"].isin(methods)]
+    lost = (kept["status"] == "diverged") | ~np.isfinite(kept["nats"])
+    wide = kept.assign(nats=kept["nats"].mask(lost, math.inf))
+    found = wide.pivot(index=[*CELL, "seed"], columns="method", values="nats")
+    return found.reindex(columns=list(methods)).dropna().reset_index()
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+def claims(rows: pd.DataFrame) -> list[c.Claim]:
+    """DV is above the f-form at one critic, by what its constant says, and lacks KL(P || G)."""
+    all_rows = table(rows)
+    return [above(all_rows), constant(all_rows), gibbs(all_rows)]
+
+
+def above(rows: pd.DataFrame) -> c.Claim:
+    """DV - F of one critic on the same samples: the least over all cells is not below 0."""
+    measured, interval, verdict = "this run has no pairs of both values", None, "inconclusive"
+    groups = c.differences(rows, "method", "mine_f/dv", "mine_f", CELL)
+    if groups:
+
+        def least(drawn: list[c.Array]) -> c.Array:
+            return np.asarray(np.concatenate(drawn, -1).min(-1))
+
+        interval, seeds = c.bootstrap_interval(groups, least), c.fewest_seeds(groups)
+        verdict = c.verdict_within(interval, -ROUNDING, math.inf, seeds)
+        every = np.concatenate(groups)
+        measured = (
+            f"DV − f-form at one critic: least {c.nats(float(every.min()), signed=True)}, greatest"
+            f" {c.nats(float(every.max()), signed=True)}, of {len(every)} pairs over"
+            f" {c.counted(seeds, 'seed')} a setting{c.lost(rows)}"
+        )
+    return c.Claim(
+        "tightness-above",
+        "tightness",
+        "Sec. 2.3",
+        "At one critic DV is never below the f-divergence form on the same samples.",
+        measured,
+        "DV − f-form at least 0 (rounding: −1e−5 nats) in every pair",
+        verdict,  # type: ignore[arg-type]
+        FIGURE if len(rows) else "",
+        interval,
+    )
+
+
+def constant(rows: pd.DataFrame) -> c.Claim:
+    """DV - F - (e^(C - 1) - C) lies within +-1e-4 nats: both are values of one critic."""
+    wide = beside(rows, ("mine_f/dv", "mine_f", "mine_f/constant"))
+    checks = []
+    for (rho, steps), group in wide.groupby(CELL):
+        found = [group[name].to_numpy(float) for name in ("mine_f/dv", "mine_f")]
+        of_constant = group["mine_f/constant"].to_numpy(float)
+        with np.errstate(invalid="ignore", over="ignore"):
+            rest = found[0] - found[1] - (np.exp(of_constant - 1.0) - of_constant)
+        rest = np.where(np.isfinite(rest), rest, math.inf)
+        checks.append(c.check(f"ρ {marks.signed(float(rho))}, {steps} steps", rest, 1e-4))
+    measured, verdict, interval = c.conclusion(checks, rows, "critics")
+    return c.Claim(
+        "tightness-constant",
+        "tightness",
+        "Sec. 2.3",
+        "How far DV is above the f-form depends on the constant C of the critic alone.",
+        measured,
+        "(DV − f-form) − (e^(C−1) − C) within ±1e−4 nats at each ρ and number of steps",
+        verdict,
+        FIGURE if len(rows) else "",
+        interval,
+    )
+
+
+def both_sides(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of DV with `divergence`, KL(P || G) of the same critic, and what it was trained as.
+
+    Failed rows are missing; a diverged one has no divergence (infinite).
+    """
+    import pandas as pd
+
+    kept = rows[rows["status"] != "failed"]
+    keys = [*CELL, "seed"]
+    found = []
+    for trained, value in (("mine", "mine"), ("mine_f", "mine_f/dv")):
+        of_g = kept.loc[kept["method"] == f"{trained}/gibbs", [*keys, "nats", "status"]]
+        merged = kept[kept["method"] == value].merge(of_g, on=keys, suffixes=("", "_g"))
+        fine = (merged["status"] == "ok") & (merged["status_g"] == "ok")
+        found.append(
+            merged.assign(trained=trained, divergence=merged["nats_g"].where(fine, math.inf))
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def deviations(rows: pd.DataFrame) -> list[c.Array]:
+    """KL(P || G) - (I - DV) over the standard error of DV, (S,) for each critic's setting."""
+    both = both_sides(rows)
+    rest = both["divergence"] - (both["truth"] - both["nats"])
+    both = both.assign(rest=(rest / both["stderr"]).fillna(math.inf))
+    return [group["rest"].to_numpy(float) for _, group in both.groupby(["trained", *CELL])]
+
+
+def gibbs(rows: pd.DataFrame) -> c.Claim:
+    """The root mean square of (KL(P || G) - (I - DV)) / stderr over all critics is at most 2.
+
+    1 is what it is on average where both sides are equal and the standard error is right. The
+    critics of one rho and seed share their test samples.
+    """
+    measured, interval, verdict = "this run has no critics with both sides", None, "inconclusive"
+    groups = deviations(rows)
+    if groups:
+        interval, seeds = c.bootstrap_interval(groups, c.root_mean_square), c.fewest_seeds(groups)
+        verdict = c.verdict_within(interval, 0.0, 2.0, seeds)
+        size = float(c.root_mean_square(groups))
+        measured = (
+            f"root mean square deviation {c.number(size)} standard errors of DV,"
+            f" {c.interval_words(interval, seeds, unit=False)}, over"
+            f" {c.counted(len(groups), 'setting')} of {c.counted(seeds, 'seed')}{c.lost(rows)}"
+        )
+    return c.Claim(
+        "tightness-gibbs",
+        "tightness",
+        PAPER,
+        "What DV lacks of I is KL(P ‖ G) of the critic's Gibbs density, at any critic.",
+        measured,
+        "root mean square of (KL(P ‖ G) by quadrature − (I − DV)) / standard error at most 2",
+        verdict,  # type: ignore[arg-type]
+        FIGURE if len(rows) else "",
+        interval,
+    )
+
+
+# Figures
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """Both values of one critic through its training, and both sides of the identity."""
+    with marks.style():
+        return {FIGURE: draw(table(rows))}
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    rhos = sorted(set(rows["rho"]))
+    figure = marks.new_figure(3.1 * (len(rhos) + 1.1), 4.4)
+    *axes, last = figure.subplots(1, len(rhos) + 1)
+    for rho, ax in zip(rhos, axes, strict=True):
+        plot_values(rows[rows["rho"] == rho], ax)
+        ax.set_title(f"ρ = {marks.signed(rho)}, trained on the f-form", loc="left")
+    plot_identity(rows, last)
+    tested = marks.spread(rows["n_test"])
+    marks.entitle(
+        figure,
+        "One critic: two values, and what the better one lacks",
+        rows,
+        [
+            f"X and Y scalar normals. Tested on {tested} fresh samples. {marks.seed_note(rows)}.",
+            "Right: every critic of every seed; bars are two standard errors of DV each way.",
+        ],
+    )
+    figure.set_label("DV and the f-form at one critic; KL(P ‖ G) against I − DV.")
+    return figure
+
+
+def plot_values(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """DV and the f-form in nats against the steps that their critic was trained for."""
+    own = rows[rows["method"].isin(list(VALUES))]
+    named = own.assign(value=own["method"].map(VALUES)).sort_values("value", kind="stable")
+    counts = sorted(set(rows["steps"]))
+    truth = float(rows["truth"].iloc[0])
+    ax.set_ylim(-0.6, max(1.35 * truth, 0.3))
+    marks.method_series(named, ax, "steps", counts, "nats", by="value")
+    marks.truth_line(ax, [-0.3, len(counts) - 0.7], [truth, truth])
+    ax.set_xticks(range(len(counts)), [f"{n:,}" for n in counts])
+    ax.set_xlim(-0.3, len(counts) - 0.7)
+    ax.set_xlabel("training steps")
+    ax.set_ylabel("value on test samples, nats")
+    return ax
+
+
+def plot_identity(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """I - DV of held-out samples against KL(P || G) by quadrature, both on log scales."""
+    both = both_sides(rows)
+    both = both[np.isfinite(both["divergence"])]
+    looks = marks.looks(both.assign(method=both["trained"]))
+    ends = 1e-4, 3.0
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for trained, group in both.groupby("trained"):
+        ax.errorbar(
+            group["divergence"].clip(*ends),
+            (group["truth"] - group["nats"]).clip(*ends),
+            yerr=2.0 * group["stderr"],
+            ms=3.6,
+            lw=0,
+            elinewidth=0.8,
+            alpha=0.8,
+            **{**looks[trained], "label": f"critic of {marks.label(str(trained))}"},
+        )
+    ax.plot(ends, ends, color=marks.INK, ls=":", lw=1.1, zorder=10, label="equal")
+    ax.set_xlim(*ends)
+    ax.set_ylim(*ends)
+    marks.decades(ax.xaxis)
+    marks.decades(ax.yaxis)
+    ax.set_title("what DV lacks", loc="left")
+    ax.set_xlabel("KL(P ‖ G) by quadrature, nats")
+    ax.set_ylabel("I − DV on test samples, nats")
+    return ax
