@@ -3,6 +3,10 @@
 Song and Ermon, "Understanding the Limitations of Variational Mutual Information Estimators", 2020,
 https://arxiv.org/abs/1910.06222, join the images of x and of y as channels and halve them by
 strided convolutions, too (their sizes are for 28 x 28 images; these are smaller).
+
+A convolution is a product of patches with a matrix: stacked, it is one batched product, in which a
+critic's bits do not depend on how many stand beside it, as in a library's grouped convolution they
+do. For images of 8 x 8 it is as fast.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mine.critics import Critic, Modules
 
@@ -72,8 +77,7 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         inputs, side = (dx + dy) // pixels, config.side
         for outputs in config.channels:
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)]
-            layers += [ACTIVATIONS[config.activation]()]
+            layers += [Halving(inputs, outputs), ACTIVATIONS[config.activation]()]
             inputs, side = outputs, (side + 1) // 2
         layers.append(nn.Flatten())
         inputs *= side**2
@@ -84,5 +88,26 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         images = torch.cat([x, y], -1).unflatten(-1, (-1, self.side, self.side))
-        found: Tensor = self.net(images).squeeze(-1)
+        found: Tensor = self.net(images.movedim(1, -1)).squeeze(-1)
+        return found
+
+
+class Halving(nn.Module):
+    """A 3 x 3 convolution with stride 2 and a border of zeros.
+
+    (B, H, H, inputs) to (B, h, h, outputs), h = H / 2 rounded up. The columns of its matrix are
+    the patch's pixels, row after row, the channels of each side by side.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.product = nn.Linear(9 * inputs, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        last = 2 * ((images.shape[1] + 1) // 2) - 1
+        padded = functional.pad(images, (0, 0, 1, 1, 1, 1))
+        shifted = [
+            padded[:, i : i + last : 2, j : j + last : 2] for i in range(3) for j in range(3)
+        ]
+        found: Tensor = self.product(torch.cat(shifted, -1))
         return found

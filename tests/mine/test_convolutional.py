@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from mine.convolutional import Convolutional, Network
+from mine.convolutional import Convolutional, Halving, Network
 from mine.pairs import Independent, Shifts, partners
 
 
@@ -35,6 +36,36 @@ def test_stacked_critics_are_single_ones_side_by_side(side, images):
             torch.testing.assert_close(torch.cat([t_joint[i], t_marginal[i]]), t.detach())
             for p, grad in zip(net.parameters(), critic.grads, strict=True):
                 torch.testing.assert_close(grad[i], p.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [1, 4, 7, 28])
+@torch.no_grad()
+def test_halving_is_the_librarys_convolution(side):
+    layer, images = Halving(3, 5), torch.rand(2, side, side, 3)
+    weight = layer.product.weight.view(5, 3, 3, 3).movedim(-1, 1)  # (outputs, inputs, 3, 3)
+    wanted = nn.functional.conv2d(
+        images.movedim(-1, 1), weight, layer.product.bias, stride=2, padding=1
+    )
+    torch.testing.assert_close(layer(images), wanted.movedim(1, -1))
+
+
+@torch.no_grad()
+def test_a_critics_bits_do_not_depend_on_how_many_stand_beside_it():
+    config, k = Convolutional(8, (4, 8), (16,)), 6
+    draw = torch.Generator().manual_seed(9)
+    x, y = (torch.rand(k, 32, 64, generator=draw) for _ in range(2))
+    g_joint, g_marginal = (torch.randn(k, n, generator=draw) for n in (32, 64))
+    found = []
+    for size in (6, 3, 2):
+        parts = []
+        for i in range(0, k, size):
+            part = slice(i, i + size)
+            critic = config.stack(64, 64, generators(k)[part], "cpu")
+            values = [t.clone() for t in critic.values(x[part], y[part], Shifts(2))]
+            critic.backward(g_joint[part], g_marginal[part])
+            parts.append(torch.cat([*values, *(g.flatten(1) for g in critic.grads)], 1))
+        found.append(torch.cat(parts))
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 
 @torch.no_grad()
