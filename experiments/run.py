@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,7 @@ from experiments import foreign, launching, lock, shards, signals, sinks, store
 from experiments.cells import UNTRAINED, Cell, merged
 from experiments.checkpoints import Checkpoints
 from experiments.foreign import ConfigError
-from experiments.tally import Tally
+from experiments.tally import Tally, truth_of
 
 if TYPE_CHECKING:
     from mine.evaluation import Estimate
@@ -164,7 +164,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     steps = {} if cell.method in UNTRAINED else {"steps": cell.steps}
     task, training, critic = (
         _built(json.dumps(one, sort_keys=True))
-        for one in (cell.task, {**config["train"], **steps}, config["critic"])
+        for one in (located(cell.task, config), {**config["train"], **steps}, config["critic"])
     )
     return Job(
         data=task,
@@ -178,6 +178,25 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         partners=config["estimator"]["partners"],
         k=config["estimator"]["k"],
     )
+
+
+def located(task: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A task that names its data set gets it, from this run's cache; another is as it was."""
+    if "data" not in task:
+        return task
+    cache = str(Path(str(config["outputs"])) / "cache")
+    return {**task, "data": {**config["data"], "cache": cache}}
+
+
+def fetch(jobs: Iterable[Job]) -> None:
+    """Brings what the jobs' data sets lack on this machine.
+
+    Raises:
+        ValueError: it cannot be had, and why.
+    """
+    for data in dict.fromkeys(getattr(job.data, "data", None) for job in jobs):
+        if data is not None:
+            data.fetch()
 
 
 def load(name: str) -> Any:
@@ -208,6 +227,7 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
     device = str(resolve_device(str(config["device"])))
     outputs = Path(str(config["outputs"]))
     store.check_outputs(outputs)
+    fetch(jobs)
     run = store.Run.create(outputs, str(config["experiment"]["name"]), config)
     if not run.finished:
         with lock.held(run.folder / "lock.json", time.time), logging_to(run.log):
@@ -351,7 +371,7 @@ def compute(
                 tally.steps_done += news.steps * len(news.jobs)
                 bar.update(news.steps * len(news.jobs))
                 for i, value in zip(news.jobs, news.values, strict=True):
-                    errors[i] = abs(value - jobs[i].data.mi)  # type: ignore[union-attr]
+                    errors[i] = abs(value - truth_of(jobs[i]))
                 bar.set_postfix_str(mean_error(errors))
                 if time.monotonic() - tally.written > STATUS_SECONDS:
                     tally.write_status("running")

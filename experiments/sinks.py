@@ -61,7 +61,8 @@ class TensorBoard:
                 seconds = row["seconds"] * point["step"] / steps
                 self._add(f"train_nats/{name}", point["step"], point["train_nats"], seconds)
             self._add(f"nats/{name}", row["steps"], row["nats"], row["seconds"])
-            self._add(f"truth/{name}", row["steps"], row["truth"], row["seconds"])
+            if not math.isnan(row["truth"]):
+                self._add(f"truth/{name}", row["steps"], row["truth"], row["seconds"])
 
     def _add(self, tag: str, step: int, value: float, seconds: float) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

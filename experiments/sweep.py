@@ -12,7 +12,8 @@ The truth judges settings and never chooses one. `choose` knows two criteria, an
 - *stability*: the smallest standard deviation over seeds, averaged over tasks.
 
 Both choose among the settings that have every cell and lost none to divergence or failure.
-All errors are estimate - truth in nats, over the cells that gave an estimate of a finite truth.
+All errors are estimate - truth in nats, over the cells that gave an estimate of a finite truth;
+where no truth is known there are none, and the criteria choose all the same.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def scale_y(ax: Axes, measure: Measure) -> None:
     ax.set_ylim(0.0, None if len(values) else (100.0 if measure.name == "lost" else 1.0))
     if not np.isfinite(found).any():
         ax.text(0.5, 0.5, "no value", transform=ax.transAxes, ha="center", va="center")
-    if measure.name == "error":
+    elif measure.name == "error":
         low, high = ax.get_xlim()
         marks.truth_line(ax, [low, high], [0.0, 0.0])
         ax.set_xlim(low, high)
@@ -386,7 +386,9 @@ def note_of(rows: pd.DataFrame, bands: bool = False) -> str:
     tasks = len(rows[["role", "task", "params"]].drop_duplicates())
     seeds = int(rows["seed"].nunique())
     over = f"Over {counted(tasks, 'task')} and {counted(seeds, 'seed')}."
-    infinite = "" if np.isfinite(rows["truth"]).all() else " Infinite truths are left out."
+    infinite = " Infinite truths are left out." if np.isinf(rows["truth"]).any() else ""
+    if len(rows) and rows["truth"].isna().all():
+        infinite = " No truth is known, and so no error."
     if not bands:
         return over + infinite
     band = "no interval" if seeds < 2 else "shaded: 95 % bootstrap interval over seeds"
@@ -395,11 +397,12 @@ def note_of(rows: pd.DataFrame, bands: bool = False) -> str:
 
 def still_of(sweep: Sweep, rows: pd.DataFrame) -> list[str]:
     """A note on the methods whose estimates no setting changes, with their error."""
-    still = [
-        f"{marks.label(method)} {compact(float(measures(part, ['method'])['error'].iloc[0]))}"
+    errors = [
+        (method, float(measures(part, ["method"])["error"].iloc[0]))
         for (_, method), part in parts(rows)
         if not moved(part)
     ]
+    still = [f"{marks.label(method)} {compact(e)}" for method, e in errors if not math.isnan(e)]
     return [f"Mean |error| of what these settings do not touch: {', '.join(still)} nats."] * bool(
         still
     )

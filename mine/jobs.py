@@ -19,7 +19,7 @@ from mine.columns import Layout
 from mine.critics import MLP, CriticConfig
 from mine.method import METHODS, Candidate
 from mine.preprocessing import KINDS
-from mine.sampling import Samples, generator
+from mine.sampling import Finite, Samples, generator
 from mine.training import Training
 
 CACHE_BYTES = 12 << 20  # of a stack's activations on a CPU
@@ -91,7 +91,8 @@ class Job:
     """One estimation.
 
     Attributes:
-        data: a task, which gives fresh samples; or (x, y) of own data, shapes (n, dx), (n, dy).
+        data: a task, which gives fresh samples; a finite set, which deals itself; or (x, y) of
+            own data, shapes (n, dx), (n, dy).
         method: one of `methods()`.
         seed: with ``key``, names every random number of the job.
         key: what the job's data are derived from; jobs of one key and seed see the same samples.
@@ -106,7 +107,7 @@ class Job:
         own: how own data are dealt and prepared.
     """
 
-    data: Samples | tuple[Tensor, Tensor]
+    data: Samples | Finite | tuple[Tensor, Tensor]
     method: str = "mine"
     seed: int = 0
     key: str = ""
@@ -124,6 +125,11 @@ class Job:
             raise ValueError(f"method must be one of {list(METHODS)}, got {self.method!r}")
         if self.split and not self.n:
             raise ValueError("a stream has no rows to split, got n=0: give n, such as 10000")
+        if isinstance(self.data, Finite) and (self.n or METHODS[self.method].objective is None):
+            raise ValueError(
+                f"a finite set deals itself to networks, got n={self.n} and method="
+                f"{self.method!r}: set n=0 and take a method that trains one, such as mine"
+            )
         rows = self.sizes()[0]
         if METHODS[self.method].objective is None:
             if rows <= self.k or self.k < 1:
@@ -214,7 +220,7 @@ def _shape(job: Job, index: int) -> Any:
     if METHODS[job.method].objective is None:
         return index
     shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
-    shape = job.is_split, job.sizes(), job.folds
+    shape = job.is_split, isinstance(job.data, Finite), job.sizes(), job.folds
     return shape, job.method, shared, job.critic, job.n_test, job.partners
 
 

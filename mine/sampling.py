@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -54,6 +54,44 @@ class Samples(Protocol):
 
 
 @dataclass(frozen=True)
+class Dealt:
+    """What a finite set of samples is dealt to. Rows of pairs are in random order.
+
+    Attributes:
+        source: what training draws from.
+        seen: pairs of what training draws from, for the training value, (n, dx) and (n, dy).
+        validation: pairs that choose when to stop.
+        test: pairs that do neither.
+        n_train: samples in the source.
+    """
+
+    source: Source
+    seen: tuple[Tensor, Tensor]
+    validation: tuple[Tensor, Tensor]
+    test: tuple[Tensor, Tensor]
+    n_train: int
+
+
+@runtime_checkable
+class Finite(Protocol):
+    """Samples of which there are only so many, and a distribution that nobody knows."""
+
+    @property
+    def dim_x(self) -> int: ...
+    @property
+    def dim_y(self) -> int: ...
+    def deal(self, n_test: int, split: torch.Generator, order: torch.Generator) -> Dealt:
+        """Three parts with nothing in common, at most n_test rows in the last.
+
+        Args:
+            n_test: rows of the test, where there are so many.
+            split: the CPU's, deals the samples; equal ones give equal parts.
+            order: makes pairs and their order, on the device where they shall be.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Stream:
     """Fresh samples for every batch."""
 
@@ -88,14 +126,23 @@ class DataSet:
         return self.y.shape[1]
 
     def draw(self, n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        rows = len(self.x)
-        per_epoch = rows // batch
-        epochs = [
-            torch.randperm(rows, generator=generator, device=generator.device)[: per_epoch * batch]
-            for _ in range(-(-n // per_epoch))
-        ]
-        index = torch.cat(epochs)[: n * batch].to(self.x.device)
+        index = batch_rows(len(self.x), n, batch, generator).to(self.x.device)
         return self.x[index].view(n, batch, -1), self.y[index].view(n, batch, -1)
+
+
+def batch_rows(rows: int, n: int, batch: int, generator: torch.Generator) -> Tensor:
+    """Row numbers (n batch,) of n batches: none twice in a batch, nor within an epoch."""
+    if batch > rows:
+        raise ValueError(
+            f"a batch must fit into the training rows, got batch_size={batch} for {rows} of them: "
+            "lower batch_size or bring more rows"
+        )
+    per_epoch = rows // batch
+    epochs = [
+        torch.randperm(rows, generator=generator, device=generator.device)[: per_epoch * batch]
+        for _ in range(-(-n // per_epoch))
+    ]
+    return torch.cat(epochs)[: n * batch]
 
 
 def unpack(kind: str, m: int, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor, Pairing]:

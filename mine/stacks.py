@@ -36,7 +36,7 @@ from mine.jobs import Job
 from mine.method import METHODS, Direct, Method, Probe
 from mine.preprocessing import Transform
 from mine.residual import StackedResidual
-from mine.sampling import DataSet, Stream
+from mine.sampling import DataSet, Finite, Samples, Source, Stream, generator
 from mine.saved import Fitted, joined, taken
 from mine.training import Progress, Stack, Training, begin, fits, per_parameter
 
@@ -57,7 +57,7 @@ def direct_estimate(job: Job, device: torch.device) -> Estimate:
                 for v, of in zip((x, y), _layouts(job), strict=True)
             )
     else:
-        x, y = job.data.sample(job.n, job.generator("train"))
+        x, y = cast(Samples, job.data).sample(job.n, job.generator("train"))
     direct = cast(Direct, METHODS[job.method].direct)
     found = direct(x, y, job.k, job.seed, device.type)
     n = len(x)
@@ -66,9 +66,13 @@ def direct_estimate(job: Job, device: torch.device) -> Estimate:
 
 @dataclass(frozen=True)
 class _Data:
-    """What one job trains on, watches and is judged on. Rows of the last two in random order."""
+    """What one job trains on, watches and is judged on. Rows of the last two in random order.
 
-    source: Stream | DataSet
+    ``seen`` are rows that are trained on, for the training value; None for a stream of fresh ones.
+    """
+
+    source: Source
+    seen: tuple[Tensor, Tensor] | None
     validation: tuple[Tensor, Tensor] | None
     test: tuple[Tensor, Tensor]
     n_train: int
@@ -80,14 +84,18 @@ def _prepare(job: Job, device: torch.device) -> _Data:
     task = job.data
     if job.is_split or isinstance(task, tuple):
         return _split(job, device)
+    if isinstance(task, Finite):  # a seed's jobs see one split, whatever their task
+        split = generator(job.seed, "split")
+        dealt = task.deal(job.n_test, split, job.generator("order", device))
+        return _Data(dealt.source, dealt.seen, dealt.validation, dealt.test, dealt.n_train)
     test = task.sample(job.n_test, job.generator("test", device))
     if not all(bool(torch.isfinite(v).all()) for v in test):
         raise ValueError(f"expected finite samples of {job.data}, got nan or inf: mend the task")
     if job.n:
         train_rows = task.sample(job.n, job.generator("train", device))
-        return _Data(DataSet(*train_rows), None, test, job.n)
+        return _Data(DataSet(*train_rows), train_rows, None, test, job.n)
     drawn = job.training.steps * job.training.batch_size
-    return _Data(Stream(task), None, test, drawn)
+    return _Data(Stream(task), None, None, test, drawn)
 
 
 def _split(job: Job, device: torch.device) -> _Data:
@@ -104,11 +112,12 @@ def _split(job: Job, device: torch.device) -> _Data:
         for v, transform in zip(data, fitted, strict=True)
     )
     found: tuple[str, ...] = ()
-    if job.own.keeps_critic:
+    if not job.own.copy:
         of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
         found = data_doubts(data, layouts, parts[0], parts[2], (of_x, of_y))
     return _Data(
         source=DataSet(x_train, y_train),
+        seen=(x_train, y_train),
         validation=(x_val, y_val),
         test=(x_test, y_test),
         n_train=len(x_train),
@@ -121,7 +130,7 @@ def _copied(job: Job) -> tuple[Tensor, Tensor]:
     """The job's own rows in float64; y permuted, where the job is a copy."""
     rows = job.data
     if not isinstance(rows, tuple):
-        rows = rows.sample(job.n, job.generator("train"))
+        rows = cast(Samples, rows).sample(job.n, job.generator("train"))
     x, y = (v.double() for v in rows)
     if job.own.copy:
         y = y[torch.randperm(len(y), generator=job.generator(f"null {job.own.copy}"))]
@@ -297,8 +306,7 @@ class _Sitting:
         starts = [job.generator("start") for job in jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedResidual):
-            sources = [d.source for d in self.data]
-            critic.fit([(s.x, s.y) for s in sources if isinstance(s, DataSet)])
+            critic.fit([d.seen for d in self.data if d.seen is not None])
         self.stack = Stack(
             critic=critic,
             sources=[d.source for d in self.data],
@@ -472,11 +480,11 @@ def _train_values(
     method: Method, critic: Critic, data: Sequence[_Data], last: Progress, partners: int
 ) -> Tensor:
     """The bound on what was trained on: as many rows as the test's, or the last batches' mean."""
-    sources = [d.source for d in data]
-    if not all(isinstance(s, DataSet) for s in sources):
+    seen = [d.seen for d in data if d.seen is not None]
+    if len(seen) < len(data):
         return last.train_value
-    n = min(len(data[0].test[0]), *(len(s.x) for s in cast(list[DataSet], sources)))
-    rows = [(s.x[:n], s.y[:n]) for s in cast(list[DataSet], sources)]
+    n = min(len(data[0].test[0]), *(len(x) for x, _ in seen))
+    rows = [(x[:n], y[:n]) for x, y in seen]
     return method.test(_on(critic, rows, partners))[0]
 
 

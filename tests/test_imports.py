@@ -52,8 +52,8 @@ FORBIDDEN = {
 RUNNER = ("experiments.run", "experiments.tally", "experiments.__main__")
 """Turns cells into tasks and estimators; the rest of experiments/ works from plain data."""
 
-CLOCK_READERS = (*RUNNER, "experiments.store", "experiments.lock")
-"""The store's functions that read the clock, git and the environment are the runner's to call."""
+CLOCK_READERS = (*RUNNER, "experiments.store", "experiments.lock", "experiments.image_data")
+"""What these have that reads the clock, git and the environment is the runner's to call."""
 
 TARGETS = ("mine.", "experiments.", "torch.optim.")
 NUMPY_GENERATORS = ("Generator", "SeedSequence", "default_rng", "PCG64", "PCG64DXSM", "Philox")

@@ -6,6 +6,7 @@ there.
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import subprocess
@@ -14,10 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError
 
 from experiments import run, store
 from experiments.cells import UNTRAINED, merged
@@ -32,7 +35,9 @@ GROUPS = {
 }
 EXPERIMENTS, SCALES = GROUPS["experiment"], GROUPS["scale"]
 OTHERS = [(group, option) for group, options in GROUPS.items() for option in options
-          if group not in ("experiment", "scale", "tasks")]  # fmt: skip
+          if group not in ("experiment", "scale", "tasks", "data")]  # fmt: skip
+ON_IMAGES = ("self_consistency",)
+"""The experiments that take data=..., and the critics that need it."""
 
 
 def config_of(*overrides: str) -> dict[str, Any]:
@@ -80,7 +85,11 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
             assert job.training.steps == cell.steps == round(steps)
             train = {**without_target(own["train"]), "steps": cell.steps}
             assert {key: getattr(job.training, key) for key in train} == train
-            assert job.critic == MLP(**without_target(own["critic"]))
+            fields = without_target(own["critic"])
+            for key, value in fields.items():
+                found = getattr(job.critic, key)
+                assert (list(found) if isinstance(found, tuple) else found) == value
+            assert own["critic"]["_target_"].endswith(f".{type(job.critic).__name__}")
 
 
 def plain(method: str) -> str:
@@ -94,9 +103,35 @@ def without_target(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("group", "option"), OTHERS)
 def test_every_other_option_makes_jobs(group: str, option: str) -> None:
-    for experiment in EXPERIMENTS:
+    for experiment in ON_IMAGES if option == "convolutional" else EXPERIMENTS:
         config = config_of(f"experiment={experiment}", "scale=smoke", f"{group}={option}")
         assert run.prepare(config)[1]
+
+
+@pytest.mark.parametrize("option", GROUPS["data"])
+@pytest.mark.parametrize("experiment", ON_IMAGES)
+def test_every_data_set_makes_jobs_and_is_not_fetched_for_that(
+    experiment: str, option: str, tmp_path: Path
+) -> None:
+    config = config_of(f"experiment={experiment}", f"data={option}", "scale=smoke")
+    cells, jobs = run.prepare({**config, "outputs": str(tmp_path / "outputs")})
+    assert {cell.task["data"] for cell in cells} == {option}
+    side = config["data"]["side"]
+    assert {job.sizes()[1] for job in jobs} == {side**2, 2 * side**2}
+    assert {job.critic.side for job in jobs} == {side}  # type: ignore[attr-defined]
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_where_images_are_cached_does_not_change_the_cells(tmp_path: Path) -> None:
+    config = config_of("experiment=self_consistency", "scale=smoke")
+    one, two = (run.prepare({**config, "outputs": str(tmp_path / name)}) for name in "ab")
+    assert [cell.key for cell in one[0]] == [cell.key for cell in two[0]]
+    assert {job.data.data.cache for job in one[1]} == {str(tmp_path / "a" / "cache")}  # type: ignore[union-attr]
+
+
+def test_a_critic_for_images_without_images_is_refused() -> None:
+    with pytest.raises(InterpolationKeyError, match=r"data\.side"):
+        config_of("experiment=gaussian", "critic=convolutional")
 
 
 def test_jobs_of_one_task_and_seed_see_the_same_samples_whatever_the_method() -> None:
@@ -242,7 +277,9 @@ def test_every_experiment_runs_to_its_end(
 
     rows, curves = found.read_rows(), found.read_curves()
     assert list(rows["key"]) == [cell.key for cell in cells]
-    assert list(rows["truth"]) == [job.data.mi for job in jobs]  # type: ignore[union-attr]
+    truths = [getattr(job.data, "mi", math.nan) for job in jobs]
+    np.testing.assert_array_equal(rows["truth"], truths)  # nan where nobody knows it
+    assert rows["truth"].isna().all() == (name in ON_IMAGES)
     assert set(rows["role"]) == set(config["experiment"]["panels"])
     trained = [cell for cell in cells if cell.method not in UNTRAINED]
     assert list(dict.fromkeys(curves["key"])) == [cell.key for cell in trained]

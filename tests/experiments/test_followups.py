@@ -35,12 +35,13 @@ def config_of(name: str, scale: str = "default") -> dict[str, Any]:
 
 @cache
 def blank(name: str, scale: str = "default") -> pd.DataFrame:
-    """A row for each cell, as the runner writes it, of an estimate that is the truth."""
+    """A row for each cell, as the runner writes it, of an estimate that is the truth, or 1."""
     where = store.Run(Path("outputs") / name / ("0" * 12))
     cells, jobs = run.prepare(config_of(name, scale))
     estimates = [
-        Estimate(job.data.mi, 0.01, job.data.mi, cell.method, cell.n or 1000, 10_000, cell.steps)  # type: ignore[union-attr]
+        Estimate(nats, 0.01, nats, cell.method, cell.n or 1000, 10_000, cell.steps)
         for cell, job in zip(cells, jobs, strict=True)
+        for nats in [getattr(job.data, "mi", 1.0)]
     ]
     return store.row_frame(
         tally.row_of(cell, job, estimate, where, 1.0, "cpu")
@@ -121,6 +122,19 @@ def one_pair_in_a_seed(row: Row) -> float:
 def of_another(method: str, error: float) -> Value:
     """The same but for one method."""
     return lambda row: of_one_critic(row) + error * (row["method"] == method)
+
+
+def consistent(row: Row) -> float:
+    """Images: 2 nats at most, so many as rows are seen, twice that of two images."""
+    return 2.0 * min(row["t"], 4) / 4 * (2 if row["role"] == "additivity" else 1)
+
+
+def but(condition: Callable[[Row], bool], factor: float) -> Value:
+    return lambda row: consistent(row) * (factor if condition(row) else 1.0)
+
+
+def of_mine(row: Row, role: str) -> bool:
+    return row["method"] == "mine" and row["role"] == role
 
 
 # id, what is added to the truth, the verdict
@@ -216,7 +230,29 @@ COLUMNS: list[tuple[str, str, Value, str]] = [
         "not reproduced",
     ),
     ("limits-variance", "stderr", lambda r: law_of(r, 1.0 + wobble(r, 0.5)), "inconclusive"),
-]
+    ("self_consistency-zero", "nats", consistent, "reproduced"),
+    ("self_consistency-zero", "nats", lambda r: 0.06 + consistent(r), "not reproduced"),
+    ("self_consistency-zero", "nats", lambda r: wobble(r, 0.2) + consistent(r), "inconclusive"),
+    ("self_consistency-monotone", "nats", consistent, "reproduced"),
+    ("self_consistency-monotone", "nats", but(lambda r: r["t"] == 8, 0.96), "reproduced"),
+    ("self_consistency-monotone", "nats", but(lambda r: r["t"] == 8, 0.94), "not reproduced"),
+    ("self_consistency-processing", "nats", consistent, "reproduced"),
+    ("self_consistency-processing", "nats",
+     but(lambda r: of_mine(r, "processing"), 1.11), "not reproduced"),
+    ("self_consistency-processing", "nats",
+     but(lambda r: r["role"] == "processing" and r["method"] != "mine", 0.0), "reproduced"),
+    ("self_consistency-processing", "nats",
+     lambda r: 0.0 if r["role"] == "monotone" else 1.0, "not reproduced"),
+    ("self_consistency-additivity", "nats", consistent, "reproduced"),
+    ("self_consistency-additivity", "nats",
+     but(lambda r: of_mine(r, "additivity") and r["t"] == 6, 0.5), "not reproduced"),
+    ("self_consistency-additivity", "nats",
+     lambda r: consistent(r) * (1 + wobble(r, 0.2) * of_mine(r, "additivity")), "inconclusive"),
+    ("self_consistency-fail", "nats", but(lambda r: r["role"] == "additivity", 0.5), "reproduced"),
+    ("self_consistency-fail", "nats",
+     but(lambda r: r["role"] == "additivity" and r["method"] != "mine", 0.5), "not reproduced"),
+    ("self_consistency-fail", "nats", lambda r: wobble(r, 3.0) + consistent(r), "inconclusive"),
+]  # fmt: skip
 # the same with curves: (row, share of the steps) -> training value
 CURVES: list[tuple[str, Curve, str]] = [
     ("convergence-dimension", lambda r, s: r["truth"] * s * 5 / r["dim"] ** 0.4, "reproduced"),

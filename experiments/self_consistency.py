@@ -1,0 +1,384 @@
+r"""What must hold of an estimate whatever the truth: self-consistency on images.
+
+Song and Ermon 2020 (https://arxiv.org/abs/1910.06222): X is an image and Y_t its first t rows.
+
+    monotone     I(X; Y_t) is 0 at t = 0, where Y_t is constant, and does not fall as t grows
+    processing   I([X, X]; [Y_t, Y_{t-k}]) / I(X; Y_t) = 1: a copy and a function of it add nothing
+    additivity   I([X1, X2]; [Y1_t, Y2_t]) / I(X; Y_t) = 2: independent images
+
+Their abstract says that all estimators they considered fail some of it; that additivity fails
+once t is large is as recalled. No truth is known (it is an entropy, beyond what so many images can
+tell: see `mine.images`), and none is drawn: rows have nan for it, and an estimate's size says how
+long it was trained. Sides of a ratio are of one seed, and so of the same images in training,
+validation and test; a value is on images that neither trained its critic nor chose it.
+
+InfoNCE cannot give more than ln(1 + partners), ln 11 = 2.40 nats: where it is there for one image,
+it passes data processing, and fails additivity, for that reason alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments import claims as c
+from experiments import figures as marks
+from experiments.cells import Cell, panel_cells
+from experiments.image_data import SETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPER = "Song and Ermon 2020"
+FIGURE = "self_consistency"
+MONOTONE, PROCESSING, ADDITIVITY = "monotone", "processing", "additivity"
+VIEWS = {MONOTONE: "one", PROCESSING: "same", ADDITIVITY: "two"}
+RATIOS = {PROCESSING: (1.0, 0.1), ADDITIVITY: (2.0, 0.2)}
+"""What a ratio must be, and its tolerance: 10 % of that."""
+ZERO = 0.05
+"""Nats within which an estimate counts as 0."""
+FALL, FALL_SHARE = 0.1, 0.05
+"""A fall of so many nats, or of this share of the value, where that is more, counts as none."""
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Views x rows seen x methods x seeds."""
+    experiment = config["experiment"]
+    side = int(config["data"]["side"])
+    drop = max(1, round(float(experiment["drop"]) * side))
+    seen = sorted({round(float(share) * side) for share in experiment["shares"]})
+    setting = {"train": {"batch_size": int(experiment["batch_size"])}}
+
+    def task(role: str, t: int) -> dict[str, Any]:
+        fewer = {"drop": min(drop, t)} if role == PROCESSING else {}
+        return {
+            "_target_": "mine.images.TopRows",
+            "data": config["data"]["name"],
+            "rows": t,
+            "view": VIEWS[role],
+            **fewer,
+        }
+
+    return [
+        cell
+        for role in experiment["panels"]
+        for cell in panel_cells(
+            role, [task(role, t) for t in seen if t or role == MONOTONE], config, setting
+        )
+    ]
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the set of images and the rows seen, t, as columns."""
+    params = [json.loads(text) for text in rows["params"]]
+    return rows.assign(
+        data=[str(one["data"]) for one in params], t=[float(one["rows"]) for one in params]
+    )
+
+
+# Tests: what is judged, of one method at one t
+
+
+@dataclass(frozen=True)
+class Test:
+    """A mean over seeds that must lie in [low, high].
+
+    `of` is what was tested, in words; `value` and `interval` are in nats for estimates and their
+    steps, and plain numbers for ratios.
+    """
+
+    method: str
+    of: str
+    value: float
+    interval: c.Interval
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def verdict(self) -> c.Verdict:
+        return c.verdict_within(self.interval, self.low, self.high, self.seeds)
+
+    @property
+    def strain(self) -> float:
+        """How far the interval reaches out of its bounds; below 0 where it does not."""
+        return max(self.low - self.interval[0], self.interval[1] - self.high)
+
+    def __str__(self) -> str:
+        return (
+            f"{marks.label(self.method)}, {self.of} {c.number(self.value)},"
+            f" {c.interval_words(self.interval, self.seeds, unit=False)}"
+        )
+
+
+def test_of(method: str, of: str, values: c.Array, low: float, high: float) -> Test:
+    """The test of one value a seed, (S,)."""
+    with np.errstate(invalid="ignore"):
+        mean = float(values.mean())
+    return Test(method, of, mean, c.mean_interval(values), low, high, len(values))
+
+
+def estimates(rows: pd.DataFrame, role: str, method: str) -> dict[float, pd.Series]:
+    """t -> estimates in nats by seed; nan where the training diverged. Failed rows are missing."""
+    own = rows[(rows["role"] == role) & (rows["method"] == method) & (rows["status"] != "failed")]
+    values = own["nats"].where((own["status"] == "ok") & np.isfinite(own["nats"]))
+    return {
+        float(str(t)): values[group.index].set_axis(group["seed"])
+        for t, group in own.groupby("t", sort=True)
+    }
+
+
+def both(one: pd.Series, two: pd.Series) -> tuple[c.Array, c.Array]:
+    """Two sides' values of the seeds that both have, (S,)."""
+    seeds = sorted(set(one.index) & set(two.index))
+    return one[seeds].to_numpy(float), two[seeds].to_numpy(float)
+
+
+def zero_tests(rows: pd.DataFrame, method: str) -> list[Test]:
+    """The estimate at t = 0 within +-.05 nats."""
+    found = estimates(rows, MONOTONE, method).get(0.0)
+    if found is None:
+        return []
+    return [test_of(method, "t = 0:", found.fillna(math.inf).to_numpy(float), -ZERO, ZERO)]
+
+
+def step_tests(rows: pd.DataFrame, method: str) -> list[Test]:
+    """From each t to the next no fall: of at most .1 nats, or of 5 % where that is more.
+
+    A side that diverged is a fall without end.
+    """
+    found = estimates(rows, MONOTONE, method)
+    tests = []
+    for (t, before), (later, after) in zip(found.items(), list(found.items())[1:], strict=False):
+        low, high = both(before, after)
+        if len(low):
+            known = low[np.isfinite(low)]
+            fall = max(FALL, FALL_SHARE * float(known.mean()) if len(known) else 0.0)
+            steps = np.nan_to_num(high - low, nan=-math.inf)
+            tests.append(
+                test_of(method, f"step from t = {t:g} to {later:g}", steps, -fall, math.inf)
+            )
+    return tests
+
+
+def ratio_tests(rows: pd.DataFrame, role: str, method: str) -> list[Test]:
+    """At each t the ratio to I(X; Y_t), a seed at a time, within 10 % of what it must be.
+
+    Where a side diverged, or where I(X; Y_t) is not above 0, the ratio is infinite.
+    """
+    wanted, tolerance = RATIOS[role]
+    base = estimates(rows, MONOTONE, method)
+    tests = []
+    for t, values in estimates(rows, role, method).items():
+        over, under = both(values, base[t]) if t in base else (np.empty(0), np.empty(0))
+        if len(over):
+            ratio = ratios(over, under)
+            tests.append(
+                test_of(method, f"t = {t:g}:", ratio, wanted - tolerance, wanted + tolerance)
+            )
+    return tests
+
+
+def ratios(over: c.Array, under: c.Array) -> c.Array:
+    """Of estimates in nats, (S,)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.isfinite(over) & (under > 0), over / under, math.inf)
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+def claims(rows: pd.DataFrame) -> list[c.Claim]:
+    """Nothing seen is 0, more is not less, a copy adds nothing, two are twice one; who fails."""
+    all_rows = table(rows)
+    methods = marks.order(set(all_rows["method"]))
+    zero = {method: zero_tests(all_rows, method) for method in methods}
+    steps = {method: step_tests(all_rows, method) for method in methods}
+    ratio = {
+        role: {method: ratio_tests(all_rows, role, method) for method in methods}
+        for role in RATIOS
+    }
+    return [
+        claim_of(
+            "zero", rows, [one for tests in zero.values() for one in tests],
+            "Where no row is seen, every method finds zero.",
+            "each method's mean at t = 0 within ±0.05 nats (±0.072 bits)",
+        ),
+        claim_of(
+            "monotone", rows, [one for tests in steps.values() for one in tests],
+            "An estimate does not fall as more rows are seen.",
+            "each method, from each t to the next: mean change at least −0.1 nats (−0.144 bits),"
+            " or −5 % of the value where that is more",
+        ),
+        claim_of(
+            "processing", rows, ratio[PROCESSING].get("mine", []),
+            "Data processing: for MINE, a copy of X with a function of Y adds nothing.",
+            "MINE's I([X, X]; [Y_t, Y_(t−k)]) / I(X; Y_t) within 1 ± 0.1, at each t",
+        ),
+        claim_of(
+            "additivity", rows, ratio[ADDITIVITY].get("mine", []),
+            "Additivity: for MINE, two independent images have twice what one has.",
+            "MINE's I([X1, X2]; [Y1, Y2]) / I(X; Y) within 2 ± 0.2, at each t",
+        ),
+        someone_fails(
+            rows,
+            {
+                method: [
+                    ("zero", zero[method]),
+                    ("monotone", steps[method]),
+                    *((role, ratio[role][method]) for role in RATIOS),
+                ]
+                for method in methods
+            },
+        ),
+    ]  # fmt: skip
+
+
+def claim_of(
+    name: str, rows: pd.DataFrame, tests: Sequence[Test], statement: str, rule: str
+) -> c.Claim:
+    """The claim that all of these tests hold."""
+    measured, interval = "this run has no rows for it", None
+    verdict: c.Verdict = "inconclusive"
+    if tests:
+        verdict = c.strictest(one.verdict for one in tests)
+        deciding = max((t for t in tests if t.verdict == verdict), key=lambda one: one.strain)
+        interval = deciding.interval
+        held = sum(one.verdict == "reproduced" for one in tests)
+        measured = (
+            f"{held} of {len(tests)} tests hold, over"
+            f" {c.counted(min(one.seeds for one in tests), 'seed')}; decided by {deciding}"
+            f"{failed_words(tests)}{c.lost(rows)}"
+        )
+    return c.Claim(
+        f"self_consistency-{name}", "self_consistency", PAPER, statement, measured, rule,
+        verdict, FIGURE if len(rows) else "", interval,
+    )  # fmt: skip
+
+
+def failed_words(tests: Iterable[Test]) -> str:
+    """'; it fails for InfoNCE', or ''."""
+    methods = dict.fromkeys(one.method for one in tests if one.verdict == "not reproduced")
+    names = ", ".join(marks.label(method) for method in methods)
+    return f"; it fails for {names}" if names else ""
+
+
+def someone_fails(
+    rows: pd.DataFrame, tests: Mapping[str, Sequence[tuple[str, Sequence[Test]]]]
+) -> c.Claim:
+    """Every method has a test whose interval lies wholly outside; not so where one passes all."""
+    verdicts: list[c.Verdict] = []
+    words = []
+    seeds = [one.seeds for parts in tests.values() for _, part in parts for one in part]
+    for method, parts in tests.items():
+        failed = [name for name, part in parts if any(t.verdict == "not reproduced" for t in part)]
+        every = [one.verdict for _, part in parts for one in part]
+        passes = bool(every) and set(every) == {"reproduced"} and all(part for _, part in parts)
+        verdicts.append("reproduced" if failed else "not reproduced" if passes else "inconclusive")
+        doubt = "none" if passes else "none for certain"
+        words.append(f"{marks.label(method)} {' and '.join(failed) or doubt}")
+    measured = "this run has no rows for it"
+    if seeds:
+        measured = f"fails: {'; '.join(words)}, over {c.counted(min(seeds), 'seed')}{c.lost(rows)}"
+    return c.Claim(
+        "self_consistency-fail",
+        "self_consistency",
+        PAPER,
+        "Every estimator considered fails some test of self-consistency.",
+        measured,
+        "for each method an interval wholly outside its tolerance (ratios 1 ± 0.1 and 2 ± 0.2,"
+        " and the rules of zero and monotone)",
+        c.strictest(verdicts) if seeds else "inconclusive",
+        FIGURE if len(rows) else "",
+    )
+
+
+# Figures
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """Estimates against the rows seen, and the two ratios."""
+    with marks.style():
+        return {FIGURE: draw(table(rows))}
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    figure = marks.new_figure(9.6, 4.4)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
+    plot_estimates(rows[rows["role"] == MONOTONE], left)
+    plot_ratios(rows, PROCESSING, middle)
+    plot_ratios(rows, ADDITIVITY, right)
+    data = str(rows["data"].iloc[0])
+    side = SETS[data].side
+    drew = rows[rows["status"] != "failed"]
+    counts = [marks.spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
+    drawn = (
+        f"Trained on {counts[0]} images for at most {marks.spread(rows['steps'])} steps, stopped"
+        f" by others, tested on {counts[1]} others; no truth is known."
+    )
+    shown = (
+        f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines: the"
+        " claims' tolerance."
+    )
+    title = f"Self-consistency: {data}, images of {side} × {side} and their first rows"
+    marks.entitle(figure, title, rows, [drawn, shown])
+    figure.set_label("Estimates against rows seen, and the ratios that must be 1 and 2.")
+    return figure
+
+
+def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Estimate in nats against the rows seen."""
+    values = rows.loc[rows["status"] == "ok", "nats"].to_numpy(float)
+    values = values[np.isfinite(values)]
+    top = 1.3 * max(1.0, float(values.max(initial=0.0)))  # with room for the words above
+    ax.set_ylim(min(-0.04 * top, 1.1 * float(values.min(initial=0.0))), top)
+    n_test = int(rows["n_test"].max()) if len(rows) else 0
+    if n_test > 1:
+        marks.shade_uncertified(ax, n_test)
+    seen_axis(rows, ax, "nats")
+    ax.axhline(0.0, color=marks.GRID, lw=0.8, zorder=1)
+    ax.set_ylabel("I(X; Yₜ), nats")
+    return ax
+
+
+def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
+    """A ratio to I(X; Y_t) against the rows seen; one that is infinite is left out."""
+    wanted, tolerance = RATIOS[role]
+    shown = ratio_rows(rows, role)
+    most = float(shown.loc[shown["status"] == "ok", "ratio"].max()) if len(shown) else 0.0
+    ax.set_ylim(0.0, float(np.clip(1.1 * np.nan_to_num(most), 1.5 * wanted, 3.0 * wanted)))
+    ax.axhspan(wanted - tolerance, wanted + tolerance, color=marks.SHADE, zorder=0, lw=0)
+    seen_axis(shown, ax, "ratio")
+    ax.axhline(wanted, color=marks.TRUTH, ls=(0, (4, 2.2)), lw=1.1, zorder=10, label="must be")
+    over = {
+        PROCESSING: "I([X, X]; [Yₜ, Yₜ₋ₖ]) / I(X; Yₜ)",
+        ADDITIVITY: "I([X₁, X₂]; [Y₁ₜ, Y₂ₜ]) / I(X; Yₜ)",
+    }
+    ax.set_ylabel(over[role])
+    return ax
+
+
+def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
+    """The rows of a role with their `ratio`, those alone where it is finite, or that were lost."""
+    base = rows[rows["role"] == MONOTONE].set_index(["method", "t", "seed"])["nats"]
+    own = rows[rows["role"] == role]
+    places = list(zip(own["method"], own["t"], own["seed"], strict=True))
+    under = np.array([base.get(place, math.nan) for place in places], dtype=float)
+    found = own.assign(ratio=ratios(own["nats"].to_numpy(float), under))
+    return found[np.isfinite(found["ratio"]) | (found["status"] != "ok")]
+
+
+def seen_axis(rows: pd.DataFrame, ax: Axes, value: str) -> None:
+    """Each method's values against t."""
+    places = sorted(set(rows["t"]))
+    marks.method_series(rows, ax, "t", places, value, apart=True)
+    ax.set_xticks(range(len(places)), [f"{t:g}" for t in places])
+    ax.set_xlim(-0.5, max(len(places), 1) - 0.5)
+    ax.set_xlabel("rows seen, t")
