@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mine.columns import Layout
+from mine.convolutional import Convolutional
 from mine.critics import MLP, CriticConfig
 from mine.method import METHODS
 from mine.preprocessing import KINDS
@@ -188,10 +189,15 @@ def _shape(job: Job, index: int) -> Any:
 
 def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
-    if METHODS[job.method].objective is None or not isinstance(job.critic, MLP):
-        return 1 if METHODS[job.method].objective is None else 16
-    t, hidden = job.training, job.critic.hidden
-    buffers = 2 * sum(hidden) + 2 * max(hidden)
+    if METHODS[job.method].objective is None:
+        return 1
+    t, critic = job.training, job.critic
+    if isinstance(critic, MLP):
+        buffers = 2 * sum(critic.hidden) + 2 * max(critic.hidden)
+    elif isinstance(critic, Convolutional):
+        buffers = critic.activations(*job.sizes()[1:])
+    else:
+        return USER_STACK
     cell = 4 * t.batch_size * (1 + t.marginal_samples) * buffers
     budget = CUDA_BYTES if torch.device(device).type == "cuda" else CACHE_BYTES
     return max(1, budget // cell)
