@@ -6,7 +6,7 @@ Song and Ermon 2020 (https://arxiv.org/abs/1910.06222): X is an image and Y_t it
     processing   I([X, X]; [Y_t, Y_{t-k}]) / I(X; Y_t) = 1: a copy and a function of it add nothing
     additivity   I([X1, X2]; [Y1_t, Y2_t]) / I(X; Y_t) = 2: independent images
 
-Their abstract says that all estimators they considered fail some of it; that additivity fails
+Their introduction says that all estimators considered fail some of it; that additivity fails
 once t is large is as recalled. No truth is known (it is an entropy, beyond what so many images can
 tell: see `mine.images`), and none is drawn: rows have nan for it, and an estimate's size says how
 long it was trained. Sides of a ratio are of one seed, and so of the same images in training,

@@ -55,6 +55,15 @@ class Convolutional:
                 f"activation must be one of {sorted(ACTIVATIONS)}, got {self.activation!r}"
             )
 
+    def activations(self, dx: int, dy: int) -> int:
+        """Numbers that a pair leaves behind for the gradient: patches, and each layer's two."""
+        found, inputs, side = 2 * sum(self.hidden), (dx + dy) // self.side**2, self.side
+        for outputs in self.channels:
+            side = (side + 1) // 2
+            found += (9 * inputs + 2 * outputs) * side**2
+            inputs = outputs
+        return found
+
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> Critic:

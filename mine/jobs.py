@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mine.columns import Layout
+from mine.convolutional import Convolutional
 from mine.critics import MLP, CriticConfig
 from mine.method import METHODS, Candidate
 from mine.preprocessing import KINDS
@@ -228,10 +229,13 @@ def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
     if METHODS[job.method].objective is None:
         return 1
-    if not isinstance(job.critic, MLP):
+    t, critic = job.training, job.critic
+    if isinstance(critic, MLP):
+        buffers = 2 * sum(critic.hidden) + 2 * max(critic.hidden)
+    elif isinstance(critic, Convolutional):
+        buffers = critic.activations(*job.sizes()[1:])
+    else:
         return max(1, USER_STACK // job.folds)
-    t, hidden = job.training, job.critic.hidden
-    buffers = 2 * sum(hidden) + 2 * max(hidden)
     cell = 4 * t.batch_size * (1 + t.marginal_samples) * buffers
     budget = CUDA_BYTES if torch.device(device).type == "cuda" else CACHE_BYTES
     return max(1, budget // (cell * job.folds))

@@ -10,7 +10,7 @@ import torch
 
 from mine.convolutional import Convolutional
 from mine.images import VIEWS, Draws, TopRows
-from mine.jobs import Job, plan
+from mine.jobs import Job, plan, stack_size
 from mine.running import Done, run
 from mine.sampling import Finite, generator
 from mine.training import Training
@@ -160,6 +160,19 @@ def test_images_and_tasks_of_equal_shape_do_not_share_a_stack():
     image = image_job()
     task = replace(image, data=CorrelatedGaussian(16, 0.5))
     assert sorted(plan([image, task, image, task], "cpu", 1)) == [(0, 2), (1, 3)]
+
+
+def test_a_stack_of_larger_images_holds_fewer_critics():
+    sizes = []
+    for side in (4, 8, 28):
+        job = image_job(
+            data=TopRows(Numbered(side=side), 2), critic=Convolutional(side, (4,), (8,))
+        )
+        sizes.append(stack_size(job))
+    assert sizes[0] > sizes[1] > sizes[2] >= 1
+    halved = (9 * 2 + 2 * 4) * 14**2 + 2 * 8  # patches and two of 4 channels, twice 8 hidden
+    assert job.critic.activations(28**2, 28**2) == halved
+    assert sizes[2] == (12 << 20) // (4 * 30 * 3 * halved)
 
 
 def test_the_best_critic_by_the_validation_images_is_kept():
