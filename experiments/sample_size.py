@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PAPER = "Sec. 3.3, Theorem 3"
 FIGURE = "sample_size"
-EPSILONS = (0.4, 0.2, 0.1, 0.05)
+EPSILONS = (0.4, 0.2, 0.1, 0.05, 0.025)
 """Accuracies in nats that n is read off at."""
 RADIUS, LIPSCHITZ, DELTA, QUANTILE = 10.0, 10.0, 0.05, 0.999
 SETTING = ["level", "width"]
@@ -49,6 +49,7 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
     """Rows x widths x true values x seeds; rows 0: fresh samples in every batch."""
     experiment = config["experiment"]
     tasks = [gaussian_task(int(experiment["dim"]), nats) for nats in experiment["nats"]]
+    tested = int(experiment["test"]) * int(config["scale"]["n_test"])
     return [
         cell
         for role in experiment["panels"]
@@ -62,6 +63,7 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
                 "experiment": {"n": int(n)},
                 "train": {"batch_size": experiment["batch_size"]},
                 "critic": {"hidden": [int(width)]},
+                "scale": {"n_test": tested},
             },
         )
     ]
@@ -367,14 +369,14 @@ def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
     kept = rows[(rows["n"] > 0) & np.isfinite(rows["gap"])]
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_ylim(3e-3, 30.0)
-    ax.set_xlim(200, 2e5)
+    ax.set_ylim(1e-3, 5.0)
+    ax.set_xlim(40, 3.2e5)
     for eps in EPSILONS:
         ax.axhline(eps, color=marks.GRID, lw=0.8, zorder=1)
     for units, look in marks.looks(rows, "units").items():
         own = kept[kept["units"] == units]
         mean = own.groupby("n")["gap"].mean()
-        shown = own["gap"].clip(3.3e-3, 27.0)
+        shown = own["gap"].clip(1.1e-3, 4.5)
         ax.scatter(own["n"], shown, s=7, color=look["color"], alpha=0.4, lw=0, zorder=3)
         ax.plot(mean.index, mean, ms=4, lw=1.0, zorder=4, **look)
     marks.decades(ax.yaxis)
@@ -408,8 +410,8 @@ def plot_least(rows: pd.DataFrame, ax: Axes) -> Axes:
 
     ax.set_xticks(EPSILONS, [marks.signed(eps) for eps in EPSILONS])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.04, 0.5)
-    ax.set_ylim(1e2, 1e9)
+    ax.set_xlim(0.02, 0.5)
+    ax.set_ylim(30, 3e9)
     marks.decades(ax.yaxis)
     ax.set_title("n taken, and n asked", loc="left")
     ax.set_xlabel("ε, nats")

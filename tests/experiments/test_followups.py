@@ -193,7 +193,7 @@ ERRORS: list[tuple[str, Value, str]] = [
     ("sample_size-enough", of_size(lambda r: -0.3), "not reproduced"),
     ("sample_size-enough", lambda r: wobble(r, 0.3) * (r["n"] > 0), "inconclusive"),
     ("sample_size-loose", of_size(lambda r: -2 / math.sqrt(r["n"])), "reproduced"),
-    ("sample_size-loose", of_size(lambda r: 60 / math.sqrt(r["n"])), "not reproduced"),
+    ("sample_size-loose", of_size(lambda r: 100 / math.sqrt(r["n"])), "not reproduced"),
     ("sample_size-loose", exact, "inconclusive"),
     ("sample_size-accuracy", of_size(lambda r: 2 / math.sqrt(r["n"])), "reproduced"),
     ("sample_size-accuracy", of_size(lambda r: -300 / r["n"]), "not reproduced"),
