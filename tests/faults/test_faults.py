@@ -246,9 +246,13 @@ def test_a_disk_with_no_room_for_the_report(tmp_path: Path, note: Note) -> None:
     write = [sys.executable, "-m", "experiments.report", "--outputs", str(tmp_path)]
     assert subprocess.run(write, cwd=ROOT).returncode == 0
     page, before = (tmp_path / "report.html").read_bytes(), rows(tmp_path)
-    limited = (  # room for all but the page, which is the largest file
-        "import resource, sys; from experiments import report; "
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(page) - 1}, -1)); "
+    limited = (  # the disk is full once the results are written, and the page is next
+        "import resource, sys; from experiments import report\n"
+        "write = report.write_results\n"
+        "def and_full(*arguments):\n"
+        "    write(*arguments)\n"
+        f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({len(page) - 1}, -1))\n"
+        "report.write_results = and_full\n"
         f"sys.exit(report.main(['--outputs', {str(tmp_path)!r}]))"
     )
     done = subprocess.run(
