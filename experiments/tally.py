@@ -153,7 +153,7 @@ def row_of(
         "dim": job.sizes()[1],
         "method": cell.method,
         "seed": cell.seed,
-        "steps": cell.steps,
+        "steps": job.training.steps if cell.steps else 0,
         "truth": job.data.mi,  # type: ignore[union-attr]
         "seconds": seconds,
         "device": device,

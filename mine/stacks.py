@@ -103,7 +103,7 @@ def _split(job: Job, device: torch.device) -> _Data:
         for v, transform in zip(data, fitted, strict=True)
     )
     found: tuple[str, ...] = ()
-    if job.own.keeps_critic:
+    if job.own.keeps_critic or job.split:
         of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
         found = data_doubts(data, layouts, parts[0], parts[2], (of_x, of_y))
     return _Data(
