@@ -75,12 +75,14 @@ def panel_cells(
 
     `experiment.panels.<role>.steps` and `.seeds` are factors on `train.steps` and `scale.seeds`,
     `.methods` is the panel's choice among the experiment's; `experiment.n` is the rows of the
-    networks' data sets, 0 for streams. Where the overrides set it, it holds for every method.
+    networks' data sets, 0 for streams. Where the overrides set it, and where `estimator.split`
+    says that rows are one's own, it holds for every method.
     """
     changes = {group: dict(values) for group, values in (overrides or {}).items()}
     config = merged(config, changes)
     experiment, scale = config["experiment"], config["scale"]
     own_n = "n" in changes.get("experiment", {})
+    own_n = own_n or bool(config.get("estimator", {}).get("split", False))
     panel = experiment["panels"][role]
     first = int(experiment.get("first_seed", 0))
     seeds = math.ceil(round(float(scale["seeds"]) * float(panel["seeds"]), 9))

@@ -64,6 +64,15 @@ LABELS = {
     "interpolated(alpha=0.01)": "I_α, α = .01",
     "doe": "DoE",
     "gaussian": "canonical corr.",
+    "gaussian_copula": "normal copula",
+    "smile": "SMILE",
+    "remine": "ReMINE",
+    "interpolated": "I_α",
+    "tuba": "TUBA",
+    "club": "CLUB",
+    "dime_gan": "DIME-GAN",
+    "dime_kl": "DIME-KL",
+    "dime_hellinger": "DIME-Hellinger",
 }
 FUNCTIONS = {"identity": "x", "cube": "x³", "sin": "sin x", "double": "2x"}
 FUNCTION_COLOURS = {

@@ -20,6 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,11 @@ def check(config: Mapping[str, Any]) -> None:
                 f"{name} must be a whole number >= {least}, got {value!r}: "
                 f"give it one, such as {name}={max(least, 5)}"
             )
+    if not isinstance(config["estimator"]["split"], bool):
+        raise ConfigError(
+            f"estimator.split must be true or false, got {config['estimator']['split']!r}: "
+            "true judges methods on rows of one's own"
+        )
     for key, none in (("checkpoint_seconds", False), ("time_limit", True)):
         value = config[key]
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
@@ -161,6 +167,8 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     from mine.jobs import Job
 
     config = merged(config, cell.overrides)
+    if config["estimator"]["split"]:
+        return own_rows_job(cell, config)
     steps = {} if cell.method in UNTRAINED else {"steps": cell.steps}
     task, training, critic = (
         _built(json.dumps(one, sort_keys=True))
@@ -170,7 +178,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         data=task,
         method=cell.method,
         seed=cell.seed,
-        key=json.dumps([cell.task, cell.role], sort_keys=True),
+        key=data_key(cell),
         training=training,
         critic=critic,
         n=cell.n,
@@ -178,6 +186,25 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         partners=config["estimator"]["partners"],
         k=config["estimator"]["k"],
     )
+
+
+def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
+    """What `mine.estimate` would do with n rows of the task, in no more steps than the cell's."""
+    from mine.estimators import task_job
+
+    if not cell.n:
+        raise ConfigError(
+            "estimator.split needs rows to split, got experiment.n=0: give their number, such as "
+            "experiment.n=5000"
+        )
+    task, options = _built(json.dumps(cell.task, sort_keys=True)), config["estimator"]
+    job = task_job(task, cell.n, cell.method, cell.seed, data_key(cell), cell.steps)
+    return replace(job, partners=options["partners"], k=options["k"])
+
+
+def data_key(cell: Cell) -> str:
+    """What the cell's samples are derived from, with its seed."""
+    return json.dumps([cell.task, cell.role], sort_keys=True)
 
 
 def located(task: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -166,7 +166,7 @@ def row_of(
         "dim": job.sizes()[1],
         "method": cell.method,
         "seed": cell.seed,
-        "steps": cell.steps,
+        "steps": job.training.steps if cell.steps else 0,
         "truth": truth_of(job),
         "seconds": seconds,
         "device": device,

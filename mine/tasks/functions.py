@@ -1,7 +1,8 @@
 """Elementwise functions by name: what noise channels are made of, and maps of a task's variables.
 
 `half_cube` is sign(x) |x|^(3/2), and `normal_cdf` gives normal variables uniform margins: both
-are those of Czyz et al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078.
+are those of Czyz et al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078;
+`cauchy` gives them Cauchy margins, tan(pi (Phi(x) - 1/2)).
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ FUNCTIONS: dict[str, NamedFunction] = {
         lambda x: x * x.abs().sqrt(), LINE, lambda u: u.sign() * u.abs() ** (2 / 3)
     ),
     "normal_cdf": NamedFunction(torch.special.ndtr, LINE, ndtri),
+    "cauchy": NamedFunction(
+        lambda x: x.sign() / torch.tan(math.pi * torch.special.ndtr(-x.abs())),
+        LINE,
+        lambda u: -u.sign() * ndtri(torch.atan(1.0 / u.abs()) / math.pi),
+    ),
 }
 
 

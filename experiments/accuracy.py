@@ -1,0 +1,131 @@
+"""How accurate is each method on data of one's own? All methods, on the tasks of "auto".
+
+The tasks of configs/tasks/development.yaml, on which method "auto" was developed, each with its
+own number of rows from 1,000 to 20,000 (`experiment.rows`). Panel `accuracy`: all methods. Panel
+`repeated`: "auto" alone with more seeds, on the tasks whose coverage or false positives are
+counted. A table as Markdown: `python -m experiments.accuracy_page`.
+
+Not one of the experiments that `make reproduce` runs: it takes hours on 2 cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments import task_figures as draw
+from experiments import task_tables as tables
+from experiments.claims import Claim
+from experiments.task_tables import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from experiments.cells import Cell
+
+__all__ = ["cells", "claims", "coverable", "figures", "independent", "table"]
+
+PAPER = "this suite's target"
+ERRORS, OWN_FIGURE = "accuracy", "accuracy_auto"
+OWN = "auto"
+REPEATED = "repeated"
+MOST_NATS, LEAST_ROWS = 3.0, 5000
+"""Of the tasks whose intervals are looked at: beyond, no lower bound can be certified."""
+COVERAGE = 0.90, 0.99
+FALSE = 0.07
+"""The most that may be found at truth 0 by a test of nominal 5 %."""
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Tasks x methods x seeds, each task with its rows."""
+    experiment = config["experiment"]
+    most = int(experiment["most_rows"])
+    return [
+        cell
+        for role in experiment["panels"]
+        for cell in tables.named_cells(
+            role,
+            {
+                str(name): min(most, int(experiment["rows"][name]))
+                for name in (experiment["repeated"] if role == REPEATED else tables.chosen(config))
+            },
+            config,
+        )
+    ]
+
+
+def coverable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of "auto", of a table, whose intervals are to cover the truth."""
+    own = rows[rows["method"] == OWN]
+    return own[(own["truth"] <= MOST_NATS) & (own["n"] >= LEAST_ROWS)]
+
+
+def independent(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of "auto", of a table, where there is nothing to be found."""
+    own = rows[rows["method"] == OWN]
+    return own[own["truth"].abs() < 1e-9]
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+def claims(rows: pd.DataFrame) -> list[Claim]:
+    """auto is the nearest, says where it is off, covers the truth, and finds no ghosts."""
+    found = table(rows)
+    compared = found[found["role"] != REPEATED]
+    rivals = sorted(set(compared["method"]) - {OWN})
+    return [
+        tables.claim(
+            "accuracy-best",
+            PAPER,
+            "Of all methods auto has the lowest mean |error|.",
+            tables.nearer(compared, [(OWN, m) for m in rivals]),
+            "against each other method, the whole interval of the difference of mean |error| on"
+            " the same rows above 0",
+            ERRORS,
+        ),
+        tables.claim(
+            "accuracy-said",
+            PAPER,
+            "auto is off on no task unless it warns.",
+            tables.never_unsaid(compared, OWN),
+            tables.UNSAID_RULE,
+            OWN_FIGURE,
+        ),
+        tables.claim(
+            "accuracy-coverage",
+            PAPER,
+            f"The 95 % interval of auto covers the truth, where that is at most {MOST_NATS:g} nats"
+            f" and n at least {LEAST_ROWS:,}.",
+            tables.share_within(coverable(found), "covered", *COVERAGE),
+            "share of cells covered between .90 and .99",
+            OWN_FIGURE,
+        ),
+        tables.claim(
+            "accuracy-null",
+            PAPER,
+            "auto finds nothing where there is nothing.",
+            tables.share_within(independent(found), "found", 0.0, FALSE),
+            "share of values above 1.645 of their standard errors at most .07 (nominal .05)",
+            OWN_FIGURE,
+        ),
+    ]
+
+
+# Figures
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """Errors of each method on each task; and of auto: errors, warnings, coverage, nulls."""
+    found = table(rows)
+    compared = found[found["role"] != REPEATED]
+    note = (
+        "Rows of one's own, dealt to training, validation and test, as mine.estimate does without"
+        " options."
+    )
+    title = "Development tasks: error of each method"
+    return {
+        ERRORS: draw.errors(compared, title, [note]),
+        OWN_FIGURE: draw.own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
+    }
