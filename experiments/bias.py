@@ -253,8 +253,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         f"What the moving average of Eq. 12 corrects: X and Y each {dim}-D normal",
         rows,
         [
-            f"Left, middle: one critic a seed, trained for {trained} steps and held still.",
-            f"Its full gradient is over {tested} samples.",
+            f"Left, middle: one critic a seed after {trained} steps, held still; G over {tested}.",
             f"Right: {steps} steps at each batch size. {marks.seed_note(rows)}.",
         ],
     )
@@ -286,10 +285,13 @@ def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float) -> Ax
         ax.annotate(name, (at[-1], guide[-1]), xytext=(0, 4), textcoords="offset points",
                     ha="center", va="bottom", fontsize=7.5)  # fmt: skip
     batch_axis(ax, sorted(set(rows["batch"])))
-    marks.decades(ax.yaxis)
     bias = column == "nats"
-    ax.set_title("bias" if bias else "standard deviation of one", loc="left")
-    ax.set_ylabel("of the minibatch gradient, over |full gradient|" if bias else "")
+    if bias:
+        marks.decades(ax.yaxis)
+    else:
+        marks.plain_log_ticks(ax.yaxis)
+    ax.set_title("bias of a minibatch gradient" if bias else "its standard deviation", loc="left")
+    ax.set_ylabel("over |full gradient G|" if bias else "")
     return ax
 
 
