@@ -253,7 +253,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         f"What the moving average of Eq. 12 corrects: X and Y each {dim}-D normal",
         rows,
         [
-            f"Left, middle: one critic a seed after {trained} steps, held still (G over {tested} samples).",
+            f"Left, middle: one critic a seed after {trained} steps, held still; G over {tested}.",
             f"Right: {steps} steps at each batch size. {marks.seed_note(rows)}.",
         ],
     )

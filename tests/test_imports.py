@@ -38,6 +38,7 @@ FORBIDDEN = {
     "mine.sampling": ("mine.training", *ABOVE_TRAINING),
     "mine.evaluation": ("mine.training", *ABOVE_TRAINING),
     "mine.ksg": ("mine.training", *ABOVE_TRAINING),
+    "mine.probes": ("mine.tasks", "mine.training", *ABOVE_TRAINING),
     "mine.training": ABOVE_TRAINING,
     "mine.preprocessing": ("mine.training", *ABOVE_TRAINING),
     "mine.saved": ("mine.training", *ABOVE_TRAINING),

@@ -322,3 +322,12 @@ def test_numbers_carry_bits_and_true_minus_signs() -> None:
         "n/a",
         "0.000",
     ]
+
+
+def test_a_check_of_a_plain_number_has_no_unit() -> None:
+    slopes = np.array([0.1, 0.2, 0.3])
+    words = str(c.check("slope + 1", slopes, 0.25, unit=False))
+    assert words == "slope + 1: +0.200, 95 % interval [+0.100, +0.300], tolerance ±0.25"
+    in_nats = c.check("error", slopes, 0.25)
+    assert "nats" in str(in_nats)
+    assert in_nats.verdict == c.check("slope", slopes, 0.25, unit=False).verdict == "inconclusive"
