@@ -1,9 +1,14 @@
-"""What all tests share: threads, figures off screen, hypothesis's profile, the `cuda` marker."""
+"""What all tests share: threads, figures off screen, hypothesis's profile, the `cuda` marker,
+pages' code in small."""
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import signal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -31,3 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in wanting:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and torch finds none"))
+
+
+@pytest.fixture
+def run_in_small(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, Any]], None]:
+    """Runs the code of a page in a namespace, with networks and trainings next to nothing.
+
+    What the code itself says of steps and hidden layers is made as small: it goes before.
+    """
+    import mine
+
+    for name in ("estimate", "estimate_many", "pairwise", "conditional"):
+        small = functools.partial(getattr(mine, name), steps=10, hidden=(8,))
+        monkeypatch.setattr(mine, name, small)
+
+    def run(code: str, names: dict[str, Any]) -> None:
+        exec(re.sub(r"\bsteps=\d+", "steps=10", code), names)
+
+    return run

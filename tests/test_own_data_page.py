@@ -1,26 +1,20 @@
 """The code of docs/own-data.md runs, in small."""
 
-import functools
 import re
 from pathlib import Path
 
 import pytest
-
-import mine
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "own-data.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 WARNINGS = re.findall(r"^\| `([\w ]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_the_page_runs(tmp_path, monkeypatch, capsys):
+def test_the_page_runs(tmp_path, monkeypatch, capsys, run_in_small):
     monkeypatch.chdir(tmp_path)
-    for name in ("estimate", "pairwise", "conditional"):
-        small = functools.partial(getattr(mine, name), steps=10, hidden=(8,))
-        monkeypatch.setattr(mine, name, small)
     names = {}
     for block in BLOCKS:
-        exec(block.replace("n = 3000", "n = 200").replace("steps=300", "steps=10"), names)
+        run_in_small(block.replace("n = 3000", "n = 200"), names)
     assert "True" in capsys.readouterr().out
     assert (tmp_path / "critic.safetensors").is_file()
     assert names["m"].names == ("height", "weight", "income", "side")
