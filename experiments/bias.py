@@ -282,8 +282,8 @@ def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float) -> Ax
         guide = 1.8 * float(plain.iloc[0]) * (at / at[0]) ** power
         name = "1/B" if power == -1.0 else "1/√B"
         ax.plot(at, guide, color=marks.INK, ls=":", lw=1.0, label=f"_{name}")
-        ax.annotate(name, (at[-1], guide[-1]), xytext=(0, 4), textcoords="offset points",
-                    ha="center", va="bottom", fontsize=7.5)  # fmt: skip
+        ax.annotate(name, (at[0], guide[0]), xytext=(8, 0), textcoords="offset points",
+                    ha="left", va="bottom", fontsize=7.5)  # fmt: skip
     batch_axis(ax, sorted(set(rows["batch"])))
     bias = column == "nats"
     if bias:

@@ -272,7 +272,7 @@ class Check:
             return (
                 f"{self.label}: {number(self.error, signed=True)},"
                 f" {interval_words(self.interval, self.seeds, signed=True, unit=False)},"
-                f" tolerance ±{self.tolerance:g}"
+                f" tolerance ±{self.tolerance:.3g}"
             )
         return (
             f"{self.label}: {nats(self.error, signed=True)},"

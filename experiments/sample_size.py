@@ -206,8 +206,9 @@ def by_parameters(least: Mapping[tuple[float, int, float], c.Array], dim: int) -
     widths = sorted({key[1] for key in least})
     x = [math.log(parameters(dim, width)) for width in widths]
     others = list(dict.fromkeys((key[0], key[2]) for key in least))
+    none = np.full_like(next(iter(least.values())), np.nan)  # of a setting that was lost
     return mean_slope(
-        [(x, [np.log(least[level, w, eps]) for w in widths]) for level, eps in others]
+        [(x, [np.log(least.get((level, w, eps), none)) for w in widths]) for level, eps in others]
     )
 
 
@@ -411,7 +412,7 @@ def plot_least(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xticks(EPSILONS, [marks.signed(eps) for eps in EPSILONS])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.02, 0.5)
-    ax.set_ylim(30, 3e9)
+    ax.set_ylim(30, 1e10)
     marks.decades(ax.yaxis)
     ax.set_title("n taken, and n asked", loc="left")
     ax.set_xlabel("ε, nats")

@@ -56,6 +56,19 @@ def test_a_slope_is_of_the_known_points_and_the_mean_is_over_known_lines() -> No
     assert math.isnan(sample_size.mean_slope([unknown]))
 
 
+def test_a_setting_that_was_lost_is_left_out_of_the_slopes() -> None:
+    """n = d / eps^2, with one width of one true value missing."""
+    least = {
+        (level, width, eps): np.array(sample_size.parameters(2, width) / eps**2)
+        for level in (1.0, 2.0)
+        for width in (8, 32, 128)
+        for eps in sample_size.EPSILONS
+        if (level, width) != (2.0, 128)
+    }
+    assert float(sample_size.by_parameters(least, 2)) == pytest.approx(1.0)
+    assert float(sample_size.by_accuracy(least)) == pytest.approx(-2.0)
+
+
 def test_the_theorems_n_is_its_formula() -> None:
     """By hand at d = 1, M = K = L = 1, eps = 1: 2 (log 16 + 2 + log(2 / delta))."""
     by_hand = 2.0 * (math.log(16.0) + 2.0 + math.log(2.0 / 0.1))
