@@ -17,6 +17,7 @@ from mine.preprocessing import FEW_VALUES, Values, is_heavy
 ROWS_A_COLUMN = 20  # training rows: with fewer, a network learns them by heart
 LEAST_TEST_ROWS = 20
 REPEATED = 0.01  # of the test rows
+BY_CHANCE = 5.0  # times the share of re-paired rows: rounded columns repeat by chance
 ONE_VALUE = 0.5  # of the rows
 NAMED = 3  # columns, before "and 5 more"
 
@@ -27,6 +28,7 @@ def data_doubts(
     train: Tensor,
     test: Tensor,
     untouched: tuple[Sequence[bool], Sequence[bool]],
+    folds: int,
 ) -> tuple[str, ...]:
     """What speaks against an estimate before anything is trained.
 
@@ -36,6 +38,7 @@ def data_doubts(
         train: indices of the training rows.
         test: indices of the test rows.
         untouched: which columns' tails the preprocessing leaves as they are.
+        folds: that the rows are dealt to; 1 for one split.
     """
     sides = list(zip("xy", data, layouts, untouched, strict=True))
     discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
@@ -43,7 +46,7 @@ def data_doubts(
         _nearly_discrete(sides, discrete),
         _heavy(sides, train),
         _repeated(data, discrete, train, test),
-        _few(data, len(train), len(test)),
+        _few(data, len(train), len(test), folds),
     ]
     return tuple(filter(None, found))
 
@@ -101,9 +104,14 @@ def _repeated(
     """Where all columns are discrete, rows repeat of themselves."""
     if all(all(of) for of in discrete):
         return ""
-    keys = _keys([v.numpy() for rows in data for v in rows.T])
-    share = float(np.isin(keys[test.numpy()], keys[train.numpy()]).mean())
-    if share <= REPEATED:
+    x, y = ([v.numpy() for v in rows.T] for rows in data)
+    known = _keys([*x, *y])[train.numpy()]
+    tested = [v[test.numpy()] for v in x], [v[test.numpy()] for v in y]
+    share, chance = (
+        float(np.isin(_keys([*tested[0], *of_y]), known).mean())
+        for of_y in (tested[1], [np.roll(v, 1) for v in tested[1]])
+    )
+    if share <= max(REPEATED, BY_CHANCE * chance):
         return ""
     return (
         f"duplicates: {share:.0%} of the test rows are among the training rows too, so the test "
@@ -121,14 +129,14 @@ def _keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
     return found
 
 
-def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int) -> str:
+def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> str:
     d = data[0].shape[1] + data[1].shape[1]
     if n_train >= ROWS_A_COLUMN * d and n_test >= LEAST_TEST_ROWS:
         return ""
     return (
         f"few rows: {n_train} to train on {d} columns and {n_test} to test on, where "
-        f"{ROWS_A_COLUMN} a column and {LEAST_TEST_ROWS} are the least to trust: take more rows, "
-        "fewer columns, or folds=5"
+        f"{ROWS_A_COLUMN} a column and {LEAST_TEST_ROWS} are the least to trust: take more rows"
+        + (" or fewer columns" if folds > 1 else ", fewer columns, or folds=5")
     )
 
 

@@ -114,7 +114,7 @@ def _split(job: Job, device: torch.device) -> _Data:
     found: tuple[str, ...] = ()
     if not job.own.copy:
         of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
-        found = data_doubts(data, layouts, parts[0], parts[2], (of_x, of_y))
+        found = data_doubts(data, layouts, parts[0], parts[2], (of_x, of_y), job.folds)
     return _Data(
         source=DataSet(x_train, y_train),
         seen=(x_train, y_train),

@@ -277,6 +277,20 @@ def test_rows_that_stand_on_both_sides_of_the_split_are_counted():
     assert warned(x, y) == []
 
 
+def test_rounded_columns_repeat_by_chance():
+    x, y = (v.round(1) for v in data(n=1000))
+    assert "duplicates" not in warned(x, y)
+    x, y = (np.repeat(v.round(1), 2, 0) for v in data(n=500, dim=3))
+    assert "duplicates" in warned(x, y)
+
+
+def test_folds_are_not_advised_where_they_are_taken():
+    x, y = RNG.normal(size=(100, 6)), RNG.normal(size=(100, 6))
+    for folds in (1, 5):
+        (few,) = (w for w in mine.estimate(x, y, folds=folds, **QUICK).warnings if "few rows" in w)
+        assert ("folds=5" in few) == (folds == 1)
+
+
 def test_discrete_pairs_repeat_of_themselves():
     found = warned(RNG.integers(0, 4, 400).astype(str), RNG.integers(0, 4, 400).astype(str))
     assert "duplicates" not in found
