@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LINEAR, LARGEST = 0.1, 3.0
 """Errors in nats up to which the heat map's colours are linear, and from which they are alike."""
+SHORT = 8
+"""Tasks up to which the colour bar has room for three ticks alone."""
 LOST_NOTE = "* without cells that diverged or failed; × none is left."
 
 
@@ -35,6 +37,7 @@ def errors(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
         mesh = plot_errors(rows, ax, lines, methods)
         bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 8 / max(len(lines), 1)), pad=0.01)
         ticks = [-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]
+        ticks = ticks[:: 1 if len(lines) > SHORT else 4]
         bar.set_ticks(ticks, labels=[marks.signed(tick) for tick in ticks])
         bar.ax.minorticks_off()
         bar.set_label("estimate less truth, nats")
