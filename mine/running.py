@@ -17,14 +17,16 @@ import math
 import multiprocessing
 import os
 import signal
+import statistics
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 
@@ -34,8 +36,10 @@ from mine.method import METHODS
 from mine.stacks import State, direct_estimate, train_stack
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 KSG_TREE_DIMS = 4  # of x: beyond, KSG compares all pairs
+FORECAST_SECONDS = 10.0  # after which no further kind of stack is tried
 _POLL_SECONDS = 0.2  # between two looks at whether to stop
 _STOP_SECONDS = 60.0  # for a process to end its block and save its state
 
@@ -410,6 +414,9 @@ def forecast(
 ) -> float:
     """About how many seconds `run` will take: a little of each kind of stack, timed and scaled.
 
+    Where kinds are many, those that `FORECAST_SECONDS` leaves no time for are taken to cost what
+    the others of their method do, a step (or, where nothing is trained, a job).
+
     Args:
         jobs: what is to be estimated.
         stacks: as `plan` dealt them.
@@ -419,15 +426,29 @@ def forecast(
     where = resolve_device(device)
     workers = workers_for(len(stacks), where)
     per_job: dict[Any, float] = {}
-    total = 0.0
-    for stack in stacks:
+    rates: dict[str, list[float]] = {}
+    total, started = 0.0, clock()
+    for stack in _by_turns(stacks, lambda stack: jobs[stack[0]].method):
         job = jobs[stack[0]]
         kind = (job.method, job.sizes(), len(stack), job.critic, job.training)
+        work = job.network_steps() or 1
+        if kind not in per_job and job.method in rates and clock() - started > FORECAST_SECONDS:
+            per_job[kind] = statistics.fmean(rates[job.method]) * work
         if kind not in per_job:
             with _one_thread(where):
                 per_job[kind] = _seconds(job, len(stack), where, clock)
+            rates.setdefault(job.method, []).append(per_job[kind] / work)
         total += per_job[kind] * len(stack)
     return total / workers
+
+
+def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
+    """One of each group after the other, as long as there are some."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(group(item), []).append(item)
+    for row in zip_longest(*groups.values(), fillvalue=None):
+        yield from (item for item in row if item is not None)
 
 
 def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float]) -> float:

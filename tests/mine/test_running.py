@@ -30,6 +30,7 @@ from mine.running import (
     forecast,
     resolve_device,
     run,
+    workers_for,
 )
 from mine.tasks import CorrelatedGaussian, NoiseChannel
 from mine.training import Training
@@ -203,6 +204,19 @@ def test_a_forecast_grows_with_the_steps():
         return float(next(ticks))
 
     assert forecast([job(method="ksg", n=2000)], [(0,)], clock, "cpu") == pytest.approx(5.0)
+
+
+def test_a_forecast_of_many_kinds_tries_some_and_takes_the_others_to_cost_as_much():
+    calls = []
+
+    def clock():  # every call costs a second: a job tried takes one, scaled by 5 to all its rows
+        calls.append(None)
+        return float(len(calls))
+
+    jobs = [job(method="ksg", n=2000 + i) for i in range(50)]
+    seconds = forecast(jobs, [(i,) for i in range(50)], clock, "cpu")
+    assert seconds * workers_for(50, torch.device("cpu")) == pytest.approx(250.0, rel=0.01)
+    assert len(calls) < 70  # one a kind, and two for each that was tried
 
 
 def test_ksg_needs_a_data_set():
