@@ -486,7 +486,7 @@ def test_a_hostile_checkpoint(
     for i, path in enumerate(kept_states(outputs)):
         arrays = path.with_suffix(".safetensors")
         state = load(arrays.read_bytes())
-        state["loop.theta"] = state["loop.theta"][:7]
+        state["0.loop.theta"] = state["0.loop.theta"][:7]
         noise = {n: np.zeros_like(v) for n, v in load(arrays.read_bytes()).items()}
         data = [code, save(state), save(noise)][i % 3]
         arrays.write_bytes(data)
