@@ -374,7 +374,6 @@ def auto() -> Method:
         good_at="whatever comes: the default for one's own data",
         candidates=(
             Candidate("js", "copula", residual=True),
-            Candidate("js", "auto", residual=True),
             Candidate("js", "auto"),
         ),
         folds=5,
