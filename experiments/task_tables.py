@@ -234,6 +234,16 @@ class Measured:
     words: str
 
 
+def together(found: Sequence[Measured], count: str, rows: pd.DataFrame) -> Judged:
+    """The strictest verdict of all parts, in the words of the one that reaches lowest."""
+    if not found:
+        return NO_ROWS, "inconclusive", None
+    decided = c.strictest(part.verdict for part in found)
+    deciding = min((part for part in found if part.verdict == decided), key=lambda p: p.interval)
+    words = f"{count}; decided by {deciding.words}{c.lost(rows)}"
+    return words, decided, deciding.interval
+
+
 def nearer(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Judged:
     """Whether the first method of each pair has the lower mean |error| of the two.
 
@@ -255,16 +265,8 @@ def nearer(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Judged:
                 f" {c.counted(len(groups), 'task')} of at least {c.counted(seeds, 'seed')}"
             )
             found.append(Measured(interval, value, verdict, words))
-    if not found:
-        return NO_ROWS, "inconclusive", None
-    decided = c.strictest(pair.verdict for pair in found)
-    deciding = min((p for p in found if p.verdict == decided), key=lambda p: p.interval)
     ahead = sum(pair.value > 0 for pair in found)
-    measured = (
-        f"ahead in {ahead} of {c.counted(len(found), 'comparison')};"
-        f" decided by {deciding.words}{c.lost(rows)}"
-    )
-    return measured, decided, deciding.interval
+    return together(found, f"ahead in {ahead} of {c.counted(len(found), 'comparison')}", rows)
 
 
 def advantages(rows: pd.DataFrame, one: str, other: str) -> list[c.Array]:
@@ -341,13 +343,6 @@ def all_fail(rows: pd.DataFrame) -> Judged:
             f" {c.counted(len(groups), 'task')} of at least {c.counted(seeds, 'seed')}"
         )
         found.append(Measured(interval, value, verdict, words))
-    if not found:
-        return NO_ROWS, "inconclusive", None
-    decided = c.strictest(pair.verdict for pair in found)
-    deciding = min((p for p in found if p.verdict == decided), key=lambda p: p.interval)
-    failing = sum(pair.value > SHARE for pair in found)
-    measured = (
-        f"{failing} of {c.counted(len(found), 'method')} fail on the mean;"
-        f" decided by {deciding.words}{c.lost(rows)}"
-    )
-    return measured, decided, deciding.interval
+    failing = sum(part.value > SHARE for part in found)
+    count = f"{failing} of {c.counted(len(found), 'method')} fail on the mean"
+    return together(found, count, rows)
