@@ -40,27 +40,6 @@ Rows = NDArray[np.float64]
 ROWS_A_COLUMN = 3
 _RANK = 1e-10  # of the largest eigenvalue: directions below are copies of others
 _ONE = 1.0 - 1e-12  # a canonical correlation above is 1
-_LARGEST = 0.9999  # of a fitted ratio's: 4.3 nats a pair
-
-
-@dataclass(frozen=True)
-class GaussianRatio:
-    r"""The log-ratio of a fitted normal, in nats:
-
-        sum_i (rho_i a_i b_i - rho_i^2 (a_i^2 + b_i^2) / 2) / (1 - rho_i^2) - log(1 - rho_i^2) / 2
-
-    with canonical variates a = (x, 1) of_x and b = (y, 1) of_y.
-
-    Attributes:
-        of_x: (dx + 1, r), r = min(dx, dy).
-        of_y: (dy + 1, r).
-        rho: (r,), the canonical correlations less what chance adds; 0 for those that chance
-            alone could make.
-    """
-
-    of_x: Rows
-    of_y: Rows
-    rho: Rows
 
 
 @dataclass(frozen=True)
@@ -94,47 +73,6 @@ def gaussian_copula(
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
     return _estimate(_normal_scores(_columns("x", x)), _normal_scores(_columns("y", y)))
-
-
-def fit_ratio(x: Rows, y: Rows) -> GaussianRatio:
-    """The log-ratio of the normal fitted to x (N, dx) and y (N, dy).
-
-    Chance alone correlates N rows of many columns. The squares of the sample's canonical
-    correlations are taken back to the true ones that they tend to as columns and rows grow alike
-    (Bao, Hu, Pan and Zhou, 2019, https://doi.org/10.1214/18-AOS1704, Theorem 1.8); below the
-    threshold that they give, nothing can be told from chance and the correlation counts as 0.
-    """
-    n, dx, dy = len(x), x.shape[1], y.shape[1]
-    r = min(dx, dy)
-    wx, wy = (_whitening(_standardised(v)) for v in (x, y))
-    ax, ay = (_standardised(v) @ w for v, w in ((x, wx), (y, wy)))
-    u, correlations, vt = np.linalg.svd(ax.T @ ay / n, full_matrices=False)
-    found = np.zeros(r)
-    found[: len(correlations)] = _true_correlations(correlations, wx.shape[1] / n, wy.shape[1] / n)
-
-    def of(v: Rows, directions: Rows) -> Rows:
-        deviation = v.std(0)
-        slopes = directions / np.where(deviation > 0, deviation, 1.0)[:, None]
-        affine = np.concatenate([slopes, -v.mean(0, keepdims=True) @ slopes])
-        return np.pad(affine, ((0, 0), (0, r - affine.shape[1])))
-
-    return GaussianRatio(of(x, wx @ u), of(y, wy @ vt.T), np.minimum(found, _LARGEST))
-
-
-def _true_correlations(sample: Rows, cx: float, cy: float) -> Rows:
-    """Solves sample^2 = r (1 - cx + cx / r) (1 - cy + cy / r) for r, and gives its root.
-
-    cx and cy are columns over rows. The larger solution is the one; below the threshold, 0.
-    """
-    if cx + cy >= 1.0:
-        return np.zeros_like(sample)
-    threshold = math.sqrt(cx * cy / ((1.0 - cx) * (1.0 - cy)))
-    a = (1.0 - cx) * (1.0 - cy)
-    half = (cx * (1.0 - cy) + cy * (1.0 - cx) - sample**2) / (2.0 * a)
-    inside = np.maximum(half**2 - cx * cy / a, 0.0)
-    true = np.clip(-half + np.sqrt(inside), 0.0, 1.0)
-    real = (inside > 0.0) & (true > threshold)
-    return np.where(real, np.sqrt(true), 0.0)
 
 
 def _columns(name: str, v: Any) -> Rows:
@@ -189,11 +127,12 @@ def _standardised(v: Rows) -> Rows:
 
 def _white(z: Rows, shrinkage: float) -> Rows:
     """Columns whose (shrunk) covariance is the identity; copies of columns give no new ones."""
-    return np.asarray(z @ _whitening(z, shrinkage))
-
-
-def _whitening(z: Rows, shrinkage: float = 0.0) -> Rows:
     covariance = (1.0 - shrinkage) * z.T @ z / len(z) + shrinkage * np.eye(z.shape[1])
+    return np.asarray(z @ whitening(covariance))
+
+
+def whitening(covariance: Rows) -> Rows:
+    """W with W^T C W the identity, C (d, d); directions without variance are left out."""
     values, vectors = np.linalg.eigh(covariance)
     kept = values > _RANK * values[-1]
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

@@ -21,7 +21,7 @@ from torch import nn
 
 from mine.critics import Modules
 from mine.estimators import Question, Rows, answers, as_pair, own_job
-from mine.evaluation import Estimate, Influence, normal_interval
+from mine.evaluation import RATES, Estimate, combined, normal_interval
 from mine.jobs import Own
 
 
@@ -104,12 +104,8 @@ def conditional(
 
 
 def _error(whole: Estimate, part: Estimate) -> float:
-    """Of the difference, over the test rows of all folds."""
+    """Of the difference."""
     if not (whole.influences and part.influences):
         return math.hypot(whole.stderr, part.stderr)
-    squares = 0.0
-    for of_whole, of_part in zip(whole.influences, part.influences, strict=True):
-        difference = Influence.of_arrays(of_whole).less(Influence.of_arrays(of_part))
-        n = difference.rows.shape[1]
-        squares += (n * float(difference.stderr())) ** 2
-    return math.sqrt(squares) / whole.n_test
+    rise = (whole.rise or 0.0) - (part.rise or 0.0)
+    return math.hypot(combined(whole, part, -1.0)[0], RATES * rise)

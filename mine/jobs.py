@@ -38,6 +38,7 @@ class Own:
         folds: 1 for one split by `SPLIT`; else so many equal parts, each of which is the test of
             a critic of its own.
         fold: the one that a critic is tested on, from 0.
+        share: of the training rows that are trained on: less than 1 tells what rows are worth.
         copy: 0 for the rows as they are; else y is permuted, by numbers that ``copy`` names.
         layouts: what the columns of x and of y are; None for numbers.
         keeps_critic: whether the estimate brings its critic.
@@ -47,6 +48,7 @@ class Own:
     preprocess: str | None = None
     folds: int = 1
     fold: int = 0
+    share: float = 1.0
     copy: int = 0
     layouts: tuple[Layout, Layout] | None = None
     keeps_critic: bool = False
@@ -66,8 +68,11 @@ class Own:
     def training_rows(self, n: int) -> int:
         """The fewest that a fold trains on, of n."""
         if self.folds == 1:
-            return math.floor(n * SPLIT[0])
-        return n - -(-n // self.folds) - self.validation_rows(n)
+            return self._shared(math.floor(n * SPLIT[0]))
+        return self._shared(n - -(-n // self.folds) - self.validation_rows(n))
+
+    def _shared(self, rows: int) -> int:
+        return math.floor(rows * self.share)
 
     def validation_rows(self, n: int) -> int:
         """Alike in all folds: the same share of what is not tested."""
@@ -80,11 +85,12 @@ class Own:
         if self.folds == 1:
             cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
             train, validation, test = order.tensor_split(cuts)
-            return train, validation, test
-        blocks = order.tensor_split(self.folds)
-        rest = torch.cat([*blocks[self.fold + 1 :], *blocks[: self.fold]])
-        count = self.validation_rows(n)
-        return rest[count:], rest[:count], blocks[self.fold]
+        else:
+            blocks = order.tensor_split(self.folds)
+            rest = torch.cat([*blocks[self.fold + 1 :], *blocks[: self.fold]])
+            count = self.validation_rows(n)
+            train, validation, test = rest[count:], rest[:count], blocks[self.fold]
+        return train[: self._shared(len(train))], validation, test
 
 
 @dataclass(frozen=True)
@@ -164,11 +170,29 @@ class Job:
         return self.own.folds if self.is_split else 1
 
     def rounds(self) -> list[list[Job]]:
-        """What is trained for this job: the folds of each of the method's candidates."""
+        """What is trained for this job: the folds of each of the method's candidates; of a method
+        that looks at what rows are worth, with each share of the training rows."""
+        of_rows = replace(self, own=replace(self.own, keeps_influences=True))
+        job = of_rows if len(self.shares) > 1 else self
         return [
-            [replace(job, own=replace(job.own, fold=fold)) for fold in range(self.folds)]
-            for job in [candidate.of(self) for candidate in self.candidates()] or [self]
+            [replace(part, own=replace(part.own, fold=fold)) for fold in range(self.folds)]
+            for way in [candidate.of(job) for candidate in self.candidates()] or [job]
+            for part in [way._on(share) for share in self.shares]
         ]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of the training rows, that each candidate is trained with."""
+        return METHODS[self.method].shares if self.is_split else (1.0,)
+
+    def _on(self, share: float) -> Job:
+        """The job that trains on a share of the training rows only, in batches that fit."""
+        if share == 1.0:
+            return self
+        own = replace(self.own, share=share)
+        fitting = max(2, own.training_rows(self.sizes()[0]) // 2)
+        batch_size = min(self.training.batch_size, fitting)
+        return replace(self, own=own, training=replace(self.training, batch_size=batch_size))
 
     def candidates(self) -> list[Candidate]:
         """What the method chooses from; a network of one's own starts where it starts."""
@@ -221,7 +245,7 @@ def _shape(job: Job, index: int) -> Any:
     if METHODS[job.method].objective is None:
         return index
     shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
-    shape = job.is_split, isinstance(job.data, Finite), job.sizes(), job.folds
+    shape = job.is_split, isinstance(job.data, Finite), job.sizes(), job.folds, job.own.share
     return shape, job.method, shared, job.critic, job.n_test, job.partners
 
 

@@ -85,7 +85,7 @@ class Candidate:
     Attributes:
         method: what it is trained and valued by.
         preprocess: the units of its columns, unless the job says others.
-        residual: whether its network starts from a fitted normal (`mine.residual`).
+        residual: whether its network starts from a fitted copula (`mine.residual`).
     """
 
     method: str
@@ -93,7 +93,7 @@ class Candidate:
     residual: bool = False
 
     def __str__(self) -> str:
-        start = ", from a fitted normal" if self.residual else ""
+        start = ", from a fitted copula" if self.residual else ""
         return f"{self.method} on {self.preprocess} units{start}"
 
     def of(self, job: Any) -> Any:
@@ -128,6 +128,8 @@ class Method:
         valid_at: the optima at which its value is what it says.
         ceiling: partners of a row -> the largest value there can be, in nats.
         candidates: what it chooses from, where its rows are split.
+        shares: of the training rows, that each is trained with: all, or all and half of them, for
+            what more would teach (`mine.evaluation.extrapolated`).
         folds: of one's own data, unless another number is asked for.
         defaults: fields of `Training` and `MLP` for one's own data, where not the classes' own.
         name: as it was spelled.
@@ -150,6 +152,7 @@ class Method:
     valid_at: tuple[str, ...] = (RATIO, SHIFTED, UP_TO_C)
     ceiling: Callable[[int], float] = _no_ceiling
     candidates: tuple[Candidate, ...] = ()
+    shares: tuple[float, ...] = (1.0,)
     folds: int = 1
     defaults: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
@@ -369,20 +372,22 @@ def auto() -> Method:
     return replace(
         js(),
         trains="several ways, Jensen-Shannon",
-        reports="DV of the one that validation rows choose, cross-fitted",
+        reports="DV of the one that validation rows choose, cross-fitted, extrapolated over rows",
+        kind=NEITHER,
         source="this suite",
         good_at="whatever comes: the default for one's own data",
         candidates=(
             Candidate("js", "copula", residual=True),
             Candidate("js", "auto"),
         ),
+        shares=(1.0, 0.5),
         folds=5,
         defaults={
-            "hidden": (64, 64),
+            "hidden": (64, 64, 64),
             "activation": "relu",
             "steps": 1500,
             "batch_size": 128,
-            "learning_rate": 3e-3,
+            "learning_rate": 5e-3,
             "marginal_samples": 1,
             "patience": 6,
         },

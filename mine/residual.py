@@ -1,9 +1,9 @@
-r"""A critic that starts from what correlations tell, and learns what is left (nats):
+r"""A critic that starts from what a fitted copula tells, and learns what is left (nats):
 
-    T(x, y) = log-ratio of a normal fitted to the training rows (`mine.gaussian`) + network(x, y)
+    T(x, y) = log-ratio of a copula fitted to the training rows (`mine.elliptical`) + network(x, y)
 
-The network's output layer starts at 0, so that T starts at the fitted log-ratio: on normal scores
-of the columns, at that of a Gaussian copula. The fitted part stays as it is.
+The network's output layer starts at 0, so that T starts at the fitted log-ratio. The fitted part
+stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mine.critics import MLP, StackedMLP
-from mine.gaussian import fit_ratio
+from mine.elliptical import FARTHEST, fit_ratio
 from mine.pairs import Pairing
 
 
@@ -32,12 +32,12 @@ class Residual:
 
 
 class StackedResidual:
-    """K networks, each beside the log-ratio of a normal: see `Residual` and `Critic`.
+    """K networks, each beside the log-ratio of a copula: see `Residual` and `Critic`.
 
     Attributes:
-        buffers: the fitted log-ratios, with a leading axis K: ``of_x`` (K, dx + 1, r), ``of_y``
-            (K, dy + 1, r) and ``rho`` (K, 1, r); see `mine.gaussian.GaussianRatio`. All 0, and so
-            independent, until `fit`.
+        buffers: the fitted log-ratios, with a leading axis K: ``of_x`` (K, dx + 1, dx), ``of_y``
+            (K, dy + 1, dy), ``rho`` (K, 1, min(dx, dy)) and ``tail`` (K, 1, 4); see
+            `mine.elliptical.EllipticalRatio`. All 0, and so independent, until `fit`.
     """
 
     def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
@@ -45,37 +45,88 @@ class StackedResidual:
         self.theta, self.grad, self.views = network.theta, network.grad, network.views
         for view in self.views[-2:]:
             view.zero_()
-        shapes = {"of_x": (dx + 1, min(dx, dy)), "of_y": (dy + 1, min(dx, dy))}
-        shapes["rho"] = (1, min(dx, dy))
+        shapes = {
+            "of_x": (dx + 1, dx),
+            "of_y": (dy + 1, dy),
+            "rho": (1, min(dx, dy)),
+            "tail": (1, 4),
+        }
         device = self.theta.device
         self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
+        self._student = True  # whether any may be
 
     def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits each cell's normal to its training rows, x (n, dx) and y (n, dy)."""
+        """Fits each cell's copula to its training rows, x (n, dx) and y (n, dy)."""
         for k, (x, y) in enumerate(rows):
             found = fit_ratio(x.double().cpu().numpy(), y.double().cpu().numpy())
             for name, buffer in self.buffers.items():
                 buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
+        self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
 
     def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
         t_joint, t_marginal = self.network.values(x, y, pairing)
-        joint, *marginal = self._log_ratios(x, pairing, y)
-        t_joint += joint
-        t_marginal += torch.cat(marginal, -1)
+        of_joint, *of_marginal = self._log_ratios(x, y, pairing)
+        t_joint += of_joint
+        t_marginal += torch.cat(of_marginal, -1)
         return t_joint, t_marginal
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.network.backward(g_joint, g_marginal)
 
-    def _log_ratios(self, x: Tensor, pairing: Pairing, y: Tensor) -> list[Tensor]:
+    def _log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
         """Of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
-        of_x, of_y, rho = (self.buffers[name] for name in ("of_x", "of_y", "rho"))
+        of_x, of_y, rho, tail = (self.buffers[name] for name in ("of_x", "of_y", "rho", "tail"))
+        r = rho.shape[-1]
+        if self._student:
+            x, y = _scores(x, tail), _scores(y, tail)
         a = torch.baddbmm(of_x[:, -1:], x, of_x[:, :-1])
         b = torch.baddbmm(of_y[:, -1:], y, of_y[:, :-1])
         rest = 1.0 - rho.square()
-        square = 0.5 * rho.square() / rest
-        own_x = (square * a.square()).sum(-1) + 0.5 * rest.log().sum(-1)
-        own_y = (square * b.square()).sum(-1, keepdim=True)
-        a = a * (rho / rest)
-        sides = pairing.beside(pairing.around(torch.cat([b, own_y], -1)), x.shape[1])
-        return [(a * side[..., :-1]).sum(-1) - own_x - side[..., -1] for side in sides]
+        square, half_log = 0.5 * rho.square() / rest, 0.5 * rest.log().sum(-1)
+        related, of_related = a[..., :r], b[..., :r]
+        own_x = (square * related.square()).sum(-1) + half_log
+        own_y = (square * of_related.square()).sum(-1, keepdim=True)
+        related = related * (rho / rest)
+        square_y = [b.square().sum(-1, keepdim=True)] if self._student else []
+        around = pairing.around(torch.cat([of_related, own_y, *square_y], -1))
+        sides = pairing.beside(around, x.shape[1])
+        normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
+        if not self._student:
+            return normal
+        square_x, shape = a.square().sum(-1), (a.shape[-1], b.shape[-1])
+        return [
+            _of_student(t, half_log, square_x, side[..., -1], tail[..., 0], shape)
+            for t, side in zip(normal, sides, strict=True)
+        ]
+
+
+def _scores(v: Tensor, tail: Tensor) -> Tensor:
+    """`mine.elliptical.scores` of each cell's rows (K, B, d), where its tails are Student's."""
+    inverse, *c = tail.unsqueeze(-1).unbind(2)
+    of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
+    z = v.clamp(-FARTHEST, FARTHEST)
+    square = z.square()
+    u = z * (c[0] + square * (c[1] + square * c[2]))
+    return (z.sign() * ((of * u.square()).expm1() / of).sqrt()).where(inverse > 0.0, v)
+
+
+def _of_student(
+    normal: Tensor,
+    half_log: Tensor,
+    square_x: Tensor,
+    square_y: Tensor,
+    inverse: Tensor,
+    shape: tuple[int, int],
+) -> Tensor:
+    """The normal's log-ratio (K, B), Student's in the cells whose tails are: `mine.elliptical`."""
+    of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
+
+    def half(columns: int) -> Tensor:
+        return 0.5 * (1.0 / of + columns)
+
+    dx, dy = shape
+    square = (square_x + square_y - 2.0 * (normal + half_log)).clamp(min=0.0)
+    constant = half(dx + dy).lgamma() + half(0).lgamma() - half(dx).lgamma() - half(dy).lgamma()
+    own = half(dx) * (of * square_x).log1p() + half(dy) * (of * square_y).log1p()
+    found = constant - half_log + own - half(dx + dy) * (of * square).log1p()
+    return found.where(inverse > 0.0, normal)

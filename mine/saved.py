@@ -275,6 +275,8 @@ def _from_file(header: Any, names: set[str], tensor: Callable[[str], Array]) -> 
             buffers = {n: read(f"{i}.buffer.{n}", np.float32) for n in buffers}
             if not (np.abs(buffers["rho"]) < 1.0).all():
                 raise ValueError("expected correlations within (-1, 1), got others")
+            if not ((buffers["tail"][:, 0] >= 0.0) & (buffers["tail"][:, 0] <= 1.0)).all():
+                raise ValueError("expected tails of one degree of freedom or more, got others")
         return Member(
             x=transform(f"{i}.x", told["x"], x.width),
             y=transform(f"{i}.y", told["y"], y.width),

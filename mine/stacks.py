@@ -29,6 +29,7 @@ from mine.evaluation import (
     Influence,
     InfluenceArrays,
     doubts,
+    extrapolated,
     held_out_values,
 )
 from mine.inspection import data_doubts
@@ -189,11 +190,11 @@ def train_stack(
 
 
 class _Rounds:
-    """The candidates of a stack of jobs, each a `_Sitting` of all their folds."""
+    """The candidates of a stack of jobs, with each share of their rows: a `_Sitting` each, of all
+    folds."""
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
-        self.folds, self.method = jobs[0].folds, jobs[0].method
-        self.names = [str(candidate) for candidate in jobs[0].candidates()]
+        self.jobs, self.folds = jobs, jobs[0].folds
         of_jobs = [job.rounds() for job in jobs]
         self.rounds = [list(chain.from_iterable(of)) for of in zip(*of_jobs, strict=True)]
         self.device = device
@@ -226,13 +227,23 @@ class _Rounds:
     def estimates(self) -> list[Estimate]:
         """Each job's: its candidate with the highest validation value, all its folds together."""
         of_rounds = [[pooled(parts) for parts in self._parts(found)] for found in self.found]
-        if not self.names:
-            return of_rounds[0]
-        named = [
-            [replace(e, method=self.method, chosen=name) for e in of]
-            for name, of in zip(self.names, of_rounds, strict=True)
+        return [
+            self._chosen(job, found) for job, *found in zip(self.jobs, *of_rounds, strict=True)
         ]
-        return [max(of, key=_by_validation) for of in zip(*named, strict=True)]
+
+    def _chosen(self, job: Job, found: Sequence[Estimate]) -> Estimate:
+        """One job's, of its rounds: each candidate with each share of the rows."""
+        of_shares = len(job.shares)
+        ways = [extrapolated(*found[i : i + of_shares]) for i in range(0, len(found), of_shares)]
+        if not job.own.keeps_influences:
+            ways = [replace(e, influences=()) for e in ways]
+        names = [str(candidate) for candidate in job.candidates()]
+        if not names:
+            return ways[0]
+        named = zip(names, ways, strict=True)
+        return max(
+            (replace(e, method=job.method, chosen=name) for name, e in named), key=_by_validation
+        )
 
     def _parts(self, of_all: Sequence[T]) -> list[Sequence[T]]:
         return [of_all[i : i + self.folds] for i in range(0, len(of_all), self.folds)]

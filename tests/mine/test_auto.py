@@ -1,6 +1,7 @@
 """The method that chooses: its candidates, the fitted start, and taking it up again."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from torch import nn
 
 import mine
 from mine.critics import MLP
+from mine.elliptical import fit_ratio
 from mine.estimators import as_pair, own_job, task_job
-from mine.evaluation import Estimate
-from mine.gaussian import fit_ratio
+from mine.evaluation import Estimate, Influence, extrapolated
 from mine.method import METHODS
 from mine.pairs import Shifts, partners
 from mine.residual import Residual
@@ -67,22 +68,74 @@ def test_the_network_starts_at_nothing_and_learns_what_is_left():
     assert not critic.values(x[None], y[None], Shifts(1))[0].any()  # before the fit
     critic.backward(torch.ones(1, len(x)), torch.zeros(1, len(x)))
     assert critic.grad.any()
-    assert set(critic.buffers) == {"of_x", "of_y", "rho"}
+    assert set(critic.buffers) == {"of_x", "of_y", "rho", "tail"}
 
 
 # --------------------------------------------------------------------- choosing
 
 
+def trained_alone(candidate, x, y, share=1.0) -> Estimate:
+    """One candidate of the test below, with a share of the training rows."""
+    job = candidate.of(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK))
+    job = dataclasses.replace(job, own=dataclasses.replace(job.own, share=share))
+    (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
+    return outcome
+
+
 def test_auto_is_the_candidate_whose_validation_value_is_the_highest():
     x, y = data()
-    chosen = mine.estimate(x, y, **QUICK)
-    alone = []
-    for candidate in METHODS["auto"].candidates:
-        job = candidate.of(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK))
-        (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
-        alone.append((outcome.validation_nats, outcome.nats, str(candidate)))
-    assert max(alone) == (chosen.validation_nats, chosen.nats, chosen.chosen)
-    assert (chosen.method, chosen.n_test) == ("auto", 400)
+    found = mine.estimate(x, y, **QUICK)
+    candidates = METHODS["auto"].candidates
+    best = max(candidates, key=lambda c: trained_alone(c, x, y).validation_nats)
+    whole, half = (trained_alone(best, x, y, share) for share in (1.0, 0.5))
+    assert (found.chosen, found.method, found.n_test) == (str(best), "auto", 400)
+    assert found.validation_nats == whole.validation_nats
+    assert found.rise == pytest.approx(whole.nats - half.nats, abs=1e-6)
+    assert found.nats == pytest.approx(whole.nats + found.rise, abs=1e-6)
+
+
+# -------------------------------------------------------------- what rows are worth
+
+
+def estimates_of(nats, half, stderr=0.02):
+    """Two estimates on the same 900 test rows, whose errors are alike."""
+    rows = torch.randn(1, 900, generator=torch.Generator().manual_seed(0))
+    influence = Influence(rows / rows.norm() * stderr * 900, torch.zeros(1, 1, 900)).arrays(0)
+    bare = Estimate(nats, stderr, nats, "js", 540, 900, 100, influences=(influence,))
+    return bare, dataclasses.replace(bare, nats=half)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_what_a_critic_lacks_is_found_where_it_falls_by_a_power_of_the_rows(rate):
+    truth, lacks = 1.0, 0.04
+    whole, half = estimates_of(truth - lacks, truth - lacks * 2.0**rate, stderr=0.0)
+    e = extrapolated(whole, half)
+    assert e.rise == pytest.approx(lacks * (2.0**rate - 1.0))
+    error = truth - e.nats
+    assert error == pytest.approx(0.0 if rate == 1.0 else e.stderr)
+
+
+def test_the_error_of_what_does_not_rise_is_that_of_the_test_rows():
+    whole, half = estimates_of(1.0, 1.0)
+    e = extrapolated(whole, half)
+    assert (e.nats, e.rise) == (1.0, 0.0)
+    assert e.stderr == pytest.approx(0.02, rel=1e-5)
+    assert not e.warnings
+
+
+@pytest.mark.parametrize(("half", "says"), [(0.7, True), (0.94, False), (1.3, False)])
+def test_a_value_that_still_rises_with_the_rows_says_so(half, says):
+    e = extrapolated(*estimates_of(1.0, half))
+    assert any(w.startswith("still learning: ") for w in e.warnings) == says
+
+
+def test_a_half_that_diverged_leaves_the_whole_as_it_is():
+    whole, half = estimates_of(1.0, math.nan)
+    assert extrapolated(whole, half) == whole
+    assert extrapolated(whole) == whole
+
+
+# --------------------------------------------------------------------- further
 
 
 def test_a_module_of_ones_own_starts_where_it_starts():
@@ -112,10 +165,10 @@ def test_many_in_one_stack_are_what_they_are_alone():
         assert e.chosen == alone.chosen
 
 
-def test_a_critic_that_started_from_a_normal_is_saved_and_loaded(tmp_path):
+def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path):
     x, y = data()
     e = mine.estimate(x, y, preprocess="copula", **QUICK)
-    assert "from a fitted normal" in e.chosen
+    assert "from a fitted copula" in e.chosen
     e.critic.save(tmp_path / "critic")
     again = mine.load(tmp_path / "critic")
     assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
@@ -131,10 +184,12 @@ def test_rows_of_a_task_are_dealt_as_own_data_are():
     job = task_job(task, 300, "auto", seed=3, key="k", most_steps=20)
     (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
     assert (outcome.n_test, outcome.n_train, outcome.steps <= 20) == (300, 180, True)
-    assert job.network_steps() == 20 * 5 * len(METHODS["auto"].candidates)
+    assert job.network_steps() == 20 * 5 * 2 * len(METHODS["auto"].candidates)
 
 
-@pytest.mark.parametrize("after", [1, 3, 5])  # of three blocks of each of two candidates
+@pytest.mark.parametrize(
+    "after", [1, 4, 8, 11]
+)  # of three blocks, of all and of half the rows, twice
 def test_a_stack_of_candidates_is_taken_up_again_to_the_same_bits(after):
     job = own_job(*as_pair(*(v.numpy() for v in data())), "auto", 0, **QUICK)
     device = torch.device("cpu")
