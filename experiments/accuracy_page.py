@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def page(rows: pd.DataFrame) -> str:
     """All tables, from the rows of one run. Errors are estimate less truth, in nats."""
     found = tables.table(rows)
-    compared = found[found["role"] != accuracy.REPEATED]
+    compared = found[found["role"] == accuracy.COMPARED]
     seeds = marks.seed_note(compared)
     lost = "A cell that diverged or failed has an infinite error."
     parts = [
@@ -37,7 +37,7 @@ def page(rows: pd.DataFrame) -> str:
         "## auto: where it was off",
         off(compared),
         "## auto: coverage of the 95 % interval",
-        f"Truth at most {accuracy.MOST_NATS:g} nats, n at least {accuracy.LEAST_ROWS:,}.",
+        f"Truth above 0 and at most {accuracy.MOST_NATS:g} nats, n at least {accuracy.LEAST_ROWS:,}.",
         shares(accuracy.coverable(found), "covered"),
         "## auto: found where there is nothing",
         "Values above 1.645 of their standard errors: a one-sided test of nominal 5 %.",

@@ -183,13 +183,13 @@ def test_accuracy_repeats_the_tasks_whose_shares_are_counted_and_runs_all_method
     truths = {name: run.build(task).mi for name, task in experiment["tasks"].items()}
     assert experiment["methods"] == list(mine.methods())
     assert list(experiment["rows"]) == list(truths)
-    assert set(experiment["repeated"]) == {
+    assert set(experiment["coverage"]) == {
         name
         for name, mi in truths.items()
-        if mi == 0
-        or (mi <= accuracy.MOST_NATS and experiment["rows"][name] >= accuracy.LEAST_ROWS)
+        if 0 < mi <= accuracy.MOST_NATS and experiment["rows"][name] >= accuracy.LEAST_ROWS
     }
-    assert sum(mi == 0 for mi in truths.values()) >= 4
+    assert set(experiment["independent"]) == {name for name, mi in truths.items() if mi == 0}
+    assert len(experiment["independent"]) >= 4
     assert len(truths) >= 30 and {1000, 20_000} <= set(experiment["rows"].values())
     assert not {str(t) for t in experiment["tasks"].values()} & {
         str(t) for t in listed("benchmark").values()
