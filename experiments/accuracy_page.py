@@ -37,7 +37,7 @@ def page(rows: pd.DataFrame) -> str:
         "## auto: where it was off",
         off(compared),
         "## auto: coverage of the 95 % interval",
-        f"Truth above 0 and at most {accuracy.MOST_NATS:g} nats, n at least {accuracy.LEAST_ROWS:,}.",
+        f"Truth above 0, at most {accuracy.MOST_NATS:g} nats, n at least {accuracy.LEAST_ROWS:,}.",
         shares(accuracy.coverable(found), "covered"),
         "## auto: found where there is nothing",
         "Values above 1.645 of their standard errors: a one-sided test of nominal 5 %.",

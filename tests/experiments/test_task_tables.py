@@ -107,10 +107,11 @@ def test_a_cell_on_own_rows_is_what_estimate_does_on_the_rows_of_its_task() -> N
     assert {job.folds for job in jobs} == {1, 5}
 
 
-def test_the_network_steps_of_auto_count_its_folds_and_candidates() -> None:
+def test_the_network_steps_of_auto_count_its_folds_candidates_and_shares() -> None:
     _, jobs = split_jobs("experiment.n=120", "train.steps=10")
-    candidates = len(mine.methods()["auto"].candidates)
-    expected = {"mine": 20, "smile(tau=5)": 20, "auto": 20 * 5 * candidates, "ksg": 0,
+    auto = mine.methods()["auto"]
+    trained = 5 * len(auto.candidates) * len(auto.shares)
+    expected = {"mine": 20, "smile(tau=5)": 20, "auto": 20 * trained, "ksg": 0,
                 "gaussian_copula": 0}  # fmt: skip
     assert {job.method: job.network_steps() for job in jobs} == expected
 
@@ -312,7 +313,7 @@ def test_the_page_has_each_methods_error_on_each_task_and_what_auto_said() -> No
     assert "| KSG | 1 lost |" in page
     assert "| spiral-2 | 0 | 1.000 | +0.500 | nothing |" in page
     assert "| spiral-2 | 2 | 1.000 | +0.500 | gap: learned by heart |" in page
-    assert "| all | 6 of 9 | 0.667 |" in page  # covered
+    assert "| all | 3 of 6 | 0.500 |" in page  # covered, where there is something
     assert "| independent-normal-1 | 0 of 3 | 0.000 |" in page  # found
     assert "| KSG | ∞ |" in page
     lines = [line for line in page.splitlines() if line.startswith("| ")]
