@@ -44,8 +44,12 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "steps": e.steps,
         "warnings": warnings_of(e, rows),
     }
-    further = {"chosen": getattr(e, "chosen", ""), "null": list(getattr(e, "null", ()))}
-    return record | {name: value for name, value in further.items() if value}
+    further = {
+        "chosen": getattr(e, "chosen", ""),
+        "rise": getattr(e, "rise", None),
+        "null": list(getattr(e, "null", ())),
+    }
+    return record | {name: value for name, value in further.items() if value not in ("", None, [])}
 
 
 def strict(value: Any) -> Any:

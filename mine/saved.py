@@ -70,7 +70,8 @@ class Fitted:
     def pointwise(self, x: Any, y: Any) -> NDArray[np.float64]:
         """Log-ratios of rows, in nats: T(x, y) less its member's offset, averaged over members.
 
-        Their mean over the rows that the estimate was tested on is the estimate (of one member).
+        Their mean over the rows that the estimate was tested on is the estimate (of one member,
+        before it is extrapolated over rows).
 
         Args:
             x: (n, dx), as `mine.estimate` takes it.
