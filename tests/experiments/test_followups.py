@@ -89,6 +89,10 @@ def wobble(row: Row, size: float) -> float:
     return size * (row["seed"] % 3 - 1)
 
 
+MISSED = {("flow-5", 100), ("spiral-2", 100)}
+"""Four of the 108 cells whose intervals are counted: each is in two panels."""
+
+
 def where(condition: Callable[[Row], bool], error: float) -> Value:
     return lambda row: error if condition(row) else 0.0
 
@@ -230,12 +234,12 @@ ERRORS: list[tuple[str, Value, str]] = [
     ("accuracy-said", where(lambda r: r["method"] != "auto", 5.0), "reproduced"),
     ("accuracy-said", where(lambda r: r["name"] == "spiral-4", 0.2), "not reproduced"),
     ("accuracy-said", lambda r: wobble(r, 0.2), "inconclusive"),
-    ("accuracy-coverage", where(lambda r: r["seed"] == 14, 0.1), "reproduced"),
-    ("accuracy-coverage", where(lambda r: r["seed"] > 7, 0.1), "not reproduced"),
+    ("accuracy-coverage", where(lambda r: (r["name"], r["seed"]) in MISSED, 0.1), "reproduced"),
+    ("accuracy-coverage", where(lambda r: r["seed"] > 100, 0.1), "not reproduced"),
     ("accuracy-coverage", exact, "inconclusive"),
     ("accuracy-null", where(lambda r: r["truth"] > 0, 0.1), "reproduced"),
-    ("accuracy-null", where(lambda r: r["seed"] > 7, 0.1), "not reproduced"),
-    ("accuracy-null", where(lambda r: r["seed"] == 14, 0.1), "inconclusive"),
+    ("accuracy-null", where(lambda r: r["seed"] > 107, 0.1), "not reproduced"),
+    ("accuracy-null", where(lambda r: r["seed"] == 114, 0.1), "inconclusive"),
 ]
 # the same with another column
 COLUMNS: list[tuple[str, str, Value, str]] = [
