@@ -271,8 +271,7 @@ def _configured(
     chosen = {**of_method, **defaults, **overrides}
     training = Training(**{k: v for k, v in chosen.items() if k in known[0]})
     if "batch_size" not in overrides:
-        fitting = max(2, own.training_rows(n) // 2)
-        training = replace(training, batch_size=min(training.batch_size, fitting))
+        training = own.fitting(training, n)
     return training, critic or MLP(**{k: v for k, v in chosen.items() if k in known[1]})
 
 

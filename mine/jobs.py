@@ -71,6 +71,11 @@ class Own:
             return self._shared(math.floor(n * SPLIT[0]))
         return self._shared(n - -(-n // self.folds) - self.validation_rows(n))
 
+    def fitting(self, training: Training, n: int) -> Training:
+        """With batches of at most half the training rows, of n."""
+        most = max(2, self.training_rows(n) // 2)
+        return replace(training, batch_size=min(training.batch_size, most))
+
     def _shared(self, rows: int) -> int:
         return math.floor(rows * self.share)
 
@@ -190,9 +195,7 @@ class Job:
         if share == 1.0:
             return self
         own = replace(self.own, share=share)
-        fitting = max(2, own.training_rows(self.sizes()[0]) // 2)
-        batch_size = min(self.training.batch_size, fitting)
-        return replace(self, own=own, training=replace(self.training, batch_size=batch_size))
+        return replace(self, own=own, training=own.fitting(self.training, self.sizes()[0]))
 
     def candidates(self) -> list[Candidate]:
         """What the method chooses from; a network of one's own starts where it starts."""

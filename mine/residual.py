@@ -93,11 +93,8 @@ class StackedResidual:
         normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
         if not self._student:
             return normal
-        square_x, shape = a.square().sum(-1), (a.shape[-1], b.shape[-1])
-        return [
-            _of_student(t, half_log, square_x, side[..., -1], tail[..., 0], shape)
-            for t, side in zip(normal, sides, strict=True)
-        ]
+        squares = a.square().sum(-1), [side[..., -1] for side in sides]
+        return _of_student(normal, half_log, *squares, tail[..., 0], (x.shape[-1], y.shape[-1]))
 
 
 def _scores(v: Tensor, tail: Tensor) -> Tensor:
@@ -111,22 +108,29 @@ def _scores(v: Tensor, tail: Tensor) -> Tensor:
 
 
 def _of_student(
-    normal: Tensor,
+    normal: Sequence[Tensor],
     half_log: Tensor,
     square_x: Tensor,
-    square_y: Tensor,
+    squares_y: Sequence[Tensor],
     inverse: Tensor,
     shape: tuple[int, int],
-) -> Tensor:
-    """The normal's log-ratio (K, B), Student's in the cells whose tails are: `mine.elliptical`."""
+) -> list[Tensor]:
+    """The normal's log-ratios (K, B), Student's in the cells whose tails are: `mine.elliptical`.
+
+    Of each x beside several y: what belongs to x is worked out once.
+    """
     of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
 
     def half(columns: int) -> Tensor:
         return 0.5 * (1.0 / of + columns)
 
     dx, dy = shape
-    square = (square_x + square_y - 2.0 * (normal + half_log)).clamp(min=0.0)
     constant = half(dx + dy).lgamma() + half(0).lgamma() - half(dx).lgamma() - half(dy).lgamma()
-    own = half(dx) * (of * square_x).log1p() + half(dy) * (of * square_y).log1p()
-    found = constant - half_log + own - half(dx + dy) * (of * square).log1p()
-    return found.where(inverse > 0.0, normal)
+    own_x = half(dx) * (of * square_x).log1p()
+    found = []
+    for t, square_y in zip(normal, squares_y, strict=True):
+        square = (square_x + square_y - 2.0 * (t + half_log)).clamp(min=0.0)
+        own = own_x + half(dy) * (of * square_y).log1p()
+        student = constant - half_log + own - half(dx + dy) * (of * square).log1p()
+        found.append(student.where(inverse > 0.0, t))
+    return found

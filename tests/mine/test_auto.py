@@ -165,7 +165,8 @@ def test_many_in_one_stack_are_what_they_are_alone():
         assert e.chosen == alone.chosen
 
 
-def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path):
+@pytest.mark.parametrize(("buffer", "value"), [("rho", 2.0), ("tail", -1.0), ("tail", 2.0)])
+def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path, buffer, value):
     x, y = data()
     e = mine.estimate(x, y, preprocess="copula", **QUICK)
     assert "from a fitted copula" in e.chosen
@@ -173,7 +174,7 @@ def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path):
     again = mine.load(tmp_path / "critic")
     assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
     for member in again.members:
-        member.buffers["rho"][:] = 2.0  # not what `Residual` could have fitted
+        member.buffers[buffer][:] = value  # not what `Residual` could have fitted
     again.save(tmp_path / "hostile")
     with pytest.raises(ValueError, match="expected a critic's file"):
         mine.load(tmp_path / "hostile")
