@@ -20,6 +20,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 comma := ,
+space := $() $()
 SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
@@ -132,13 +133,13 @@ check_python = { $(PYTHON) -c 'import sys; sys.exit(not $(SUPPORTED))' 2>/dev/nu
   { echo "expected Python 3.11, 3.12 or 3.13, got $$($(PYTHON) --version 2>&1 || true) from '$(PYTHON)':" \
     "install one of them and name it, e.g. make install PYTHON=python3.12" >&2; exit 2; }; }
 
-# Every experiment is tried, the report is written from the rows that there are, and the status says whether
-# all went well. `set -f`: [256,256] in ARGS is a list for Hydra, not a pattern of file names.
+# A sweep over the experiments, which goes on past one that fails; the report is written from the rows that there
+# are, and the status says whether all went well. `set -f`: [256,256] in ARGS is a list for Hydra, not a pattern of
+# file names.
 define reproduce_at
 set -f; trap 'exit 130' INT; trap 'exit 143' TERM; status=0; \
-for experiment in $(subst $(comma), ,$(EXPERIMENTS)); do \
-  $(RUN) -m experiments experiment=$$experiment scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS) || status=1; \
-done; \
+$(RUN) -m experiments -m experiment=$(subst $(space),$(comma),$(strip $(subst $(comma), ,$(EXPERIMENTS)))) \
+  scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS) || status=1; \
 $(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
 if [ -f "$(OUTPUTS)/report.html" ]; then echo "Report: $(OUTPUTS)/report.html"; fi; \
 exit $$status
