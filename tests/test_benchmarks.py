@@ -201,6 +201,7 @@ def test_the_csv_has_a_target_beside_each_ratio_and_three_columns_for_a_spread()
 # ------------------------------------------------------------------- programs
 
 
+@pytest.mark.slow
 def test_a_quick_run_prints_a_table_and_writes_it(tmp_path: Path) -> None:
     out = tmp_path / "new" / "bench.csv"
     done = subprocess.run(

@@ -58,6 +58,7 @@ def test_a_larger_stack_is_never_dearer_a_cell() -> None:
     assert scale_out.falling({1: 3.0, 2: 1.0, 4: 2.0}) == {1: 3.0, 2: 1.0, 4: 1.0}
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_writes_a_table_and_a_plot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
