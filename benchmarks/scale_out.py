@@ -129,7 +129,7 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
             sizes = sorted({min(full, 2**i) for i in range(full.bit_length() + 1)})
 
             def seconds(size: int, job: Any = job) -> float:
-                return forecast([job] * size, [tuple(range(size))], time.perf_counter, "cpu")
+                return forecast([job] * size, [tuple(range(size))], time.perf_counter, "cpu")[0]
 
             found[kind_of(cell)] = falling(
                 {size: median(partial(seconds, size), rounds) / size for size in sizes}

@@ -335,7 +335,7 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     seed = int(tally.config["experiment"].get("first_seed", 0))
     tally.provenance = store.collect_provenance(device=device, seed=seed)
     tally.run.write_provenance(tally.provenance)
-    announce(tally, jobs, todo, device)
+    todo = announce(tally, jobs, todo, device)
     tally.write("running")
     limit = tally.config["time_limit"]
     care = Care(
@@ -348,19 +348,25 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
 
 def announce(
     tally: Tally, jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: str
-) -> None:
-    """What the run will do and cost, before it starts."""
-    from mine.running import forecast
+) -> list[tuple[int, ...]]:
+    """Says what the run will do and cost. Returns the stacks, the longest first: those that end
+    last then leave no core idle for long."""
+    from mine.running import forecast, makespan, resolve_device, workers_for
 
     kept = f", {len(tally.rows)} kept from before" if tally.rows else ""
     try:
-        cost = f"about {duration(forecast(jobs, todo, time.perf_counter, device))}"
+        found = zip(forecast(jobs, todo, time.perf_counter, device), todo, strict=True)
+        ordered = sorted(found, key=lambda one: one[0], reverse=True)
+        workers = workers_for(len(todo), resolve_device(device))
+        cost = f"about {duration(makespan((seconds for seconds, _ in ordered), workers))}"
+        todo = [stack for _, stack in ordered]
     except Exception as error:  # the row of the cell that raised will say so again
         cost = f"for an unknown time ({type(error).__name__} while trying it)"
     say(
         f"{tally.run.experiment} {tally.run.run_id}: {len(tally.cells)} cells{kept}, "
         f"{len(todo)} stacks, {tally.steps:,} network-steps on {device}, {cost}"
     )
+    return list(todo)
 
 
 def compute(

@@ -12,6 +12,7 @@ to stop, how long to wait.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import math
 import multiprocessing
@@ -411,8 +412,8 @@ def forecast(
     stacks: Sequence[tuple[int, ...]],
     clock: Callable[[], float],
     device: str = "auto",
-) -> float:
-    """About how many seconds `run` will take: a little of each kind of stack, timed and scaled.
+) -> list[float]:
+    """About how many seconds each stack takes: a little of each kind of them, timed and scaled.
 
     Where kinds are many, those that `FORECAST_SECONDS` leaves no time for are taken to cost what
     the others of their method do, a step (or, where nothing is trained, a job).
@@ -424,10 +425,10 @@ def forecast(
         device: as for `run`.
     """
     where = resolve_device(device)
-    workers = workers_for(len(stacks), where)
     per_job: dict[Any, float] = {}
     rates: dict[str, list[float]] = {}
-    total, started = 0.0, clock()
+    seconds: dict[tuple[int, ...], float] = {}
+    started = clock()
     for stack in _by_turns(stacks, lambda stack: jobs[stack[0]].method):
         job = jobs[stack[0]]
         kind = (job.method, job.sizes(), len(stack), job.critic, job.training)
@@ -438,8 +439,16 @@ def forecast(
             with _one_thread(where):
                 per_job[kind] = _seconds(job, len(stack), where, clock)
             rates.setdefault(job.method, []).append(per_job[kind] / work)
-        total += per_job[kind] * len(stack)
-    return total / workers
+        seconds[stack] = per_job[kind] * len(stack)
+    return [seconds[stack] for stack in stacks]
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """How long stacks of so many seconds each take, dealt in this order to whoever waits."""
+    busy_until = [0.0] * workers
+    for spent in seconds:
+        heapq.heapreplace(busy_until, busy_until[0] + spent)
+    return max(busy_until)
 
 
 def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
@@ -462,7 +471,8 @@ def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float])
         growth = 2.0 if job.sizes()[1] > KSG_TREE_DIMS else 1.0  # all pairs, or a tree
         return (clock() - started) * (job.n / few.n) ** growth
     spent = []
-    short, longer = 2, 22
+    short = 2
+    longer = short + max(1, min(20, job.training.steps // 10))  # no dearer than what it foretells
     for steps in (short, short, longer):  # the first of all pays for what is done but once
         few = replace(job, training=replace(job.training, steps=steps), n_test=100)
         started = clock()

@@ -110,9 +110,11 @@ def threads(count: int) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: Patch) -> Iterator[None]:
-    """One thread, no figures; what the command sets in the environment is taken back."""
+    """One thread, no figures, no forecast, whose times would order the stacks; what the command
+    sets in the environment is taken back."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.setattr(report, "draw_run", lambda _: {})
+    monkeypatch.setattr(mine.running, "forecast", lambda _, stacks, *__: [1.0] * len(stacks))
     with threads(1):
         yield
 
@@ -230,6 +232,17 @@ def test_the_plan_goes_to_stdout_and_progress_to_stderr(
     assert plan in log and end in log
 
 
+def test_the_longest_stacks_begin_first(
+    tmp_path: Path, monkeypatch: Patch, asked: list[tuple[str, float]]
+) -> None:
+    seconds = {"ksg": 2.0, "mine": 1.0, "dv": 3.0}
+    monkeypatch.setattr(
+        mine.running, "forecast", lambda jobs, of, *_: [seconds[jobs[i].method] for i, *_ in of]
+    )
+    assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == run.OK
+    assert [method for method, _ in asked] == ["dv"] * 4 + ["ksg"] * 4 + ["mine"] * 4
+
+
 # --------------------------------------------------------- found and not found
 
 
@@ -339,10 +352,10 @@ def test_a_stopped_run_keeps_what_is_finished_and_goes_on_to_the_same_rows(
 def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Patch
 ) -> None:
-    long = ("train.steps=1000000", "experiment.rho=[0.5]")  # KSG's cell comes first, and ends
+    long = ("train.steps=1000000", "experiment.rho=[0.5]")  # of the six stacks, KSG's two end
     started = subprocess.Popen(
         [sys.executable, "-m", "experiments", *TINY, *long, f"outputs={tmp_path}"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "2"}, start_new_session=True,
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "6"}, start_new_session=True,
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:

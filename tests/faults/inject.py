@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 import mine.critics
+import mine.running
 import mine.stacks
 import mine.tasks
 from experiments import lock, run, store
@@ -174,6 +175,16 @@ def memory_that_runs_out_by_the_systems_killer() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     larger_stacks(die)
+
+
+@fault
+def forecast_that_fails() -> None:
+    """No stack is known to be the longest: they begin in the order of their cells."""
+
+    def fail(*_: object) -> None:
+        raise ArithmeticError("nothing is foretold")
+
+    mine.running.forecast = fail  # type: ignore[assignment]
 
 
 @fault

@@ -197,8 +197,8 @@ def last_status(outputs: Path) -> bytes:
 
 
 def stopped_amid(outputs: Path) -> None:
-    """A run that was stopped with states of its stacks and some rows."""
-    process = start(outputs)
+    """A run that was stopped with states of its stacks and some rows, KSG's."""
+    process = start(outputs, fault="forecast_that_fails")
     wait_for(lambda: len(kept_states(outputs)) > 3 and len(rows(outputs)) > 2, process)
     process.terminate()
     assert finish(process)[0] == 143

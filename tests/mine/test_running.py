@@ -28,9 +28,9 @@ from mine.running import (
     Halved,
     Stopped,
     forecast,
+    makespan,
     resolve_device,
     run,
-    workers_for,
 )
 from mine.tasks import CorrelatedGaussian, NoiseChannel
 from mine.training import Training
@@ -198,12 +198,12 @@ def test_threads_are_given_back():
 def test_a_forecast_grows_with_the_steps():
     ticks = iter(range(10**6))
     short = forecast([job()], [(0,)], lambda: next(ticks) * 1.0, "cpu")
-    assert short >= 0
+    assert len(short) == 1 and short[0] >= 0
 
     def clock():  # every call of the clock costs a second, every step nothing
         return float(next(ticks))
 
-    assert forecast([job(method="ksg", n=2000)], [(0,)], clock, "cpu") == pytest.approx(5.0)
+    assert forecast([job(method="ksg", n=2000)], [(0,)], clock, "cpu") == pytest.approx([5.0])
 
 
 def test_a_forecast_of_many_kinds_tries_some_and_takes_the_others_to_cost_as_much():
@@ -215,8 +215,30 @@ def test_a_forecast_of_many_kinds_tries_some_and_takes_the_others_to_cost_as_muc
 
     jobs = [job(method="ksg", n=2000 + i) for i in range(50)]
     seconds = forecast(jobs, [(i,) for i in range(50)], clock, "cpu")
-    assert seconds * workers_for(50, torch.device("cpu")) == pytest.approx(250.0, rel=0.01)
+    assert sum(seconds) == pytest.approx(250.0, rel=0.01)
     assert len(calls) < 70  # one a kind, and two for each that was tried
+
+
+def test_a_forecast_is_in_the_order_of_its_stacks():
+    ticks = itertools.count()
+    jobs = [job(method="ksg", n=1000), job(method="gaussian", n=2000), job(method="ksg", n=1000)]
+    found = forecast(jobs, [(2,), (1,), (0,)], lambda: float(next(ticks)), "cpu")
+    again = forecast(jobs, [(0,), (1,), (2,)], lambda: float(next(ticks)), "cpu")
+    assert found == again[::-1] and found[0] == found[2]
+
+
+@given(st.lists(st.floats(0, 1e3), min_size=1, max_size=20), st.integers(1, 5))
+def test_stacks_side_by_side_take_at_least_their_share_and_at_most_one_more(seconds, workers):
+    """Graham's bounds of 1966, for any order."""
+    share, longest = sum(seconds) / workers, max(seconds)
+    found = makespan(seconds, workers)
+    assert max(share, longest) <= found * (1 + 1e-9)
+    assert found <= (share + (1 - 1 / workers) * longest) * (1 + 1e-9)
+
+
+def test_the_longest_first_leave_nobody_idle_at_the_end():
+    assert makespan([1, 1, 2], workers=2) == 3
+    assert makespan([2, 1, 1], workers=2) == 2
 
 
 def test_ksg_needs_a_data_set():
