@@ -53,6 +53,7 @@ FAMILIES = {
     "spiral": "spiral",
     "additive": "additive noise",
     "noise": "additive noise",
+    "folded": "folded",
     "bimodal": "mixture",
     "mixture": "mixture",
     "steps": "discrete",
