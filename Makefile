@@ -57,10 +57,10 @@ smoke: $(READY) ## reproduce at SCALE=smoke: the whole way through, in about a m
 reproduce: $(READY) ## run EXPERIMENTS at SCALE, then the figures, claims and report
 	@$(call reproduce_at,$(SCALE))
 
-benchmark-accuracy: $(READY) ## every method on the tasks that auto was developed on: the tables of docs/accuracy.md
+benchmark-accuracy: $(READY) ## every method on the tasks that auto was developed on: docs/accuracy-tables.md
 	$(RUN) -m experiments experiment=accuracy scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
-	@$(RUN) -m experiments.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy.md"
-	@echo "Tables: $(OUTPUTS)/accuracy.md"
+	@$(RUN) -m experiments.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy-tables.md"
+	@echo "Tables: $(OUTPUTS)/accuracy-tables.md"
 
 figures: $(READY) ## draw the figures again, from the rows alone
 	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only

@@ -28,6 +28,8 @@ def page(rows: pd.DataFrame) -> str:
     seeds = marks.seed_note(compared)
     lost = "A cell that diverged or failed has an infinite error."
     parts = [
+        "# Accuracy: every method on every task that auto was developed on",
+        "Made by `make benchmark-accuracy`; read with [accuracy.md](accuracy.md).",
         "## Methods",
         f"|error| in nats over all tasks. {seeds}. Off: beyond {tables.WHAT_IS_OFF}. {lost}",
         methods(compared),
