@@ -354,9 +354,8 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
 ) -> None:
     long = ("train.steps=1000000", "experiment.rho=[0.5]")  # of the six stacks, KSG's two end
     started = subprocess.Popen(
-        [sys.executable, "-m", "experiments", *TINY, *long, f"outputs={tmp_path}"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "6"}, start_new_session=True,
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "experiments", *TINY, *long, "threads=6", f"outputs={tmp_path}"],
+        cwd=ROOT, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         give_up = time.monotonic() + 600
