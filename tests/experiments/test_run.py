@@ -48,6 +48,7 @@ TINY = (
 CELLS = 2 * 3 * 3
 UNTIMED = [name for name in store.ROW_COLUMNS if name not in ("seconds", "run_id")]
 """What two runs of one config share to the last bit."""
+FORECAST = mine.running.forecast
 
 Patch = pytest.MonkeyPatch
 
@@ -355,7 +356,8 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     long = ("train.steps=1000000", "experiment.rho=[0.5]")  # of the six stacks, KSG's two end
     started = subprocess.Popen(
         [sys.executable, "-m", "experiments", *TINY, *long, "threads=6", f"outputs={tmp_path}"],
-        cwd=ROOT, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         give_up = time.monotonic() + 600
@@ -511,6 +513,7 @@ def test_a_run_without_its_figures_is_not_finished(
 def test_a_cell_that_raises_is_a_failed_row_and_its_neighbours_are_what_they_are_without_it(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(mine.running, "forecast", FORECAST)
     break_at(monkeypatch, 0.3, message="no such sample\nframe #0: somewhere in C++")
     both, alone = tmp_path / "both", tmp_path / "alone"
     assert run_in(both) == run.FAILED
