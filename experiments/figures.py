@@ -282,10 +282,12 @@ def symmetric_log(ax: Axes, linear: float) -> None:
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """Ticks 1, 2, 5 times powers of ten on a log axis, as plain numbers."""
+    """Ticks on a log axis as plain numbers: 1, 2, 5 times powers of ten, which alone are there
+    where it spans more than three of them."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high > 1e3 * low else (1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
