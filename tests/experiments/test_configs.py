@@ -22,7 +22,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
-import mine.running
 from experiments import run, store
 from experiments.cells import UNTRAINED, merged
 from mine.critics import MLP
@@ -108,7 +107,7 @@ def without_target(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("group", "option"), OTHERS)
 def test_every_other_option_makes_jobs(group: str, option: str) -> None:
-    for experiment in ON_IMAGES if option == "convolutional" else ("gaussian", "equitability"):
+    for experiment in ON_IMAGES if option == "convolutional" else EXPERIMENTS:
         config = config_of(f"experiment={experiment}", "scale=smoke", f"{group}={option}")
         assert run.prepare(config)[1]
 
@@ -268,12 +267,11 @@ def test_what_may_be_named_is_made() -> None:
 # ------------------------------------------------------------------ whole runs
 
 
+@pytest.mark.usefixtures("no_forecast")  # which would take longer than the run
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs_to_its_end(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """But for its forecast, which would take longer than the run."""
-    monkeypatch.setattr(mine.running, "forecast", lambda _, stacks, *__: [1.0] * len(stacks))
     config = {**config_of(*cut(name)), "outputs": str(tmp_path)}
     assert run.run_experiment(config, f"python -m experiments experiment={name}") == run.OK
     cells, jobs = run.prepare(config)
