@@ -74,9 +74,10 @@ def panel_cells(
     """The cells of one panel: tasks x methods x seeds, at the panel's share of the budget.
 
     `experiment.panels.<role>.steps` and `.seeds` are factors on `train.steps` and `scale.seeds`,
-    `.methods` is the panel's choice among the experiment's; `experiment.n` is the rows of the
-    networks' data sets, 0 for streams. Where the overrides set it, and where `estimator.split`
-    says that rows are one's own, it holds for every method.
+    `.methods` is the panel's choice among the experiment's, and `.critic` what its networks have
+    in place of the run's; `experiment.n` is the rows of the networks' data sets, 0 for streams.
+    Where the overrides set it, and where `estimator.split` says that rows are one's own, it holds
+    for every method.
     """
     changes = {group: dict(values) for group, values in (overrides or {}).items()}
     config = merged(config, changes)
@@ -84,6 +85,7 @@ def panel_cells(
     own_n = "n" in changes.get("experiment", {})
     own_n = own_n or bool(config.get("estimator", {}).get("split", False))
     panel = experiment["panels"][role]
+    own_critic = {"critic": dict(panel["critic"])} if panel.get("critic") else {}
     first = int(experiment.get("first_seed", 0))
     seeds = math.ceil(round(float(scale["seeds"]) * float(panel["seeds"]), 9))
     steps = round(float(config["train"]["steps"]) * float(panel["steps"]))
@@ -93,7 +95,7 @@ def panel_cells(
         if method in UNTRAINED:
             n = n if own_n else int(scale["ksg_n"])
             return Cell(dict(task), method, seed, 0, n, role, changes)
-        return Cell(dict(task), method, seed, steps, n, role, changes)
+        return Cell(dict(task), method, seed, steps, n, role, {**own_critic, **changes})
 
     return [
         cell(task, method, seed)

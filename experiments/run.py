@@ -335,7 +335,8 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     seed = int(tally.config["experiment"].get("first_seed", 0))
     tally.provenance = store.collect_provenance(device=device, seed=seed)
     tally.run.write_provenance(tally.provenance)
-    todo = announce(tally, jobs, todo, device)
+    todo, cost = longest_first(jobs, todo, device)
+    announce(tally, len(todo), cost, device)
     tally.write("running")
     limit = tally.config["time_limit"]
     care = Care(
@@ -346,27 +347,34 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     return finish(tally)
 
 
-def announce(
-    tally: Tally, jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: str
-) -> list[tuple[int, ...]]:
-    """Says what the run will do and cost. Returns the stacks, the longest first: those that end
-    last then leave no core idle for long."""
+def longest_first(
+    jobs: Sequence[Job], todo: Sequence[tuple[int, ...]], device: str
+) -> tuple[list[tuple[int, ...]], str]:
+    """The stacks by their forecast, so that those that end last leave no core idle for long, and
+    in words the time that they take; as they came where the forecast fails."""
     from mine.running import forecast, makespan, resolve_device, workers_for
 
-    kept = f", {len(tally.rows)} kept from before" if tally.rows else ""
     try:
         found = zip(forecast(jobs, todo, time.perf_counter, device), todo, strict=True)
         ordered = sorted(found, key=lambda one: one[0], reverse=True)
         workers = workers_for(len(todo), resolve_device(device))
-        cost = f"about {duration(makespan((seconds for seconds, _ in ordered), workers))}"
-        todo = [stack for _, stack in ordered]
+        cost = duration(makespan((seconds for seconds, _ in ordered), workers))
+        return [stack for _, stack in ordered], f"about {cost}"
     except Exception as error:  # the row of the cell that raised will say so again
-        cost = f"for an unknown time ({type(error).__name__} while trying it)"
+        return list(todo), f"for an unknown time ({type(error).__name__} while trying it)"
+
+
+def announce(tally: Tally, stacks: int, cost: str, device: str) -> None:
+    """Says what the run will do and cost, and where `critic` is not what is trained."""
+    for role, panel in tally.config["experiment"]["panels"].items():
+        if panel.get("critic"):
+            own = ", ".join(f"{key}={value}" for key, value in panel["critic"].items())
+            say(f"panel {role} has a critic of its own: {own} (experiment.panels.{role}.critic)")
+    kept = f", {len(tally.rows)} kept from before" if tally.rows else ""
     say(
         f"{tally.run.experiment} {tally.run.run_id}: {len(tally.cells)} cells{kept}, "
-        f"{len(todo)} stacks, {tally.steps:,} network-steps on {device}, {cost}"
+        f"{stacks} stacks, {tally.steps:,} network-steps on {device}, {cost}"
     )
-    return list(todo)
 
 
 def compute(

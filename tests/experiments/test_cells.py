@@ -50,6 +50,15 @@ def test_gaussian_cells_are_panels_by_rho_by_methods_by_seeds(example: ModuleTyp
     assert {c.seed for c in found if c.role == "high"} == {0, 1, 2}
 
 
+def test_a_panel_may_have_a_critic_of_its_own_for_what_is_trained(example: ModuleType) -> None:
+    config = example.gaussian_config(seeds=1)
+    config["experiment"]["panels"]["high"]["critic"] = {"hidden": [256]}
+    found = gaussian.cells(config)
+    own = [cell for cell in found if cell.overrides]
+    assert own == [cell for cell in found if cell.role == "high" and cell.method != "ksg"]
+    assert all(cell.overrides == {"critic": {"hidden": [256]}} for cell in own)
+
+
 def test_the_first_seed_and_the_dimension_come_from_the_config(example: ModuleType) -> None:
     config = example.gaussian_config(seeds=2, first_seed=100)
     config["experiment"]["panels"] = {"scalar": {"dim": 2, "steps": 0.5, "seeds": 0.5}}

@@ -42,8 +42,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     *("experiment=gaussian", "scale=smoke", "device=cpu", "experiment.rho=[0.3,0.5,0.9]"),
     *("experiment.methods=[ksg,mine,dv]", "experiment.panels.scalar={dim:1,steps:1,seeds:1}"),
-    *("experiment.panels.high={dim:3,steps:2,seeds:1}", "train.steps=4"),
-    *("train.batch_size=16", "critic.hidden=[8]", "scale.n_test=100", "scale.ksg_n=60"),
+    *("experiment.panels.high={dim:3,steps:2,seeds:1}", "~experiment.panels.high.critic"),
+    *("train.steps=4", "train.batch_size=16", "critic.hidden=[8]"),
+    *("scale.n_test=100", "scale.ksg_n=60"),
 )
 CELLS = 2 * 3 * 3
 UNTIMED = [name for name in store.ROW_COLUMNS if name not in ("seconds", "run_id")]
@@ -110,12 +111,11 @@ def threads(count: int) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: Patch) -> Iterator[None]:
+def _here(no_forecast: None, monkeypatch: Patch) -> Iterator[None]:
     """One thread, no figures, no forecast, whose times would order the stacks; what the command
     sets in the environment is taken back."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.setattr(report, "draw_run", lambda _: {})
-    monkeypatch.setattr(mine.running, "forecast", lambda _, stacks, *__: [1.0] * len(stacks))
     with threads(1):
         yield
 
@@ -231,6 +231,20 @@ def test_the_plan_goes_to_stdout_and_progress_to_stderr(
     assert "24.0/24.0" in bar and "step/s" in bar and "mean error" in bar and "nats" in bar
     log = the_run(tmp_path).log.read_text()
     assert plan in log and end in log
+
+
+def test_a_run_says_where_a_panel_has_a_critic_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = "experiment.panels.high.critic"
+    assert run_in(tmp_path, "experiment.rho=[0.5]", f"+{own}={{hidden:[4]}}") == run.OK
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said == f"panel high has a critic of its own: hidden=[4] ({own})"
+    rows = the_run(tmp_path).read_rows()
+    has = rows["params"].str.contains("hidden")
+    assert set(rows[["role", "method"]][has].itertuples(index=False, name=None)) == {
+        *(("high", method) for method in ("dv", "mine"))
+    }
 
 
 def test_the_longest_stacks_begin_first(
