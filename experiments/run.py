@@ -107,11 +107,12 @@ def check(config: Mapping[str, Any]) -> None:
                 f"{name} must be a whole number >= {least}, got {value!r}: "
                 f"give it one, such as {name}={max(least, 5)}"
             )
-    if not isinstance(config["estimator"]["split"], bool):
-        raise ConfigError(
-            f"estimator.split must be true or false, got {config['estimator']['split']!r}: "
-            "true judges methods on rows of one's own"
-        )
+    for name, value, meaning in (
+        ("estimator.split", config["estimator"]["split"], "judges methods on rows of one's own"),
+        ("figures", config["figures"], "draws them when the run ends"),
+    ):
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} must be true or false, got {value!r}: true {meaning}")
     for key, none in (("checkpoint_seconds", False), ("time_limit", True)):
         value = config[key]
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
@@ -439,9 +440,10 @@ def mean_error(errors: Mapping[int, float]) -> str:
 
 def finish(tally: Tally) -> int:
     """The figures, the last write, and the exit status."""
-    from experiments.report import draw_run
+    if tally.config["figures"]:
+        from experiments.report import draw_run
 
-    draw_run(tally.run)
+        draw_run(tally.run)
     counts = tally.counts()
     tally.write("failed" if counts["failed"] else "finished")
     reasons = Counter(row["reason"] for row in tally.rows.values() if row["status"] == "failed")

@@ -62,7 +62,7 @@ PACKAGES = (
 """The distributions whose versions the provenance names."""
 
 IGNORED_KEYS = frozenset(
-    {"hydra", "outputs", "checkpoint_seconds", "time_limit", "threads", "sinks"}
+    {"hydra", "outputs", "checkpoint_seconds", "time_limit", "threads", "figures", "sinks"}
 )
 """Top-level keys of a config that do not change a run's results, and so not its id."""
 

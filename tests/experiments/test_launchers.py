@@ -23,8 +23,7 @@ ROOT = run.CONFIGS.parent
 PRESETS = sorted(path.stem for path in (run.CONFIGS / "hydra" / "launcher").glob("*.yaml"))
 TINY = (
     *("experiment=gaussian", "scale=smoke", "device=cpu", "experiment.rho=[0.3,0.8]"),
-    *("experiment.methods=[mine,ksg]", "~experiment.panels.scalar", "~experiment.panels.high"),
-    "+experiment.panels.plain={dim:1,steps:0.5,seeds:1}",  # a panel that no figure shows
+    *("experiment.methods=[mine,ksg]", "~experiment.panels.high", "figures=false"),
     *("train.batch_size=16", "critic.hidden=[8]", "scale.n_test=100", "scale.ksg_n=60"),
 )
 SWEEP = ("train.steps=8,12", "train.learning_rate=1e-3,2e-3")

@@ -44,7 +44,7 @@ TINY = (
     *("experiment.methods=[ksg,mine,dv]", "experiment.panels.scalar={dim:1,steps:1,seeds:1}"),
     *("experiment.panels.high={dim:3,steps:2,seeds:1}", "~experiment.panels.high.critic"),
     *("train.steps=4", "train.batch_size=16", "critic.hidden=[8]"),
-    *("scale.n_test=100", "scale.ksg_n=60"),
+    *("scale.n_test=100", "scale.ksg_n=60", "figures=false"),
 )
 CELLS = 2 * 3 * 3
 UNTIMED = [name for name in store.ROW_COLUMNS if name not in ("seconds", "run_id")]
@@ -112,10 +112,9 @@ def threads(count: int) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _here(no_forecast: None, monkeypatch: Patch) -> Iterator[None]:
-    """One thread, no figures, no forecast, whose times would order the stacks; what the command
-    sets in the environment is taken back."""
+    """One thread, no forecast, whose times would order the stacks; what the command sets in the
+    environment is taken back."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    monkeypatch.setattr(report, "draw_run", lambda _: {})
     with threads(1):
         yield
 
@@ -124,8 +123,7 @@ def _here(no_forecast: None, monkeypatch: Patch) -> Iterator[None]:
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The outputs of one whole run."""
     outputs = tmp_path_factory.mktemp("uninterrupted")
-    with pytest.MonkeyPatch.context() as patch, threads(1):
-        patch.setattr(report, "draw_run", lambda _: {})
+    with threads(1):
         assert run_in(outputs) == run.OK
     return outputs
 
@@ -479,7 +477,8 @@ def test_a_signal_at_the_very_end_leaves_a_whole_run_and_ends_the_sweep(
 ) -> None:
     monkeypatch.setattr(report, "draw_run", lambda _: signal.raise_signal(signal.SIGTERM))
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", f"outputs={tmp_path}")
-    assert say_command(monkeypatch, *TINY, *few, "-m", "estimator.k=3,4") == 143
+    words = (*TINY, *few, "figures=true", "-m", "estimator.k=3,4")
+    assert say_command(monkeypatch, *words) == 143
     assert the_run(tmp_path).finished
     assert "stopped by SIGTERM: the run was at its end, and is whole" in capsys.readouterr().out
 
@@ -509,7 +508,7 @@ def test_a_stack_that_is_too_large_is_halved_and_the_status_says_so(
 def test_a_run_without_its_figures_is_not_finished(
     tmp_path: Path, monkeypatch: Patch, asked: list[Any]
 ) -> None:
-    few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
+    few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
     monkeypatch.setattr(report, "draw_run", lambda _: interrupt())
     assert run_in(tmp_path, *few) == run.INTERRUPTED
     assert the_run(tmp_path).read_status()["state"] == "stopped"
@@ -519,6 +518,14 @@ def test_a_run_without_its_figures_is_not_finished(
     assert run_in(tmp_path, *few) == run.OK
     assert asked == [] and states == ["running"]
     assert the_run(tmp_path).finished
+
+
+def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path) -> None:
+    few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
+    assert run_in(tmp_path, *few) == run.OK
+    assert the_run(tmp_path).finished and not the_run(tmp_path).figures.exists()
+    assert report.main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
+    assert (tmp_path / "figures" / "gaussian_scalar_1d.svg").is_file()
 
 
 # --------------------------------------------------------- failed and diverged
@@ -594,7 +601,7 @@ def test_what_breaks_after_the_start_is_one_line_and_status_1(
     def clumsy(_: store.Run) -> None:
         raise ValueError("no\nink")
 
-    few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
+    few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
     monkeypatch.setattr(report, "draw_run", clumsy)
     assert run_in(tmp_path, *few) == run.FAILED
     assert capsys.readouterr().err == "experiments: no ink\n"
@@ -725,6 +732,7 @@ BAD = [
     ("critic.hidden", [], r"hidden must be widths of .* got \(\)"),
     ("critic._target_", GONE, r"critic must name its _target_, got none: use critic=default"),
     ("critic._target_", "os.system", r"must begin with one of mine.*got 'os.system': put"),
+    ("figures", "svg", r"figures must be true or false, got 'svg': true draws"),
     ("device", "cuda:99", r"'cuda:99' is not there: .*use device=auto"),
     ("device", None, r"device must have a value, got none: .*--help"),
     ("outputs", "", r"outputs must have a value, got none: .*--help"),

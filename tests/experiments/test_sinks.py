@@ -147,13 +147,11 @@ def test_a_run_whose_sink_fails_is_a_finished_run(tmp_path: Path, monkeypatch: P
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from experiments import report
-
-    monkeypatch.setattr(report, "draw_run", lambda _: {})
     monkeypatch.setattr(sinks, "SINKS", {"broken": (Broken, "json")})
     words = ["scale=smoke", "device=cpu", "experiment.rho=[0.5]", "experiment.methods=[ksg]"]
+    words += ["scale.ksg_n=60", "figures=false"]
     with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):
-        config = OmegaConf.to_container(compose("config", [*words, "scale.ksg_n=60"]))
+        config = OmegaConf.to_container(compose("config", words))
     assert isinstance(config, dict)
     asked = {**{str(k): v for k, v in config.items()}, "sinks": ["broken"]}
     assert runner.run_experiment({**asked, "outputs": str(tmp_path)}, "command") == runner.OK
