@@ -84,7 +84,7 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 def split_jobs(*overrides: str) -> tuple[list[Any], list[Job]]:
     return run.prepare(
         config_of("experiment=benchmark", "experiment.names=[sparse-2]", "scale=smoke",
-                  "device=cpu", *overrides)
+                  "device=cpu", "experiment.panels.benchmark.steps=2.0", *overrides)
     )  # fmt: skip
 
 
