@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
-from scipy.stats import rankdata
 
 if TYPE_CHECKING:
     import torch
@@ -86,6 +85,8 @@ def _columns(name: str, v: Any) -> Rows:
 
 
 def _normal_scores(v: Rows) -> Rows:
+    from scipy.stats import rankdata  # slow to import, and wanted by this alone
+
     return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))
 
 

@@ -100,9 +100,15 @@ def ids(items: Sequence[Any]) -> list[str]:
     return [" ".join(words) for words in items]
 
 
-COMMANDS = [
-    words for page in PAGES for block in wanted("bash", page) for words in commands(block.text)
-]
+COMMANDS = list(
+    {
+        tuple(words): words
+        for page in PAGES
+        for block in wanted("bash", page)
+        for words in commands(block.text)
+    }.values()
+)
+"""Each once, on however many pages it is."""
 
 
 # --------------------------------------------------------------------- running
