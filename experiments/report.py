@@ -21,7 +21,6 @@ import argparse
 import ast
 import html
 import importlib
-import inspect
 import json
 import math
 import re
@@ -36,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments import shards, store, sweep
 from experiments.claims import BITS_PER_NAT, Claim, number, summary
+from experiments.drawing import Drawn, given, side_by_side
 from experiments.figures import DARK, label, order
 
 if TYPE_CHECKING:
@@ -66,15 +66,6 @@ FIRST_COLUMNS = [
 MAIN = ("gaussian", "equitability")
 """The experiments that the report begins with."""
 BADGES = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
-PAGE_COLOURS = {
-    "#000000": "var(--truth)",
-    "#222222": "var(--ink)",
-    "#ffffff": "var(--paper)",
-    "#ececec": "var(--shade)",
-    "#dddddd": "var(--grid)",
-    **{colour: f"var(--c{colour[1:]})" for colour in DARK},
-}
-"""The figures' colours that follow the page; the others, and those of map cells, stay."""
 CRITERIA = {
     "value": "highest held-out value",
     "stability": "smallest spread over seeds",
@@ -223,66 +214,6 @@ def of_scale(records: Iterable[Record], name: str, scale: str | None) -> list[Re
     return [r for r in records if r.run.experiment == name and scale in (None, r.scale)]
 
 
-# Figures
-
-
-def given(function: Callable[..., Any], rows: pd.DataFrame, curves: pd.DataFrame) -> Any:
-    """What an experiment's `figures` or `claims` returns; one may ask for the curves, too."""
-    asks = "curves" in inspect.signature(function).parameters
-    return function(rows, curves) if asks else function(rows)
-
-
-def draw(module: ModuleType, rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Drawn]:
-    """An experiment's figures, rendered."""
-    from experiments.figures import render
-
-    return {
-        name: Drawn(name, figure.get_label(), render(figure))
-        for name, figure in given(module.figures, rows, curves).items()
-    }
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A rendered figure: name, caption, and bytes by kind (svg, pdf, png)."""
-
-    name: str
-    caption: str
-    kinds: Mapping[str, bytes]
-
-    @property
-    def inline(self) -> str:
-        """The SVG as part of an HTML page: ids of its own, the page's font and frame colours."""
-        svg = self.kinds["svg"].decode()
-        svg = svg[svg.index("<svg") :]
-        svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>", "", svg, flags=re.S)
-        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
-        svg = re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", "var(--sans)", svg)
-        for colour, variable in PAGE_COLOURS.items():
-            svg = svg.replace(f": {colour}", f": {variable}")
-        size = re.search(r'viewBox="0 0 ([\d.]+) ', svg)
-        width = round(float(size[1])) if size else 600
-        attributes = (
-            f'<svg role="img" aria-label="{html.escape(self.caption)}"'
-            f' style="min-width:{round(1.1 * width)}px;max-width:{round(1.45 * width)}px"'
-        )
-        return re.sub(r'<svg( width="[^"]*"| height="[^"]*")*', attributes, svg, count=1)
-
-    def write(self, folder: Path) -> None:
-        """Writes <folder>/<name>.<kind> for each kind, atomically."""
-        for kind, data in self.kinds.items():
-            store.write_atomic(folder / f"{self.name}.{kind}", data)
-
-
-def draw_run(run: store.Run) -> dict[str, Drawn]:
-    """Draws a run's figures from its rows, into its folder: for the runner when it is done."""
-    module = importlib.import_module(f"experiments.{run.experiment}")
-    drawn = draw(module, run.read_rows(), run.read_curves())
-    for figure in drawn.values():
-        figure.write(run.figures)
-    return drawn
-
-
 # What the pages show, as plain text
 
 
@@ -356,7 +287,7 @@ def tables(rows: pd.DataFrame) -> list[Table]:
 def estimates(title: str, rows: pd.DataFrame) -> Table:
     """Mean over seeds with interval, truth, error and seconds for each task and method."""
     lines = summary(rows, ["params", "method"]).to_dict("records")
-    fields = {params: params_of(params) for params in {line["params"] for line in lines}}
+    fields = {line["params"]: params_of(line["params"]) for line in lines}
     names = list(dict.fromkeys(key for one in fields.values() for key in one))
     values = {key: {show(one.get(key, "")) for one in fields.values()} for key in names}
     shared = [f"{key} {next(iter(values[key]))}" for key in names if len(values[key]) == 1]
@@ -648,9 +579,10 @@ def section(
     name: str,
     module: ModuleType,
     record: Record | None,
-    sweeps: Callable[[], list[SweepPart]] = list,
+    figures: Callable[[], Mapping[str, Drawn]],
+    sweeps: Callable[[], list[SweepPart]],
 ) -> Section:
-    """Draws and judges one experiment and its sweeps; what goes wrong is said in its section."""
+    """One experiment drawn and judged, and its sweeps; what goes wrong is said in its section."""
     title = (module.__doc__ or name).strip().splitlines()[0]
     if record is None or not len(record.rows):
         return Section(name, title, record, [], [], [])
@@ -664,7 +596,7 @@ def section(
             return otherwise
 
     claims = attempt("claims", lambda: given(module.claims, record.rows, record.curves), [])
-    drawn = attempt("figures", lambda: draw(module, record.rows, record.curves), {})
+    drawn = attempt("figures", figures, {})
     swept = attempt("sweep", sweeps, [])
     return Section(name, title, record, claims, list(drawn.values()), problems, swept)
 
@@ -747,10 +679,14 @@ def write_report(
     def swept(name: str) -> list[SweepPart]:
         return sweep_parts(name, of_scale(records, name, scale), rows)
 
-    sections = [
-        section(name, module, headline(families, name, scale), partial(swept, name))
-        for name, module in experiments_in_order().items()
-    ]
+    modules = experiments_in_order()
+    heads = {name: headline(families, name, scale) for name in modules}
+    asked = {name: one for name, one in heads.items() if one is not None and len(one.rows)}
+    with side_by_side({name: (one.rows, one.curves) for name, one in asked.items()}) as drawing:
+        sections = [
+            section(name, module, heads[name], drawing.get(name, dict), partial(swept, name))
+            for name, module in modules.items()
+        ]
     apart = [problem for one in families for problem in one.problems]
     problems = found.problems + apart
     problems += [problem for one in sections for problem in one.problems]

@@ -441,7 +441,7 @@ def mean_error(errors: Mapping[int, float]) -> str:
 def finish(tally: Tally) -> int:
     """The figures, the last write, and the exit status."""
     if tally.config["figures"]:
-        from experiments.report import draw_run
+        from experiments.drawing import draw_run
 
         draw_run(tally.run)
     counts = tally.counts()

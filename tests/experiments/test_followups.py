@@ -15,7 +15,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments import limits, marginals, report, run, store, tally
+from experiments import drawing, limits, marginals, report, run, store, tally
 from experiments.claims import Claim
 from mine.evaluation import Estimate
 
@@ -77,7 +77,7 @@ def flat(row: Row, share: float) -> float:
 
 def claim_of(name: str, claim: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Claim:
     module = importlib.import_module(f"experiments.{name}")
-    return {one.id: one for one in report.given(module.claims, rows, curves)}[claim]
+    return {one.id: one for one in drawing.given(module.claims, rows, curves)}[claim]
 
 
 def exact(row: Row) -> float:
@@ -339,17 +339,17 @@ def test_one_seed_reproduces_nothing_and_lost_cells_are_drawn(name: str) -> None
     module = importlib.import_module(f"experiments.{name}")
     rows = blank(name, "smoke")
     curves = curves_of(rows, flat)
-    found = report.given(module.claims, rows, curves)
+    found = drawing.given(module.claims, rows, curves)
     assert {claim.verdict for claim in found} == {"inconclusive"}
     lost = rows.assign(status=["failed", "diverged"] * (len(rows) // 2) + ["ok"] * (len(rows) % 2))
     lost = lost.assign(nats=np.where(lost["status"] == "ok", lost["nats"], math.nan))
     failed = rows.assign(status="failed", nats=math.nan, train_nats=math.nan)
     for some, points in ((lost, curves), (failed, curves[:0]), (rows[:0], curves[:0])):
-        again = report.given(module.claims, some, points)
+        again = drawing.given(module.claims, some, points)
         assert [claim.id for claim in again] == [claim.id for claim in found]
         assert {claim.verdict for claim in again} == {"inconclusive"}
     for some, points in ((lost, curves), (failed, curves[:0])):
-        assert report.given(module.figures, some, points)
+        assert drawing.given(module.figures, some, points)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -357,8 +357,8 @@ def test_each_claim_names_a_figure_and_each_has_both_verdicts_tested(name: str) 
     module = importlib.import_module(f"experiments.{name}")
     rows = blank(name)
     curves = curves_of(rows, flat)
-    figures = report.given(module.figures, rows, curves)
-    for claim in report.given(module.claims, rows, curves):
+    figures = drawing.given(module.figures, rows, curves)
+    for claim in drawing.given(module.claims, rows, curves):
         assert claim.figure in figures
         verdicts = {case[-1] for case in [*CASES, *COLUMNS] if case[0] == claim.id}
         assert {"reproduced", "not reproduced"} <= verdicts, claim.id

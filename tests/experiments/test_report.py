@@ -55,6 +55,16 @@ def test_everything_is_written_and_nothing_is_left_half(outputs: Path) -> None:
     assert {Path(name).suffix for name in drawn} == {".svg", ".pdf", ".png"}
 
 
+def test_the_columns_of_a_table_stand_in_the_order_of_the_rows(example: ModuleType) -> None:
+    config = example.gaussian_config(1, rho=[i / 10 for i in range(9)], methods=["mine"])
+    rows = example.example_rows(config)
+    rows = rows[rows["role"] == "scalar"].assign(
+        params=[json.dumps({f"field {i}": i}) for i in range(9)]
+    )
+    (table,) = report.tables(rows)
+    assert table.names == [f"field {i}" for i in range(9)]
+
+
 def test_results_hold_the_rows_of_all_runs_with_the_agreed_columns_first(outputs: Path) -> None:
     text = (outputs / "results.csv").read_text()
     assert text.startswith(DESIGN_COLUMNS)

@@ -34,7 +34,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import mine.critics
 import mine.running
-from experiments import report, run, store
+from experiments import drawing, report, run, store
 from mine.running import Done, News
 from mine.tasks import CorrelatedGaussian
 
@@ -475,7 +475,7 @@ def test_a_run_taken_up_on_a_machine_of_more_cores_keeps_its_stacks(
 def test_a_signal_at_the_very_end_leaves_a_whole_run_and_ends_the_sweep(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "draw_run", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(drawing, "draw_run", lambda _: signal.raise_signal(signal.SIGTERM))
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", f"outputs={tmp_path}")
     words = (*TINY, *few, "figures=true", "-m", "estimator.k=3,4")
     assert say_command(monkeypatch, *words) == 143
@@ -509,12 +509,12 @@ def test_a_run_without_its_figures_is_not_finished(
     tmp_path: Path, monkeypatch: Patch, asked: list[Any]
 ) -> None:
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
-    monkeypatch.setattr(report, "draw_run", lambda _: interrupt())
+    monkeypatch.setattr(drawing, "draw_run", lambda _: interrupt())
     assert run_in(tmp_path, *few) == run.INTERRUPTED
     assert the_run(tmp_path).read_status()["state"] == "stopped"
     asked.clear()
     states: list[str] = []  # while it is drawn: a process killed there must draw again
-    monkeypatch.setattr(report, "draw_run", lambda r: states.append(r.read_status()["state"]))
+    monkeypatch.setattr(drawing, "draw_run", lambda r: states.append(r.read_status()["state"]))
     assert run_in(tmp_path, *few) == run.OK
     assert asked == [] and states == ["running"]
     assert the_run(tmp_path).finished
@@ -602,7 +602,7 @@ def test_what_breaks_after_the_start_is_one_line_and_status_1(
         raise ValueError("no\nink")
 
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
-    monkeypatch.setattr(report, "draw_run", clumsy)
+    monkeypatch.setattr(drawing, "draw_run", clumsy)
     assert run_in(tmp_path, *few) == run.FAILED
     assert capsys.readouterr().err == "experiments: no ink\n"
     assert "Traceback" in the_run(tmp_path).log.read_text()
