@@ -103,7 +103,7 @@ def test_smoke_is_reproduce_at_the_smoke_scale() -> None:
 def test_the_experiments_are_one_sweep_and_then_comes_the_report(house: Path, given: str) -> None:
     done = make("reproduce", f"EXPERIMENTS={given}", "ARGS=critic.hidden=[8,8]", cwd=house)
     assert done.returncode == 0, done.stderr
-    common = "scale=default device=auto outputs=outputs critic.hidden=[8,8]"
+    common = "scale=default device=auto outputs=outputs figures=false critic.hidden=[8,8]"
     assert (house / "asked").read_text().splitlines() == [
         f"-m experiments -m experiment=gaussian,equitability {common}",
         "-m experiments.report --outputs outputs --scale default",
