@@ -474,13 +474,10 @@ def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float])
     short = 2
     longer = short + max(1, min(20, job.training.steps // 10))  # no dearer than what it foretells
     for steps in (short, short, longer):  # the first of all pays for what is done but once
-        few = replace(job, training=replace(job.training, steps=steps))
+        few = replace(job, training=replace(job.training, steps=steps), n_test=100)
         started = clock()
         for moment in train_stack([few] * k, device):
             if moment.last:
-                spent.append(clock() - started)
-                if steps == short:
-                    break
-    ending = clock() - started - spent[2]  # evaluation, which does not grow with the steps
-    a_step = max(spent[2] - spent[1], 0.0) / (longer - short)
-    return (a_step * job.training.steps + ending) / k
+                break  # what comes next does not grow with the steps
+        spent.append(clock() - started)
+    return max(spent[2] - spent[1], 0.0) / (longer - short) * job.training.steps / k
