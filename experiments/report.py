@@ -579,12 +579,15 @@ def section(
     name: str,
     module: ModuleType,
     record: Record | None,
-    figures: Callable[[], Mapping[str, Drawn]],
+    figures: Callable[[], Mapping[str, Drawn]] | None,
     sweeps: Callable[[], list[SweepPart]],
 ) -> Section:
-    """One experiment drawn and judged, and its sweeps; what goes wrong is said in its section."""
+    """One experiment drawn and judged, and its sweeps; what goes wrong is said in its section.
+
+    `figures` is None where there are no rows to draw.
+    """
     title = (module.__doc__ or name).strip().splitlines()[0]
-    if record is None or not len(record.rows):
+    if record is None or figures is None:
         return Section(name, title, record, [], [], [])
     problems: list[str] = []
 
@@ -681,10 +684,10 @@ def write_report(
 
     modules = experiments_in_order()
     heads = {name: headline(families, name, scale) for name in modules}
-    asked = {name: one for name, one in heads.items() if one is not None and len(one.rows)}
-    with side_by_side({name: (one.rows, one.curves) for name, one in asked.items()}) as drawing:
+    shown = {n: (one.rows, one.curves) for n, one in heads.items() if one and len(one.rows)}
+    with side_by_side(shown) as drawing:
         sections = [
-            section(name, module, heads[name], drawing.get(name, dict), partial(swept, name))
+            section(name, module, heads[name], drawing.get(name), partial(swept, name))
             for name, module in modules.items()
         ]
     apart = [problem for one in families for problem in one.problems]
