@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mine import pairs
 from mine.bounds import Objective, State
-from mine.critics import Critic, padded
+from mine.critics import Critic, flat_views, padded
 from mine.sampling import Source, block_steps, draw_block, unpack
 
 log = logging.getLogger(__name__)
@@ -437,25 +437,36 @@ def _adam(
     calls: list[Callable[[], object]] = []
     moments: dict[str, Tensor] = {}
     for i, (rate, slices) in enumerate(groups):
-        parameters, gradients = (list(one) for one in zip(*slices, strict=True))
-        mean, square = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
-        steps = [torch.zeros(()) for _ in parameters]
-        calls.append(partial(torch._foreach_add_, steps, 1.0))
-        calls.append(
-            partial(
-                kernel, parameters, gradients, mean, square, [], steps,
-                lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
-                amsgrad=False, maximize=False,
-            )
+        values, gradient, there, back = _as_one(slices)
+        mean, square, steps = torch.zeros_like(values), torch.zeros_like(values), torch.zeros(())
+        update = partial(
+            kernel, [values], [gradient], [mean], [square], [], [steps],
+            lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+            amsgrad=False, maximize=False,
         )  # fmt: skip
-        named = {"mean": mean, "square": square, "step": steps}
-        moments |= {f"{i}.{n}.{j}": v for n, vs in named.items() for j, v in enumerate(vs)}
+        calls += [*there, partial(steps.add_, 1.0), update, *back]
+        moments |= {f"{i}.mean": mean, f"{i}.square": square, f"{i}.step": steps}
 
     def step() -> None:
         for call in calls:
             call()
 
     return _Optimizer(step, moments)
+
+
+def _as_one(
+    slices: Sequence[tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor, list[Callable[[], object]], list[Callable[[], object]]]:
+    """Parameters and gradients as one vector each, of whole registers (`padded`); several slices
+    are copied there before a step, by the first calls, and back after it, by the last."""
+    if len(slices) == 1:
+        return *slices[0], [], []
+    parameters, gradients = (list(one) for one in zip(*slices, strict=True))
+    shapes = [p.shape for p in parameters]
+    (values, of_values), (gradient, of_gradient) = flat_views(shapes), flat_views(shapes)
+    copy = torch._foreach_copy_
+    there = [partial(copy, of_values, parameters), partial(copy, of_gradient, gradients)]
+    return padded(values), padded(gradient), [*there], [partial(copy, parameters, of_values)]
 
 
 def _slices(critic: Critic, chosen: Tensor) -> list[tuple[Tensor, Tensor]]:
