@@ -314,10 +314,11 @@ def ema_update(state: State, log_mean: Tensor, rate: Tensor) -> tuple[Tensor, St
     """
     log_sum, log_missing = state
     log_keep = torch.log1p(-rate)
+    old, new = log_keep + log_sum, torch.log(rate) + log_mean
     # Not logaddexp, which on a CPU rounds the last few of many values otherwise than the first
     # ones: a cell's bits would depend on how many cells its stack has.
-    terms = torch.stack([log_keep + log_sum, torch.log(rate) + log_mean])
-    log_sum = torch.logsumexp(terms, 0)
+    apart = torch.sub(old, new).abs_().neg_()
+    log_sum = torch.maximum(old, new).add_(apart.exp_().log1p_())
     log_missing = log_missing + log_keep
     log_weight = torch.log(-torch.expm1(log_missing))
     return log_sum - log_weight, (log_sum, log_missing)
@@ -409,9 +410,14 @@ def normalised(
     def closed_form(
         t_joint: Tensor, t_marginal: Tensor, state: State, rate: Tensor
     ) -> tuple[Tensor, Tensor, State]:
-        c, state = log_normaliser(log_mean_exp(t_marginal), state, rate)
         n, m = t_joint.shape[-1], t_marginal.shape[-1]
-        g_marginal = torch.sub(t_marginal, (c + math.log(m)).unsqueeze(-1)).exp_()
+        # exp(t - c) / m, by way of the log-mean-exp's own exponentials.
+        top = t_marginal.amax(-1, keepdim=True)
+        exponentials = torch.sub(t_marginal, top).exp_()
+        log_scale = top.squeeze(-1) - math.log(m)
+        log_mean = exponentials.sum(-1).log_().add_(log_scale)
+        c, state = log_normaliser(log_mean, state, rate)
+        g_marginal = exponentials.mul_(log_scale.sub_(c).exp_().unsqueeze(-1))
         return torch.full_like(t_joint, -1.0 / n), g_marginal, state
 
     return Objective(surrogate, closed_form, init)
