@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from mine.pairs import Pairing
 
 _aten = torch.ops.aten
-ACTIVATION_BYTES = 640 << 10
-LANES = 16  # 32-bit numbers in the widest register of a CPU
-NARROW = 32  # columns of x and y together: up to so many, the pairs themselves are multiplied
+# As tensors: Python's numbers are made into tensors at each use, which costs as much as the use.
+_LOG2_E, _ONE = torch.tensor(math.log2(math.e)), torch.tensor(1.0)
+GROUP_BYTES = 3 << 20  # of the activations of cells that go through a step together on a CPU
+LANES = 32  # 32-bit numbers in two of a CPU's widest registers: kernels work on two at a time
+NARROW = 48  # columns of x and y together: up to so many, the pairs themselves are multiplied
 
 
 class Critic(Protocol):
@@ -72,22 +74,34 @@ def flat_views(
     """One flat vector and its slices of these shapes, each contiguous; see `padded`."""
     sizes = [math.prod(shape) for shape in shapes]
     n = sum(sizes)
-    flat = torch.zeros(-(-n // LANES) * LANES, device=device)[:n]
+    flat = _registers(n, device)[:n]
     return flat, [v.view(*s) for v, s in zip(flat.split(sizes), shapes, strict=True)]
 
 
-def padded(flat: Tensor) -> Tensor:
-    """A vector of `flat_views` with the zeros that fill its last register.
+def _whole(n: int) -> int:
+    """So many numbers fill whole registers, n of them at least."""
+    return -(-n // LANES) * LANES
 
-    On a CPU a kernel may round what fills no register otherwise than the rest. Padded, a cell's
-    parameters are stepped to the same bits wherever it stands in its stack.
+
+def _registers(n: int, device: torch.device | str) -> Tensor:
+    """Memory for n numbers and the zeros that fill its last registers.
+
+    On a CPU a kernel may round what fills no register otherwise than the rest. Filled up, a cell's
+    numbers are the same bits wherever it stands in its stack.
     """
+    return torch.zeros(_whole(n), device=device)
+
+
+def padded(flat: Tensor) -> Tensor:
+    """A vector of `flat_views` with the zeros that fill its last registers."""
     filled = flat.untyped_storage().nbytes() // flat.element_size()
     ours = flat.storage_offset() == 0 and filled - flat.numel() < LANES
     return flat.as_strided((filled,), (1,)) if ours else flat
 
 
 # ---------------------------------------------------------------- activations
+# On flat memories of whole registers (`_registers`): ``forward`` makes a of z, with g for scratch;
+# ``backward`` turns the gradient in a, which stands in g, into that in z.
 
 
 class _Elu:
@@ -96,14 +110,14 @@ class _Elu:
     keeps_input = False
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
-        # max(z, exp(min(z, 0)) - 1): the library's ELU calls expm1, which costs twice as much.
-        # (exp2 would be half of exp, but rounds what fills no register otherwise than the rest.)
-        torch.clamp_max(z, 0.0, out=scratch)
-        torch.maximum(z, scratch.exp_().sub_(1.0), out=z)
+    def forward(z: Tensor, a: Tensor, g: Tensor) -> None:
+        # max(z, exp(min(z, 0)) - 1), for the library's ELU calls expm1, which costs four times
+        # what exp2 does; exp costs twice that.
+        torch.clamp_max(z, 0.0, out=g)
+        torch.maximum(z, g.mul_(_LOG2_E).exp2_().sub_(_ONE), out=z)
 
     @staticmethod
-    def backward(g: Tensor, z: Tensor, a: Tensor) -> None:
+    def backward(z: Tensor, a: Tensor, g: Tensor) -> None:
         _aten.elu_backward.grad_input(g, 1.0, 1.0, 1.0, True, a, grad_input=g)
 
 
@@ -113,11 +127,11 @@ class _Relu:
     keeps_input = False
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
+    def forward(z: Tensor, a: Tensor, g: Tensor) -> None:
         z.relu_()
 
     @staticmethod
-    def backward(g: Tensor, z: Tensor, a: Tensor) -> None:
+    def backward(z: Tensor, a: Tensor, g: Tensor) -> None:
         _aten.threshold_backward.grad_input(g, a, 0, grad_input=g)
 
 
@@ -127,11 +141,11 @@ class _Silu:
     keeps_input = True
 
     @staticmethod
-    def forward(z: Tensor, out: Tensor, scratch: Tensor) -> None:
-        _aten.silu.out(z, out=out)
+    def forward(z: Tensor, a: Tensor, g: Tensor) -> None:
+        _aten.silu.out(z, out=a)
 
     @staticmethod
-    def backward(g: Tensor, z: Tensor, a: Tensor) -> None:
+    def backward(z: Tensor, a: Tensor, g: Tensor) -> None:
         _aten.silu_backward.grad_input(g, z, grad_input=g)
 
 
@@ -207,7 +221,6 @@ class StackedMLP:
         shapes = [(self.k, *p.shape) for p in parameters]
         self.theta, self.views = flat_views(shapes, device)
         self.grad, self.grads = flat_views(shapes, device)
-        self.w_row, self.grad_row = (v[-2].view(self.k, 1, -1) for v in (self.views, self.grads))
         for k, generator in enumerate(generators):
             for view, parameter in zip(self.views, parameters, strict=True):
                 view[k] = parameter.initial(config.init, generator).to(device)
@@ -215,29 +228,16 @@ class StackedMLP:
         self._last: tuple[Tensor, Tensor, Pairing, _Buffers] | None = None
 
     def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        batch, m, act = x.shape[1], pairing.m, self.activation
+        batch = x.shape[1]
         y = pairing.around(y)
-        buf = self._buffer(batch, y.shape[1], m, y.shape[2])
-        w = self.views[0]
+        buf = self._buffer(batch, y.shape[1], pairing.m, y.shape[2])
         if self.narrow:
             buf.pairs_x.copy_(x.unsqueeze(1))
             for pairs, rows in zip(buf.pairs_y, pairing.beside(y, batch), strict=True):
                 pairs.copy_(rows)
-            torch.bmm(buf.pairs, w, out=buf.z[0])
-        else:
-            torch.bmm(x, w[:, : self.dx], out=buf.hx).add_(w[:, -1:])
-            torch.bmm(y, w[:, self.dx : -1], out=buf.hy)
-            for z, rows in zip(buf.first, pairing.beside(buf.hy, batch), strict=True):
-                torch.add(buf.hx, rows, out=z)
-        for part in buf.parts[0]:
-            act.forward(*part)
-        for i in range(1, len(self.hidden)):
-            w, b = self.views[2 * i - 1 : 2 * i + 1]
-            torch.bmm(buf.a[i - 1], w, out=buf.z[i])
-            for (z, *rest), bias in zip(buf.parts[i], b.split(buf.cells), strict=True):
-                act.forward(z.add_(bias), *rest)
-        # A row times a matrix, in strides that say so: the matrix times a column costs twice that.
-        torch.bmm(self.w_row, buf.a[-1].mT, out=buf.t_row).add_(self.views[-1])
+        for group in buf.groups:
+            group.forward(x, y, pairing)
+        buf.t_row.add_(self.views[-1])
         self._last = (x, y, pairing, buf)
         return buf.t_joint, buf.t_marginal
 
@@ -245,32 +245,12 @@ class StackedMLP:
         if self._last is None:
             raise RuntimeError("backward needs the values of a batch first, got none: call values")
         x, y, pairing, buf = self._last
-        batch, act = x.shape[1], self.activation
         buf.gt_joint.copy_(g_joint)
         buf.gt_marginal.copy_(g_marginal)
-        torch.bmm(buf.gt_row, buf.a[-1], out=self.grad_row)
         torch.sum(buf.gt, 1, keepdim=True, out=self.grads[-1])
-        torch.bmm(buf.gt, self.w_row, out=buf.g[-1])
-        for i in range(len(self.hidden) - 1, 0, -1):
-            g = buf.g[i]
-            for part in buf.parts_back[i]:
-                act.backward(*part)
-            torch.bmm(buf.a[i - 1].mT, g, out=self.grads[2 * i - 1])
-            torch.bmm(buf.ones, g, out=self.grads[2 * i])
-            torch.bmm(g, self.views[2 * i - 1].mT, out=buf.g[i - 1])
-        for part in buf.parts_back[0]:
-            act.backward(*part)
-        if self.narrow:
-            torch.bmm(buf.pairs.mT, buf.g[0], out=self.grads[0])
-            return
-        g = buf.g[0].unflatten(1, (1 + pairing.m, batch))
-        torch.add(g[:, 0], g[:, 1], out=buf.hx)  # hx and hy have served: reused for gradients
-        for j in range(2, 1 + pairing.m):
-            buf.hx += g[:, j]
-        pairing.add_back(g, buf.hy)
-        self.grads[0][:, : self.dx] = torch.bmm(x.mT, buf.hx)
-        self.grads[0][:, self.dx : -1] = torch.bmm(y.mT, buf.hy)
-        self.grads[0][:, -1:] = torch.bmm(buf.ones[:, :, :batch], buf.hx)
+        for group in buf.groups:
+            group.backward(x, y, pairing)
+        self._last = None  # the activations have served as memory for gradients
 
     def _buffer(self, batch: int, rows_y: int, m: int, dy: int) -> _Buffers:
         key = (batch, rows_y, m)
@@ -280,45 +260,148 @@ class StackedMLP:
 
 
 class _Buffers:
-    """Activations and their gradients for one batch shape, allocated once."""
+    """All that a step of one batch shape writes, allocated once."""
 
     def __init__(self, critic: StackedMLP, batch: int, rows_y: int, m: int, dy: int) -> None:
-        k, hidden, rows = critic.k, critic.hidden, (1 + m) * batch
-
-        def empty(*shape: int) -> Tensor:
-            return torch.empty(shape, device=critic.theta.device)
-
+        k, rows, device = critic.k, (1 + m) * batch, critic.theta.device
         if critic.narrow:
-            self.pairs = torch.ones(k, rows, critic.dx + dy + 1, device=critic.theta.device)
+            self.pairs = torch.ones(k, rows, critic.dx + dy + 1, device=device)
             pairs = self.pairs.unflatten(1, (1 + m, batch))
             self.pairs_x = pairs[..., : critic.dx]
             self.pairs_y = pairs[..., critic.dx : -1].unbind(1)
-        else:
-            self.hx, self.hy = empty(k, batch, hidden[0]), empty(k, rows_y, hidden[0])
-        self.z = [empty(k, rows, h) for h in hidden]
-        keeps = critic.activation.keeps_input
-        self.a = [empty(k, rows, h) for h in hidden] if keeps else self.z
-        # Gradients of layer i and i - 1 live at one time: two memories serve them all.
-        memory = [empty(k * rows * max(hidden)) for _ in range(min(2, len(hidden)))]
-        self.g = [memory[i % 2][: z.numel()].view(z.shape) for i, z in enumerate(self.z)]
-        self.first = self.z[0].unflatten(1, (1 + m, batch)).unbind(1)
-        # An activation passes over its memory several times: a few cells at once, in the cache.
-        on_cpu = critic.theta.device.type == "cpu"
-        self.cells = max(1, ACTIVATION_BYTES // (4 * rows * max(hidden))) if on_cpu else k
-        scratch = [memory[0][: min(k, self.cells) * rows * h].view(-1, rows, h) for h in hidden]
-        split = [[v.split(self.cells) for v in vs] for vs in (self.z, self.a, self.g)]
-        self.parts = [
-            [(z, a, s[: len(z)]) for z, a in zip(zs, as_, strict=True)]
-            for zs, as_, s in zip(split[0], split[1], scratch, strict=True)
-        ]
-        self.parts_back = [
-            list(zip(gs, zs, as_, strict=True)) for zs, as_, gs in zip(*split, strict=True)
-        ]
-        self.t_row, self.gt = empty(k, 1, rows), empty(k, rows, 1)
-        self.gt_row = self.gt.view(k, 1, rows)
+        self.t_row = torch.empty(k, 1, rows, device=device)
+        self.gt = torch.empty(k, rows, 1, device=device)
         self.t_joint, self.t_marginal = self.t_row.squeeze(1).tensor_split((batch,), 1)
         self.gt_joint, self.gt_marginal = self.gt.squeeze(2).tensor_split((batch,), 1)
-        self.ones = torch.ones(k, 1, rows, device=critic.theta.device)
+        most = k
+        if device.type == "cpu":
+            most = max(1, GROUP_BYTES // activation_bytes(critic.hidden, rows))
+        groups = even_parts(k, -(-k // most)) if most > 1 else [slice(i, i + 1) for i in range(k)]
+        size = max(g.stop - g.start for g in groups)
+        memory = [_registers(size * rows * max(critic.hidden), device) for _ in range(2)]
+        halves: list[Tensor] = []
+        if not critic.narrow:
+            halves = [
+                torch.empty(size, n, critic.hidden[0], device=device) for n in (batch, rows_y)
+            ]
+        self.groups = [
+            _Group(critic, self, cells, (1 + m, batch), memory, halves) for cells in groups
+        ]
+
+
+def even_parts(n: int, count: int) -> list[slice]:
+    """About so many parts of n, alike to within one, but no part of one out of several: a product
+    of single matrices is rounded otherwise than a batched one, and what is computed of a cell
+    shall not depend on how many stand beside it."""
+    count = max(1, min(count, n // 2))
+    return [slice(a, b) for a, b in pairwise([n * j // count for j in range(count + 1)])]
+
+
+def activation_bytes(hidden: Sequence[int], rows: int) -> int:
+    """What a cell's step writes into: all layers' activations, and one layer's gradient."""
+    return 4 * rows * (sum(hidden) + max(hidden))
+
+
+class _Layer:
+    """A hidden layer of a group, shape (k, rows, H): before the activation z, after it a, gradient
+    g; and all three ``flat``, of whole registers."""
+
+    def __init__(self, shape: tuple[int, int, int], z: Tensor, a: Tensor, g: Tensor) -> None:
+        n = math.prod(shape)
+        self.flat = tuple(v[: _whole(n)] for v in (z, a, g))
+        self.z, self.a, self.g = (v[:n].view(shape) for v in (z, a, g))
+
+
+class _Group:
+    """Neighbours of a stack, few enough that a step of theirs stays in the cache.
+
+    On a CPU a stack goes through its layers a group at a time: an operation on all K cells would
+    find its numbers where the one before it had left them, which is too far away.
+    """
+
+    def __init__(
+        self,
+        critic: StackedMLP,
+        buffers: _Buffers,
+        cells: slice,
+        shape: tuple[int, int],
+        memory: Sequence[Tensor],
+        halves: Sequence[Tensor],
+    ) -> None:
+        k, rows, device = cells.stop - cells.start, math.prod(shape), critic.theta.device
+        self.cells, self.shape = cells, shape
+        self.act, self.narrow, self.dx = critic.activation, critic.narrow, critic.dx
+        self.views, self.grads = ([v[cells] for v in vs] for vs in (critic.views, critic.grads))
+        self.w_row, self.grad_row = (v[-2].view(k, 1, -1) for v in (self.views, self.grads))
+        self.t_row, self.gt = buffers.t_row[cells], buffers.gt[cells]
+        self.gt_row, self.ones = self.gt.view(k, 1, rows), torch.ones(k, 1, rows, device=device)
+        sizes = [k * rows * h for h in critic.hidden]
+        z = [_registers(n, device) for n in sizes]
+        a = [_registers(n, device) for n in sizes] if self.act.keeps_input else z
+        # A layer's gradient is written where the activations of the next one have served, or, if
+        # these are fewer, into a memory that all groups share (two: layers i and i + 1 overlap).
+        g = [
+            above if above is not None and len(above) >= len(own) else memory[i % 2]
+            for i, (own, above) in enumerate(zip_longest(a, a[1:]))
+        ]
+        self.layers = [
+            _Layer((k, rows, h), *of) for h, *of in zip(critic.hidden, z, a, g, strict=True)
+        ]
+        if self.narrow:
+            self.pairs = buffers.pairs[cells]
+        else:
+            self.hx, self.hy = (h[:k] for h in halves)
+            self.first = self.layers[0].z.unflatten(1, shape).unbind(1)
+
+    def forward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
+        """Writes T less the output's bias, for its cells, into ``t_row``."""
+        first, *further = self.layers
+        if self.narrow:
+            torch.bmm(self.pairs, self.views[0], out=first.z)
+        else:
+            self._pair(x[self.cells], y[self.cells], pairing.part(self.cells))
+        self.act.forward(*first.flat)
+        a = first.a
+        for layer, w, b in zip(further, self.views[1:-2:2], self.views[2:-2:2], strict=True):
+            torch.bmm(a, w, out=layer.z).add_(b)
+            self.act.forward(*layer.flat)
+            a = layer.a
+        # A row times a matrix, in strides that say so: the matrix times a column costs twice that.
+        torch.bmm(self.w_row, a.mT, out=self.t_row)
+
+    def _pair(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
+        w = self.views[0]
+        torch.bmm(x, w[:, : self.dx], out=self.hx).add_(w[:, -1:])
+        torch.bmm(y, w[:, self.dx : -1], out=self.hy)
+        for z, rows in zip(self.first, pairing.beside(self.hy, x.shape[1]), strict=True):
+            torch.add(self.hx, rows, out=z)
+
+    def backward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
+        """Writes the gradients of its cells, the output's bias aside, from their ``gt``."""
+        torch.bmm(self.gt_row, self.layers[-1].a, out=self.grad_row)
+        torch.mul(self.gt, self.w_row, out=self.layers[-1].g)
+        for i in range(len(self.layers) - 1, 0, -1):
+            below, layer = self.layers[i - 1 : i + 1]
+            self.act.backward(*layer.flat)
+            torch.bmm(below.a.mT, layer.g, out=self.grads[2 * i - 1])
+            torch.bmm(self.ones, layer.g, out=self.grads[2 * i])
+            torch.bmm(layer.g, self.views[2 * i - 1].mT, out=below.g)
+        self.act.backward(*self.layers[0].flat)
+        if self.narrow:
+            torch.bmm(self.pairs.mT, self.layers[0].g, out=self.grads[0])
+        else:
+            self._pair_back(x[self.cells], y[self.cells], pairing.part(self.cells))
+
+    def _pair_back(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
+        g = self.layers[0].g.unflatten(1, self.shape)
+        torch.add(g[:, 0], g[:, 1], out=self.hx)  # hx and hy have served: reused for gradients
+        for j in range(2, self.shape[0]):
+            self.hx += g[:, j]
+        pairing.add_back(g, self.hy)
+        grad = self.grads[0]
+        grad[:, : self.dx] = torch.bmm(x.mT, self.hx)
+        grad[:, self.dx : -1] = torch.bmm(y.mT, self.hy)
+        grad[:, -1:] = torch.bmm(self.ones[:, :, : x.shape[1]], self.hx)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Jobs, and how they are dealt into stacks.
 
-A job is one estimation. Jobs of equal shapes become stacks; a stack's activations stay in the
-processor's cache (on CUDA: in a share of its memory).
+A job is one estimation. Jobs of equal shapes become stacks; a stack's activations stay in a share
+of the device's memory.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,13 +16,14 @@ from torch import Tensor
 
 from mine.columns import Layout
 from mine.convolutional import Convolutional
-from mine.critics import MLP, CriticConfig
+from mine.critics import MLP, CriticConfig, activation_bytes, even_parts
 from mine.method import METHODS, Candidate
 from mine.preprocessing import KINDS
 from mine.sampling import Finite, Samples, generator
 from mine.training import Training
 
-CACHE_BYTES = 12 << 20  # of a stack's activations on a CPU
+MLP_BYTES = 32 << 20  # of a stack's activations on a CPU, where a group at a time is worked on
+CACHE_BYTES = 12 << 20  # where all cells are
 CUDA_BYTES = 4 << 30
 USER_STACK = 16  # modules of a user's own, whose activations cannot be foreseen
 SPLIT = 0.6, 0.2  # training and validation shares of own data; the rest is for the test
@@ -224,8 +224,8 @@ def plan(
     """Which jobs go into which stack: indices of jobs, in order; one stack, one shape.
 
     On a CPU the jobs of one shape make as many stacks as keep all workers busy to the end (one a
-    thread that torch may use), but no stack of one out of several: a product of single matrices is
-    rounded otherwise than a batched one, and a job's bits shall not depend on the machine's cores.
+    thread that torch may use), but no stack of one out of several (`mine.critics.even_parts`): a
+    job's bits shall not depend on the machine's cores.
     """
     side_by_side = 1
     if torch.device(device).type == "cpu":
@@ -238,9 +238,7 @@ def plan(
         n = len(indices)
         count = -(-n // stack_size(jobs[indices[0]], device))
         count = -(-count // side_by_side) * side_by_side
-        count = max(1, min(count, n // 2))
-        cuts = [n * j // count for j in range(count + 1)]
-        stacks += [tuple(indices[a:b]) for a, b in pairwise(cuts)]
+        stacks += [tuple(indices[part]) for part in even_parts(n, count)]
     return stacks
 
 
@@ -256,15 +254,15 @@ def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
     if METHODS[job.method].objective is None:
         return 1
-    t, critic = job.training, job.critic
+    critic, rows = job.critic, job.training.batch_size * (1 + job.training.marginal_samples)
     if isinstance(critic, MLP):
-        buffers = 2 * sum(critic.hidden) + 2 * max(critic.hidden)
+        budget, cell = MLP_BYTES, activation_bytes(critic.hidden, rows)
     elif isinstance(critic, Convolutional):
-        buffers = critic.activations(*job.sizes()[1:])
+        budget, cell = CACHE_BYTES, 4 * rows * critic.activations(*job.sizes()[1:])
     else:
         return max(1, USER_STACK // job.folds)
-    cell = 4 * t.batch_size * (1 + t.marginal_samples) * buffers
-    budget = CUDA_BYTES if torch.device(device).type == "cuda" else CACHE_BYTES
+    if torch.device(device).type == "cuda":
+        budget = CUDA_BYTES
     return max(1, budget // (cell * job.folds))
 
 

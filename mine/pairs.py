@@ -27,6 +27,10 @@ class Pairing(Protocol):
     @property
     def m(self) -> int: ...
 
+    def part(self, cells: slice) -> Pairing:
+        """That of some of the cells."""
+        ...
+
     def around(self, y: Tensor) -> Tensor:
         """The rows of y as `beside` wants them: (K, rows, d) -> (K, R, d)."""
         ...
@@ -51,6 +55,9 @@ class Shifts:
     order. The first m rows stand again after the last, so that each shift is a slice."""
 
     m: int
+
+    def part(self, cells: slice) -> Shifts:
+        return self
 
     def around(self, y: Tensor) -> Tensor:
         return torch.cat([y, y[:, : self.m]], 1)
@@ -77,6 +84,9 @@ class Permutations:
     def of(cls, index: Tensor) -> Permutations:
         return cls(index, torch.argsort(index, -1))
 
+    def part(self, cells: slice) -> Permutations:
+        return Permutations(self.index[cells], self.inverse[cells])
+
     @property
     def m(self) -> int:
         return self.index.shape[1]
@@ -98,6 +108,9 @@ class Independent:
     """Fresh draws: rows B, B + 1, ... of y are the partners, m times B of them."""
 
     m: int
+
+    def part(self, cells: slice) -> Independent:
+        return self
 
     def around(self, y: Tensor) -> Tensor:
         return y

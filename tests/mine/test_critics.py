@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
-from mine.critics import MLP, stack_modules
+from mine import critics
+from mine.critics import MLP, activation_bytes, even_parts, stack_modules
 from mine.pairs import Independent, Permutations, Shifts, partners
 from mine.training import clip_each, per_parameter
 
@@ -113,6 +116,40 @@ def test_the_start_of_a_cell_does_not_depend_on_its_neighbours():
     one = config.stack(2, 2, generators(5)[3:4], "cpu")
     for a, b in zip(many.views, one.views, strict=True):
         assert torch.equal(a[3], b[0])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("activation", ["elu", "relu", "silu"])
+@pytest.mark.parametrize("hidden", [(8,), (16, 8), (8, 16, 8)])
+@pytest.mark.parametrize("d", [1, 30], ids=["pairs", "halves"])
+def test_a_stack_that_goes_group_by_group_has_the_bits_of_one_that_goes_at_once(
+    monkeypatch, activation, hidden, d
+):
+    """Also where the numbers of a group fill no register. (The matrix products of the processor's
+    library round widths such as 5 by where in memory they stand.)"""
+    x, y = torch.randn(2, 7, 9, d, generator=generators(1)[0])
+    found = []
+    for groups in (1, 3):
+        monkeypatch.setattr(
+            critics, "GROUP_BYTES", -(-7 // groups) * activation_bytes(hidden, 3 * 9)
+        )
+        critic = MLP(hidden, activation).stack(d, d, generators(7), "cpu")
+        t = [v.clone() for v in critic.values(x, y, Shifts(2))]
+        assert len(critic._buffers[9, 11, 2].groups) == groups
+        critic.backward(*(v / 9 for v in t))
+        found.append([*t, critic.grad.clone()])
+    for at_once, by_groups in zip(*found, strict=True):
+        assert torch.equal(at_once, by_groups)
+
+
+@given(n=st.integers(1, 50), count=st.integers(1, 60))
+def test_even_parts_are_alike_and_none_is_one_of_several(n, count):
+    parts = even_parts(n, count)
+    sizes = [part.stop - part.start for part in parts]
+    assert [i for part in parts for i in range(n)[part]] == list(range(n))
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(n, 2)
+    assert len(parts) == max(1, min(count, n // 2))
 
 
 @torch.no_grad()

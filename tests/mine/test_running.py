@@ -86,7 +86,7 @@ def test_every_job_is_in_one_stack_and_stacks_are_even(n, workers):
     assert len(stacks) % workers == 0 or len(stacks) == max(1, n // 2)
 
 
-def test_a_stack_on_cuda_is_larger_than_one_that_must_fit_a_processors_cache():
+def test_a_stack_on_cuda_is_larger_than_one_on_a_processor():
     assert stack_size(job(), "cuda") > 10 * stack_size(job(), "cpu")
 
 
