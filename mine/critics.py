@@ -48,10 +48,13 @@ class Critic(Protocol):
     grad: Tensor
     views: list[Tensor]
 
-    def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """T on joint pairs (K, B) and on marginal pairs (K, m B), for x (K, B, dx), y (K, ., dy).
 
-        The values are views of a buffer that the next call overwrites.
+        The values are views of a buffer that the next call overwrites. Where `keep` is false no
+        `backward` may follow, and what it would need takes no memory.
         """
         ...
 
@@ -224,13 +227,15 @@ class StackedMLP:
         for k, generator in enumerate(generators):
             for view, parameter in zip(self.views, parameters, strict=True):
                 view[k] = parameter.initial(config.init, generator).to(device)
-        self._buffers: dict[tuple[int, int, int], _Buffers] = {}
+        self._buffers: dict[tuple[int, int, int, bool], _Buffers] = {}
         self._last: tuple[Tensor, Tensor, Pairing, _Buffers] | None = None
 
-    def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
         batch = x.shape[1]
         y = pairing.around(y)
-        buf = self._buffer(batch, y.shape[1], pairing.m, y.shape[2])
+        buf = self._buffer(batch, y.shape[1], pairing.m, y.shape[2], keep)
         if self.narrow:
             buf.pairs_x.copy_(x.unsqueeze(1))
             for pairs, rows in zip(buf.pairs_y, pairing.beside(y, batch), strict=True):
@@ -238,7 +243,7 @@ class StackedMLP:
         for group in buf.groups:
             group.forward(x, y, pairing)
         buf.t_row.add_(self.views[-1])
-        self._last = (x, y, pairing, buf)
+        self._last = (x, y, pairing, buf) if keep else None
         return buf.t_joint, buf.t_marginal
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
@@ -252,17 +257,19 @@ class StackedMLP:
             group.backward(x, y, pairing)
         self._last = None  # the activations have served as memory for gradients
 
-    def _buffer(self, batch: int, rows_y: int, m: int, dy: int) -> _Buffers:
-        key = (batch, rows_y, m)
+    def _buffer(self, batch: int, rows_y: int, m: int, dy: int, keep: bool) -> _Buffers:
+        key = (batch, rows_y, m, keep)
         if key not in self._buffers:
-            self._buffers[key] = _Buffers(self, batch, rows_y, m, dy)
+            self._buffers[key] = _Buffers(self, batch, rows_y, m, dy, keep)
         return self._buffers[key]
 
 
 class _Buffers:
     """All that a step of one batch shape writes, allocated once."""
 
-    def __init__(self, critic: StackedMLP, batch: int, rows_y: int, m: int, dy: int) -> None:
+    def __init__(
+        self, critic: StackedMLP, batch: int, rows_y: int, m: int, dy: int, keep: bool
+    ) -> None:
         k, rows, device = critic.k, (1 + m) * batch, critic.theta.device
         if critic.narrow:
             self.pairs = torch.ones(k, rows, critic.dx + dy + 1, device=device)
@@ -284,8 +291,10 @@ class _Buffers:
             halves = [
                 torch.empty(size, n, critic.hidden[0], device=device) for n in (batch, rows_y)
             ]
+        one_for_all = None if keep else _Activations(critic, size * rows)
         self.groups = [
-            _Group(critic, self, cells, (1 + m, batch), memory, halves) for cells in groups
+            _Group(critic, self, cells, (1 + m, batch), one_for_all, memory, halves)
+            for cells in groups
         ]
 
 
@@ -300,6 +309,17 @@ def even_parts(n: int, count: int) -> list[slice]:
 def activation_bytes(hidden: Sequence[int], rows: int) -> int:
     """What a cell's step writes into: all layers' activations, and one layer's gradient."""
     return 4 * rows * (sum(hidden) + max(hidden))
+
+
+class _Activations:
+    """Memory of each layer before its activation, z, and after it, a, for so many rows."""
+
+    def __init__(self, critic: StackedMLP, rows: int) -> None:
+        def layers() -> list[Tensor]:
+            return [_registers(rows * h, critic.theta.device) for h in critic.hidden]
+
+        self.z = layers()
+        self.a = layers() if critic.activation.keeps_input else self.z
 
 
 class _Layer:
@@ -325,6 +345,7 @@ class _Group:
         buffers: _Buffers,
         cells: slice,
         shape: tuple[int, int],
+        activations: _Activations | None,
         memory: Sequence[Tensor],
         halves: Sequence[Tensor],
     ) -> None:
@@ -335,9 +356,8 @@ class _Group:
         self.w_row, self.grad_row = (v[-2].view(k, 1, -1) for v in (self.views, self.grads))
         self.t_row, self.gt = buffers.t_row[cells], buffers.gt[cells]
         self.gt_row, self.ones = self.gt.view(k, 1, rows), torch.ones(k, 1, rows, device=device)
-        sizes = [k * rows * h for h in critic.hidden]
-        z = [_registers(n, device) for n in sizes]
-        a = [_registers(n, device) for n in sizes] if self.act.keeps_input else z
+        activations = activations or _Activations(critic, k * rows)
+        z, a = activations.z, activations.a
         # A layer's gradient is written where the activations of the next one have served, or, if
         # these are fewer, into a memory that all groups share (two: layers i and i + 1 overlap).
         g = [
@@ -491,7 +511,9 @@ class _StackedModules:
         self._module = modules[0].to(device)
         self._last: tuple[list[Tensor], Tensor, Tensor] | None = None
 
-    def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
         batch = x.shape[1]
         xs = torch.cat([x] * (1 + pairing.m), 1)
         ys = torch.cat(pairing.beside(pairing.around(y), batch), 1)
@@ -502,7 +524,7 @@ class _StackedModules:
         ) -> Any:
             return functional_call(self._module, (parameters, buffers), (x, y))
 
-        with torch.enable_grad():
+        with torch.set_grad_enabled(keep):
             named = dict(zip(self._names, leaves, strict=True))
             mapped = torch.vmap(one, randomness="different")
             t = mapped(named, self.buffers, xs, ys).reshape(self.k, -1)
@@ -511,7 +533,7 @@ class _StackedModules:
                     f"a critic must give one number a row, got {t.shape[1]} for {xs.shape[1]} rows"
                 )
             t_joint, t_marginal = t[:, :batch], t[:, batch:]
-        self._last = (leaves, t_joint, t_marginal)
+        self._last = (leaves, t_joint, t_marginal) if keep else None
         return t_joint.detach(), t_marginal.detach()
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:

@@ -135,16 +135,18 @@ class StackedDensities:
                 view[k] = (start / math.sqrt(fan_in)).to(device)
         self._last: tuple[list[Tensor], Tensor, Tensor] | None = None
 
-    def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
         joint, *others = pairing.beside(pairing.around(y), x.shape[1])
         partners = torch.stack(others, 1)  # (K, m, B, dy)
         leaves = [v.detach().requires_grad_() for v in self.views]
-        with torch.enable_grad():
+        with torch.set_grad_enabled(keep):
             conditional = self._split(self._network(leaves, x))  # (K, B, C, 1 + 2 dy)
             t_joint = log_mixture(conditional, joint)
             beside = self._split(leaves[-1]) if self.own else conditional
             t_marginal = log_mixture(beside.unsqueeze(1), partners).flatten(1)
-        self._last = (leaves, t_joint, t_marginal)
+        self._last = (leaves, t_joint, t_marginal) if keep else None
         return t_joint.detach(), t_marginal.detach()
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:

@@ -309,7 +309,7 @@ def held_out_values(critic: Critic, x: Tensor, y: Tensor, m: int = 10) -> HeldOu
     places = torch.arange(x.shape[1], device=x.device).tensor_split(chunks)
     for rows in places:
         shifts = min(m, len(rows) - 1)
-        t_joint, t_marginal = critic.values(x[:, rows], y[:, rows], Shifts(shifts))
+        t_joint, t_marginal = critic.values(x[:, rows], y[:, rows], Shifts(shifts), keep=False)
         joint.append(t_joint.clone())
         marginal.append(t_marginal.unflatten(1, (shifts, -1)).clone())
         met.append(torch.stack([rows.roll(j + 1) for j in range(shifts)]))

@@ -71,7 +71,7 @@ def _on_rows(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     parts = []
     for of_x, of_y in zip(x.split(CHUNK_ROWS), y.split(CHUNK_ROWS), strict=True):
         rows_x, rows_y = (v.expand(critic.k, *v.shape).contiguous() for v in (of_x, of_y))
-        parts.append(critic.values(rows_x, rows_y, Shifts(0))[0].double())
+        parts.append(critic.values(rows_x, rows_y, Shifts(0), keep=False)[0].double())
     return torch.cat(parts, 1)
 
 

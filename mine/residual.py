@@ -63,8 +63,10 @@ class StackedResidual:
                 buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
         self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
 
-    def values(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        t_joint, t_marginal = self.network.values(x, y, pairing)
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        t_joint, t_marginal = self.network.values(x, y, pairing, keep)
         of_joint, *of_marginal = self._log_ratios(x, y, pairing)
         t_joint += of_joint
         t_marginal += torch.cat(of_marginal, -1)

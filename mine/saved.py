@@ -156,7 +156,7 @@ class Fitted:
 def _values(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     """T on joint pairs, (n,) float64; each chunk's marginal pairs are not looked at."""
     found = [
-        critic.values(a[None], b[None], Shifts(1))[0][0].clone()
+        critic.values(a[None], b[None], Shifts(1), keep=False)[0][0].clone()
         for a, b in zip(x.split(CHUNK_ROWS), y.split(CHUNK_ROWS), strict=True)
     ]
     return torch.cat(found).double()

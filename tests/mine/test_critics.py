@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mine import critics
-from mine.critics import MLP, activation_bytes, even_parts, stack_modules
+from mine.critics import MLP, Modules, activation_bytes, even_parts, stack_modules
 from mine.pairs import Independent, Permutations, Shifts, partners
 from mine.training import clip_each, per_parameter
 
@@ -26,6 +26,17 @@ def reference(critic, k, activation):
         layers += [nn.Linear(*w.shape), ACTIVATIONS[activation]()]
         layers[-2].weight.data, layers[-2].bias.data = w.T.clone(), b[0].clone()
     return nn.Sequential(*layers[:-1])
+
+
+class Pair(nn.Module):
+    """A network of a user's own."""
+
+    def __init__(self, dx, dy):
+        super().__init__()
+        self.net = nn.Linear(dx + dy, 1)
+
+    def forward(self, x, y):
+        return self.net(torch.cat([x, y], -1)).squeeze(-1)
 
 
 def pairings(k, b, m):
@@ -135,11 +146,25 @@ def test_a_stack_that_goes_group_by_group_has_the_bits_of_one_that_goes_at_once(
         )
         critic = MLP(hidden, activation).stack(d, d, generators(7), "cpu")
         t = [v.clone() for v in critic.values(x, y, Shifts(2))]
-        assert len(critic._buffers[9, 11, 2].groups) == groups
+        assert len(critic._buffers[9, 11, 2, True].groups) == groups
         critic.backward(*(v / 9 for v in t))
         found.append([*t, critic.grad.clone()])
     for at_once, by_groups in zip(*found, strict=True):
         assert torch.equal(at_once, by_groups)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [MLP((8, 16, 8)), MLP((16, 8), "silu"), Modules(Pair)], ids=str)
+def test_what_is_not_kept_changes_no_value_and_has_no_gradient(monkeypatch, config):
+    """Groups that share one memory, which are those of a test, say what groups of their own do."""
+    monkeypatch.setattr(critics, "GROUP_BYTES", 3 * activation_bytes((8, 16, 8), 27))
+    x, y = torch.randn(2, 7, 9, 1, generator=generators(1)[0])
+    critic = config.stack(1, 1, generators(7), "cpu")
+    kept = [v.clone() for v in critic.values(x, y, Shifts(2))]
+    for one, other in zip(kept, critic.values(x, y, Shifts(2), keep=False), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(RuntimeError, match="values of a batch first"):
+        critic.backward(*kept)
 
 
 @given(n=st.integers(1, 50), count=st.integers(1, 60))

@@ -26,7 +26,7 @@ class Optimal:
     def __init__(self, task, constant=0.0):
         self.task, self.constant = task, constant
 
-    def values(self, x, y, pairing):
+    def values(self, x, y, pairing, keep=True):
         met = partners(pairing, y, x.shape[1])
         beside = x.unsqueeze(1).expand_as(met)
         ratios = (
@@ -66,7 +66,7 @@ class Lopsided(Optimal):
         super().__init__(task)
         self.of_y = of_y
 
-    def values(self, x, y, pairing):
+    def values(self, x, y, pairing, keep=True):
         met = partners(pairing, y, x.shape[1])
         ratios = super().values(x, y, pairing)
         return tuple(r + self.of_y(v).flatten(1) for r, v in zip(ratios, (y, met), strict=True))
@@ -113,7 +113,7 @@ def test_test_values_are_filed_under_x_and_under_y():
     class Digits:
         k = 1
 
-        def values(self, x, y, pairing):
+        def values(self, x, y, pairing, keep=True):
             met = partners(pairing, y, x.shape[1])
             t = 10000 * x.unsqueeze(1) + met
             return (10000 * x + y[:, : x.shape[1]])[..., 0], t[..., 0].flatten(1)

@@ -212,7 +212,7 @@ def test_the_error_of_a_difference_is_that_of_its_rows():
         def __init__(self, by):
             self.by = by
 
-        def values(self, x, y, pairing):
+        def values(self, x, y, pairing, keep=True):
             from mine.pairs import partners
 
             met = partners(pairing, y, x.shape[1])
