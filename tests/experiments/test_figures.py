@@ -90,14 +90,15 @@ def test_plot_functions_return_the_axes_they_were_given(
 def test_the_same_rows_give_the_same_bytes(
     gaussian_rows: pd.DataFrame, equitability_rows: pd.DataFrame
 ) -> None:
-    """Of lines and of heat maps, one each."""
     high, on_map = (
         rows[rows["role"] == role]
         for rows, role in ((gaussian_rows, "high"), (equitability_rows, "map"))
     )
     for module, rows in ((gaussian, high), (equitability, on_map)):
-        name = next(iter(module.figures(rows)))
-        once, again = ({name: marks.render(module.figures(rows)[name])} for _ in range(2))
+        once, again = (
+            {name: marks.render(figure) for name, figure in module.figures(rows).items()}
+            for _ in range(2)
+        )
         assert once == again
         assert all(set(kinds) == {"svg", "pdf", "png"} for kinds in once.values())
 

@@ -165,7 +165,7 @@ def test_memory_does_not_grow_with_the_steps():
         return sum(1 for o in gc.get_objects() if type(o) is torch.Tensor)
 
     stack = stack_of([0, 1], training=dataclasses.replace(SHORT, steps=300))
-    counts = [tensors() for _ in train(stack, every=100)]
+    counts = [tensors() for _ in train(stack, every=50)]
     assert counts[-1] <= counts[1]
 
 
