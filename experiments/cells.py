@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 UNTRAINED = frozenset({"ksg", "gaussian", "gaussian_copula"})
@@ -44,8 +44,8 @@ class Cell:
     @property
     def key(self) -> str:
         """16 hex digits, the same for equal cells in every process and on every machine."""
-        asked = asdict(self)
-        if not asked["overrides"]:  # as where nothing is said of overrides
+        asked = dict(vars(self))
+        if not self.overrides:  # as where nothing is said of overrides
             del asked["overrides"]
         text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

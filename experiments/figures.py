@@ -112,6 +112,7 @@ STYLE: Any = {
     "legend.fontsize": 8,
     "legend.frameon": False,
     "pdf.fonttype": 42,
+    "ps.fonttype": 42,  # by which matplotlib splits a PDF's fonts, too: whole, not in two
     "savefig.dpi": 160,
     "svg.fonttype": "none",
     "svg.hashsalt": "mine",
@@ -531,6 +532,9 @@ def render(figure: Figure) -> dict[str, bytes]:
     }
     out = {}
     with style():
+        if layout := figure.get_layout_engine():  # once for all kinds
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         for kind, entries in metadata.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=entries)
