@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _aten = torch.ops.aten
 # As tensors: Python's numbers are made into tensors at each use, which costs as much as the use.
 _LOG2_E, _ONE = torch.tensor(math.log2(math.e)), torch.tensor(1.0)
-GROUP_BYTES = 3 << 20  # of the activations of cells that go through a step together on a CPU
+GROUP_BYTES = 3_000_000  # of the activations of cells that go through a step together on a CPU
 LANES = 32  # 32-bit numbers in two of a CPU's widest registers: kernels work on two at a time
 NARROW = 48  # columns of x and y together: up to so many, the pairs themselves are multiplied
 
@@ -330,13 +330,28 @@ class _Layer:
         n = math.prod(shape)
         self.flat = tuple(v[: _whole(n)] for v in (z, a, g))
         self.z, self.a, self.g = (v[:n].view(shape) for v in (z, a, g))
+        self.a_t = self.a.mT
+
+
+@dataclass(frozen=True)
+class _Between:
+    """From one hidden layer of a group to the next: W (k, H, H') and b (k, 1, H')."""
+
+    below: _Layer
+    above: _Layer
+    w: Tensor
+    w_t: Tensor
+    b: Tensor
+    grad_w: Tensor
+    grad_b: Tensor
 
 
 class _Group:
     """Neighbours of a stack, few enough that a step of theirs stays in the cache.
 
     On a CPU a stack goes through its layers a group at a time: an operation on all K cells would
-    find its numbers where the one before it had left them, which is too far away.
+    find its numbers where the one before it had left them, which is too far away. The views of a
+    step are made here, once: with small networks each costs as much as what is done with it.
     """
 
     def __init__(
@@ -352,8 +367,9 @@ class _Group:
         k, rows, device = cells.stop - cells.start, math.prod(shape), critic.theta.device
         self.cells, self.shape = cells, shape
         self.act, self.narrow, self.dx = critic.activation, critic.narrow, critic.dx
-        self.views, self.grads = ([v[cells] for v in vs] for vs in (critic.views, critic.grads))
-        self.w_row, self.grad_row = (v[-2].view(k, 1, -1) for v in (self.views, self.grads))
+        views, grads = ([v[cells] for v in vs] for vs in (critic.views, critic.grads))
+        self.w_first, self.grad_first = views[0], grads[0]
+        self.w_row, self.grad_row = (v[-2].view(k, 1, -1) for v in (views, grads))
         self.t_row, self.gt = buffers.t_row[cells], buffers.gt[cells]
         self.gt_row, self.ones = self.gt.view(k, 1, rows), torch.ones(k, 1, rows, device=device)
         activations = activations or _Activations(critic, k * rows)
@@ -364,61 +380,65 @@ class _Group:
             above if above is not None and len(above) >= len(own) else memory[i % 2]
             for i, (own, above) in enumerate(zip_longest(a, a[1:]))
         ]
-        self.layers = [
-            _Layer((k, rows, h), *of) for h, *of in zip(critic.hidden, z, a, g, strict=True)
-        ]
+        layers = [_Layer((k, rows, h), *of) for h, *of in zip(critic.hidden, z, a, g, strict=True)]
+        self.first, self.last = layers[0], layers[-1]
+        self.between = [
+            _Between(*pair, w, w.mT, b, *gradients)
+            for pair, w, b, *gradients in zip(
+                pairwise(layers), views[1:-2:2], views[2:-2:2], grads[1:-2:2], grads[2:-2:2],
+                strict=True,
+            )
+        ]  # fmt: skip
         if self.narrow:
             self.pairs = buffers.pairs[cells]
+            self.pairs_t = self.pairs.mT
         else:
             self.hx, self.hy = (h[:k] for h in halves)
-            self.first = self.layers[0].z.unflatten(1, shape).unbind(1)
+            self.paired = self.first.z.unflatten(1, shape).unbind(1)
 
     def forward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
         """Writes T less the output's bias, for its cells, into ``t_row``."""
-        first, *further = self.layers
         if self.narrow:
-            torch.bmm(self.pairs, self.views[0], out=first.z)
+            torch.bmm(self.pairs, self.w_first, out=self.first.z)
         else:
             self._pair(x[self.cells], y[self.cells], pairing.part(self.cells))
-        self.act.forward(*first.flat)
-        a = first.a
-        for layer, w, b in zip(further, self.views[1:-2:2], self.views[2:-2:2], strict=True):
-            torch.bmm(a, w, out=layer.z).add_(b)
-            self.act.forward(*layer.flat)
-            a = layer.a
+        self.act.forward(*self.first.flat)
+        for to in self.between:
+            torch.bmm(to.below.a, to.w, out=to.above.z).add_(to.b)
+            self.act.forward(*to.above.flat)
         # A row times a matrix, in strides that say so: the matrix times a column costs twice that.
-        torch.bmm(self.w_row, a.mT, out=self.t_row)
+        torch.bmm(self.w_row, self.last.a_t, out=self.t_row)
 
     def _pair(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
-        w = self.views[0]
+        w = self.w_first
         torch.bmm(x, w[:, : self.dx], out=self.hx).add_(w[:, -1:])
         torch.bmm(y, w[:, self.dx : -1], out=self.hy)
-        for z, rows in zip(self.first, pairing.beside(self.hy, x.shape[1]), strict=True):
+        for z, rows in zip(self.paired, pairing.beside(self.hy, x.shape[1]), strict=True):
             torch.add(self.hx, rows, out=z)
 
     def backward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
         """Writes the gradients of its cells, the output's bias aside, from their ``gt``."""
-        torch.bmm(self.gt_row, self.layers[-1].a, out=self.grad_row)
-        torch.mul(self.gt, self.w_row, out=self.layers[-1].g)
-        for i in range(len(self.layers) - 1, 0, -1):
-            below, layer = self.layers[i - 1 : i + 1]
-            self.act.backward(*layer.flat)
-            torch.bmm(below.a.mT, layer.g, out=self.grads[2 * i - 1])
-            torch.bmm(self.ones, layer.g, out=self.grads[2 * i])
-            torch.bmm(layer.g, self.views[2 * i - 1].mT, out=below.g)
-        self.act.backward(*self.layers[0].flat)
+        torch.bmm(self.gt_row, self.last.a, out=self.grad_row)
+        torch.mul(self.gt, self.w_row, out=self.last.g)
+        for to in reversed(self.between):
+            g = to.above.g
+            self.act.backward(*to.above.flat)
+            torch.bmm(to.below.a_t, g, out=to.grad_w)
+            torch.bmm(self.ones, g, out=to.grad_b)
+            torch.bmm(g, to.w_t, out=to.below.g)
+        self.act.backward(*self.first.flat)
         if self.narrow:
-            torch.bmm(self.pairs.mT, self.layers[0].g, out=self.grads[0])
+            torch.bmm(self.pairs_t, self.first.g, out=self.grad_first)
         else:
             self._pair_back(x[self.cells], y[self.cells], pairing.part(self.cells))
 
     def _pair_back(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
-        g = self.layers[0].g.unflatten(1, self.shape)
+        g = self.first.g.unflatten(1, self.shape)
         torch.add(g[:, 0], g[:, 1], out=self.hx)  # hx and hy have served: reused for gradients
         for j in range(2, self.shape[0]):
             self.hx += g[:, j]
         pairing.add_back(g, self.hy)
-        grad = self.grads[0]
+        grad = self.grad_first
         grad[:, : self.dx] = torch.bmm(x.mT, self.hx)
         grad[:, self.dx : -1] = torch.bmm(y.mT, self.hy)
         grad[:, -1:] = torch.bmm(self.ones[:, :, : x.shape[1]], self.hx)
