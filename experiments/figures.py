@@ -532,7 +532,8 @@ def render(figure: Figure) -> dict[str, bytes]:
     }
     out = {}
     with style():
-        if layout := figure.get_layout_engine():  # once for all kinds
+        if layout := figure.get_layout_engine():  # once for all kinds, by the PNG's widths of text
+            figure.set_dpi(STYLE["savefig.dpi"])
             layout.execute(figure)
             figure.set_layout_engine("none")
         for kind, entries in metadata.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,18 @@ def test_the_same_rows_give_the_same_bytes(
         )
         assert once == again
         assert all(set(kinds) == {"svg", "pdf", "png"} for kinds in once.values())
+
+
+def test_a_pdf_has_each_font_once_and_nothing_is_cut(gaussian_rows: pd.DataFrame) -> None:
+    """Greek and minus signs beside plain letters, in two weights."""
+    rows = gaussian_rows[gaussian_rows["role"] == "scalar"]
+    (figure,) = gaussian.figures(rows).values()
+    pdf = marks.render(figure)["pdf"]
+    names = re.findall(rb"/BaseFont /(?:[A-Z]{6}\+)?([\w-]+)", pdf)
+    assert {b"DejaVuSans", b"DejaVuSans-Bold"} == set(names)
+    assert pdf.count(b"/FontFile2") == 2
+    inside = figure.get_tightbbox()
+    assert min(inside.min) >= 0.0 and (inside.max <= figure.get_size_inches()).all()
 
 
 def test_figures_are_named_by_what_they_show(
