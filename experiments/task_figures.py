@@ -35,7 +35,7 @@ def errors(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
         figure = marks.new_figure(3.9 + 0.5 * len(methods), 1.75 + 0.185 * max(len(lines), 4))
         ax = figure.subplots()
         mesh = plot_errors(rows, ax, lines, methods)
-        bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 8 / max(len(lines), 1)), pad=0.01)
+        bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 8 / max(len(lines), 1)), pad=0.02)
         ticks = [-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]
         ticks = ticks[:: 1 if len(lines) > SHORT else 4]
         bar.set_ticks(ticks, labels=[marks.signed(tick) for tick in ticks])
