@@ -105,6 +105,7 @@ STYLE: Any = {
     "axes.titlecolor": INK,
     "axes.titlesize": 8.5,
     "axes.unicode_minus": True,
+    "figure.dpi": 160,
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -113,7 +114,6 @@ STYLE: Any = {
     "legend.frameon": False,
     "pdf.fonttype": 42,
     "ps.fonttype": 42,  # by which matplotlib splits a PDF's fonts, too: whole, not in two
-    "savefig.dpi": 160,
     "svg.fonttype": "none",
     "svg.hashsalt": "mine",
     "text.color": INK,
@@ -532,8 +532,7 @@ def render(figure: Figure) -> dict[str, bytes]:
     }
     out = {}
     with style():
-        if layout := figure.get_layout_engine():  # once for all kinds, by the PNG's widths of text
-            figure.set_dpi(STYLE["savefig.dpi"])
+        if layout := figure.get_layout_engine():  # once for all kinds
             layout.execute(figure)
             figure.set_layout_engine("none")
         for kind, entries in metadata.items():

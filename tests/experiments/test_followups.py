@@ -65,7 +65,7 @@ def rows_of(name: str, **columns: Value) -> pd.DataFrame:
     return rows
 
 
-def curves_of(rows: pd.DataFrame, value: Callable[[Row, float], float]) -> pd.DataFrame:
+def curves_of(rows: pd.DataFrame, value: Curve) -> pd.DataFrame:
     """Ten points of a training curve a cell: value(row, share of the steps done)."""
     return store.curve_frame(
         {"key": row["key"], "step": row["steps"] * i // 10, "train_nats": value(row, i / 10)}
@@ -80,9 +80,9 @@ def flat(row: Row, share: float) -> float:
 
 
 @cache
-def flat_curves(name: str) -> pd.DataFrame:
-    """Of such rows: they do not depend on what is estimated."""
-    return curves_of(blank(name), flat)
+def default_curves(name: str, curve: Curve = flat) -> pd.DataFrame:
+    """Of such rows: what is estimated does not change them."""
+    return curves_of(blank(name), curve)
 
 
 def claim_of(name: str, claim: str, rows: pd.DataFrame, curves: pd.DataFrame) -> Claim:
@@ -335,8 +335,7 @@ def test_a_claim_has_the_verdict_that_its_rows_imply(
 ) -> None:
     name = claim.partition("-")[0]
     rows = rows_of(name, error=error)
-    curves = flat_curves(name) if curve is flat else curves_of(rows, curve)
-    found = claim_of(name, claim, rows, curves)
+    found = claim_of(name, claim, rows, default_curves(name, curve))
     assert found.verdict == verdict, found.measured
     assert "seeds" in found.measured
 
@@ -366,7 +365,7 @@ def test_one_seed_reproduces_nothing_and_lost_cells_are_drawn(name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_each_claim_names_a_figure_and_each_has_both_verdicts_tested(name: str) -> None:
     module = importlib.import_module(f"experiments.{name}")
-    rows, curves = blank(name), flat_curves(name)
+    rows, curves = blank(name), default_curves(name)
     figures = drawing.given(module.figures, rows, curves)
     for claim in drawing.given(module.claims, rows, curves):
         assert claim.figure in figures
