@@ -221,16 +221,22 @@ def differences(
         by: the column in which the two differ.
         within: the columns in which they agree, the seed aside.
     """
-    found = []
-    for _, group in rows[rows["status"] != "failed"].groupby(list(within), sort=True):
-        sides = [group[group[by] == side].set_index("seed") for side in (one, two)]
-        seeds = sides[0].index.intersection(sides[1].index)
-        if len(seeds):
-            first, second = (errors(side.loc[seeds]) for side in sides)
-            lost = np.isinf(first) | np.isinf(second)
-            with np.errstate(invalid="ignore"):
-                found.append(np.where(lost, np.inf, first - second))
-    return found
+    kept = rows[(rows["status"] != "failed") & rows[by].isin([one, two])]
+    places = kept.assign(place=range(len(kept)))
+    sides = places.pivot(index=[*within, "seed"], columns=by, values="place")
+    if not {one, two} <= set(sides.columns):
+        return []
+    sides = sides.dropna()  # seeds that one side alone has
+    first, second = (errors(kept)[sides[side].to_numpy(int)] for side in (one, two))
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(np.isinf(first) | np.isinf(second), np.inf, first - second)
+    return by_cell(gaps, sides.index)
+
+
+def by_cell(values: Array, index: pd.Index) -> list[Array]:
+    """One array of shape (S,) for each cell, of values with a sorted index of cells and "seed"."""
+    starts = ~index.droplevel("seed").duplicated()
+    return np.split(values, np.flatnonzero(starts)[1:]) if len(values) else []
 
 
 # Verdicts

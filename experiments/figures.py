@@ -523,20 +523,23 @@ def entitle(figure: Figure, title: str, rows: pd.DataFrame, notes: Sequence[str]
 # Bytes
 
 
+KINDS: Mapping[str, Mapping[str, None]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+}
+"""A figure's files, with the metadata that is left out."""
+
+
 def render(figure: Figure) -> dict[str, bytes]:
-    """The figure as SVG, PDF and PNG: the same bytes whenever it is drawn from the same rows."""
-    metadata: dict[str, dict[str, Any]] = {
-        "svg": {"Date": None},
-        "pdf": {"CreationDate": None},
-        "png": {"Software": None},
-    }
+    """The figure in all `KINDS`: the same bytes whenever it is drawn from the same rows."""
     out = {}
     with style():
         if layout := figure.get_layout_engine():  # once for all kinds
             layout.execute(figure)
             figure.set_layout_engine("none")
-        for kind, entries in metadata.items():
+        for kind, left_out in KINDS.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=entries)
+            figure.savefig(buffer, format=kind, metadata=dict(left_out))
             out[kind] = buffer.getvalue()
     return out

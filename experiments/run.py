@@ -318,6 +318,8 @@ def cap_threads(threads: Any) -> None:
 
 def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) -> int:
     """Computes the cells that the tally lacks, to the end. Returns the exit status."""
+    import torch
+
     from mine.jobs import network_steps, plan
     from mine.running import Care
 
@@ -334,7 +336,8 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     keeper.deal(todo)
     tally.steps = network_steps(jobs[i] for stack in todo for i in stack)
     seed = int(tally.config["experiment"].get("first_seed", 0))
-    tally.provenance = store.collect_provenance(device=device, seed=seed)
+    provenance = store.collect_provenance(device=device, seed=seed)
+    tally.provenance = {**provenance, "threads": torch.get_num_threads()}
     tally.run.write_provenance(tally.provenance)
     todo, cost = longest_first(jobs, todo, device)
     announce(tally, len(todo), cost, device)

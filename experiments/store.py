@@ -35,6 +35,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -103,6 +104,8 @@ TABLES = ("rows.parquet", "curves.parquet")
 JOINED_AT_ONCE = 200
 """Runs whose rows are held in memory together while all runs are joined."""
 
+_PLAIN = {"int64": int, "float64": float}
+"""Numbers that are what a column holds as they are."""
 _MISSING: Mapping[str, Any] = {"str": "", "int64": 0, "float64": float("nan")}
 _MISSING_IN: Mapping[str, Any] = {"step_diverged": -1}
 _REQUIRED = frozenset({"key", "status"})
@@ -215,6 +218,7 @@ def read_yaml(text: bytes) -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()
 
 
+@cache
 def package_version() -> str:
     """The version of the installed package, ``0+unknown`` where it is not installed."""
     try:
@@ -306,10 +310,13 @@ def _csv_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def csv_bytes(frame: DataFrame) -> bytes:
     """`frame` as CSV; a number's digits give the same double back, and nan is ``nan``."""
-    text = frame.select_dtypes("str").columns
-    # A bare carriage return goes unquoted, and would end the line for a reader: written as "\r".
-    frame = frame.assign(**{name: frame[name].str.replace("\r", "\\r") for name in text})
-    return frame.to_csv(index=False, na_rep="nan", lineterminator="\n").encode()
+    form: Any = {"index": False, "na_rep": "nan", "lineterminator": "\n"}
+    csv: str = frame.to_csv(**form)
+    if "\r" in csv:  # unquoted, it would end the line for a reader: written as "\r"
+        text = frame.select_dtypes("str").columns
+        frame = frame.assign(**{n: frame[n].str.replace("\r", "\\r") for n in text})
+        csv = frame.to_csv(**form)
+    return csv.encode()
 
 
 def parquet_bytes(frame: DataFrame) -> bytes:
@@ -334,28 +341,33 @@ def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
 def _typed(
     records: Sequence[Mapping[str, Any]], columns: Mapping[str, str], required: frozenset[str]
 ) -> DataFrame:
-    import pandas as pd
+    import pyarrow as pa
 
+    needed = [name for name in columns if name in required]
     for record in records:
         if unknown := record.keys() - columns.keys():
             raise ValueError(
                 f"expected the columns {', '.join(columns)}, "
                 f"got {', '.join(sorted(unknown))} as well: drop or declare them"
             )
-        if absent := [name for name in columns if name in required and record.get(name) is None]:
+        if absent := [name for name in needed if record.get(name) is None]:
             raise ValueError(
                 f"expected a value for {', '.join(absent)} in each row, got {record}: fill it in"
             )
-    frame = pd.DataFrame(
-        {
-            name: pd.Series(
-                [_cast(name, dtype, record.get(name)) for record in records], dtype=dtype
-            )
-            for name, dtype in columns.items()
-        }
-    )
+    values = {
+        name: _cast_all(name, dtype, [record.get(name) for record in records])
+        for name, dtype in columns.items()
+    }
+    # Arrow makes such a table in less than half the time that pandas takes, column by column.
+    frame = pa.table(values, schema=arrow_schema(columns)).to_pandas()
     _check_statuses(frame)
     return frame
+
+
+def _cast_all(name: str, dtype: str, values: Sequence[Any]) -> Sequence[Any]:
+    if {*map(type, values)} == {_PLAIN.get(dtype)}:
+        return values
+    return [_cast(name, dtype, value) for value in values]
 
 
 def _cast(name: str, dtype: str, value: Any) -> Any:
@@ -376,10 +388,9 @@ def _cast(name: str, dtype: str, value: Any) -> Any:
 
 
 def _check_statuses(frame: DataFrame) -> None:
-    if "status" in frame and not (known := frame["status"].isin(ROW_STATUSES)).all():
+    if unknown := [one for one in frame.get("status", ()) if one not in ROW_STATUSES]:
         raise ValueError(
-            f"expected status {' | '.join(ROW_STATUSES)}, "
-            f"got {frame['status'][~known].iloc[0]!r}: "
+            f"expected status {' | '.join(ROW_STATUSES)}, got {unknown[0]!r}: "
             "a cell that raised is 'failed', one that turned non-finite 'diverged'"
         )
 
@@ -408,7 +419,8 @@ def _conform(frame: DataFrame, columns: Mapping[str, str]) -> DataFrame:
             "build the table with row_frame or curve_frame"
         )
     frame = frame[list(columns)].reset_index(drop=True)
-    if odd := [name for name, dtype in columns.items() if str(frame[name].dtype) != dtype]:
+    found = map(str, frame.dtypes)
+    if odd := [name for name, dtype in zip(columns, found, strict=True) if dtype != columns[name]]:
         frame = frame.assign(
             **{name: [_cast(name, columns[name], value) for value in frame[name]] for name in odd}
         ).astype({name: columns[name] for name in odd})
@@ -801,7 +813,7 @@ def collect_provenance(*, device: str, seed: int, root: Path | None = None) -> d
         "git_commit": commit,
         "git_dirty": dirty,
         "version": package_version(),
-        "packages": _package_versions(PACKAGES),
+        "packages": dict(_package_versions(PACKAGES)),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
@@ -811,7 +823,8 @@ def collect_provenance(*, device: str, seed: int, root: Path | None = None) -> d
     }
 
 
-def _package_versions(names: Iterable[str]) -> dict[str, str]:
+@cache
+def _package_versions(names: tuple[str, ...]) -> Mapping[str, str]:
     versions = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

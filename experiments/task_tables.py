@@ -253,8 +253,9 @@ def nearer(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Judged:
     interval reaches lowest decides.
     """
     found = []
+    by_method = sizes(rows)
     for one, other in pairs:
-        groups = advantages(rows, one, other)
+        groups = advantages(by_method, one, other)
         if groups:
             with np.errstate(invalid="ignore"):
                 value = float(c.pooled_mean(groups))
@@ -270,16 +271,19 @@ def nearer(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Judged:
     return together(found, f"ahead in {ahead} of {c.counted(len(found), 'comparison')}", rows)
 
 
-def advantages(rows: pd.DataFrame, one: str, other: str) -> list[c.Array]:
-    """|error| of `other` less that of `one` on the same rows: (S,) for each role and task."""
-    two = rows[rows["method"].isin([one, other])]
-    sides = two.pivot(index=["role", "name", "seed"], columns="method", values="size")
-    if not {one, other} <= set(sides.columns):
+def sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """|error| by method, a line for each role, task and seed, sorted."""
+    return rows.pivot(index=["role", "name", "seed"], columns="method", values="size")
+
+
+def advantages(by_method: pd.DataFrame, one: str, other: str) -> list[c.Array]:
+    """|error| of `other` less that of `one` on the same rows of `sizes`: (S,) for each role and
+    task."""
+    if not {one, other} <= set(by_method.columns):
         return []
     with np.errstate(invalid="ignore"):
-        gaps = (sides[other] - sides[one]).dropna()  # what both lost is inf - inf
-    tasks = gaps.groupby(level=["role", "name"], sort=True)
-    return [group.to_numpy(float) for _, group in tasks]
+        gaps = (by_method[other] - by_method[one]).dropna()  # what both lost is inf - inf
+    return c.by_cell(gaps.to_numpy(float), gaps.index)
 
 
 def never_unsaid(rows: pd.DataFrame, method: str) -> Judged:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,11 @@ def read(root: Path) -> Modules:
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             found[name] = Module(name, path, ast.parse(path.read_text(encoding="utf-8")))
     return found
+
+
+@cache
+def repository() -> Modules:
+    return read(ROOT)
 
 
 def under(name: str, prefixes: Iterable[str]) -> bool:
@@ -413,11 +418,11 @@ def foreign_targets(root: Path) -> list[str]:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_source_keeps_the_rule(rule: Callable[[Modules], list[str]]) -> None:
-    assert rule(read(ROOT)) == []
+    assert rule(repository()) == []
 
 
 def test_the_rules_speak_of_modules_that_exist() -> None:
-    modules = read(ROOT)
+    modules = repository()
     assert {*FORBIDDEN, *ABOVE_TRAINING, *RUNNER} - set(modules) == set()
 
 
@@ -428,7 +433,7 @@ def test_configs_name_our_own_targets_and_optimizers_only() -> None:
 
 def test_reporting_loads_no_torch_when_it_runs() -> None:
     """A second road to the rule: import all of it, and look."""
-    names = [name for name in package("experiments", read(ROOT)) if not under(name, RUNNER)]
+    names = [name for name in package("experiments", repository()) if not under(name, RUNNER)]
     program = (
         "import importlib, sys\n"
         f"for name in {names!r}: importlib.import_module(name)\n"

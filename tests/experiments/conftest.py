@@ -36,6 +36,14 @@ def made(example: ModuleType) -> ModuleType:
 
 
 @pytest.fixture
+def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn as SVG and not as PDF and PNG too, which takes a third of the time."""
+    from experiments import figures
+
+    monkeypatch.setattr(figures, "KINDS", {"svg": figures.KINDS["svg"]})
+
+
+@pytest.fixture
 def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stack is foretold a second: the stacks keep their order, and nothing is tried."""
     monkeypatch.setattr(mine.running, "forecast", lambda _, stacks, *__: [1.0] * len(stacks))

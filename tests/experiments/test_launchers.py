@@ -43,14 +43,17 @@ def needs(launcher: str) -> pytest.MarkDecorator:
 
 
 def sweep(
-    outputs: Path, *words: str, python: str = sys.executable, path: Path | None = None
-) -> Done:
-    """The command on tiny cells, with one thread a process, and `path` before others."""
+    outputs: Path, *words: str, python: str = sys.executable, path: Path | None = None,
+    threads: str | None = "1",
+) -> Done:  # fmt: skip
+    """The command on tiny cells, with so many threads a process, and `path` before others."""
     search = os.pathsep.join([*([str(path)] if path else []), os.environ["PATH"]])
+    free = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    capped = {"OMP_NUM_THREADS": threads} if threads else {}
     return subprocess.run(
         [python, "-m", "experiments", "-m", *TINY, *words, f"outputs={outputs}"],
         cwd=ROOT,
-        env={**os.environ, "PATH": search, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**free, **capped, "PATH": search, "RAY_USAGE_STATS_ENABLED": "0"},
         capture_output=True,
         text=True,
         check=False,
@@ -88,20 +91,35 @@ def test_the_sweep_is_two_by_two_and_its_jobs_differ(basic: pd.DataFrame) -> Non
     assert trained["nats"].nunique() == len(trained)
 
 
-@pytest.mark.parametrize(
-    "launcher",
-    [
-        pytest.param("joblib", marks=needs("joblib")),
-        pytest.param("submitit_local", marks=needs("submitit_local")),
-    ],
-)
-def test_the_rows_are_those_of_the_basic_launcher_bit_for_bit(
-    basic: pd.DataFrame, launcher: str, tmp_path: Path
-) -> None:
-    cap = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
-    done = sweep(tmp_path, *SWEEP, f"hydra/launcher={launcher}", *cap)
+@needs("submitit_local")
+def test_submitit_gives_the_same_rows_bit_for_bit(basic: pd.DataFrame, tmp_path: Path) -> None:
+    done = sweep(tmp_path, *SWEEP, "hydra/launcher=submitit_local")
     assert done.returncode == run.OK, done.stderr
     assert_same_bits(basic, rows_of(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def joblib(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """The outputs of the sweep with two jobs at a time and, among them, two that cannot be.
+
+    No variable caps its threads, and the machine may have many cores.
+    """
+    outputs = tmp_path_factory.mktemp("joblib")
+    words = (*SWEEP[:-1], f"{SWEEP[-1]},-1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    return outputs, sweep(outputs, *words, threads=None)
+
+
+@needs("joblib")
+def test_joblib_gives_the_same_rows_bit_for_bit(
+    basic: pd.DataFrame, joblib: tuple[Path, Done]
+) -> None:
+    assert_same_bits(basic, rows_of(joblib[0]))
+
+
+@needs("joblib")
+def test_joblibs_jobs_have_one_thread_each(joblib: tuple[Path, Done]) -> None:
+    runs, _ = store.load_runs(joblib[0])
+    assert [one.read_provenance()["threads"] for one in runs] == [1] * 4
 
 
 def ray_python() -> str | None:
@@ -130,14 +148,14 @@ def test_ray_gives_the_same_rows_bit_for_bit(basic: pd.DataFrame, tmp_path: Path
 
 
 @needs("joblib")
-def test_a_job_that_went_wrong_sets_the_exit_status_and_the_others_go_on(tmp_path: Path) -> None:
-    """A batch larger than a data set of 20 rows is bad input, said in the job alone."""
-    bad = ("experiment.n=20", "train.batch_size=16,64")
-    done = sweep(tmp_path, *bad, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+def test_a_job_that_went_wrong_sets_the_exit_status_and_the_others_go_on(
+    joblib: tuple[Path, Done],
+) -> None:
+    outputs, done = joblib
     assert done.returncode == run.BAD_INPUT, done.stderr
-    assert "a batch must fit into the training rows" in done.stderr
-    assert re.search(r"experiments: exit status 2 of `python .*batch_size=64", done.stderr)
-    assert len(rows_of(tmp_path)) == 4
+    assert done.stderr.count("finite number > 0, got -1") == 2, done.stderr
+    assert re.search(r"experiments: exit status 2 of `python .*learning_rate=-1 .*`", done.stderr)
+    assert rows_of(outputs)["run_id"].nunique() == 4
 
 
 def test_a_status_is_noted_where_it_arrives(monkeypatch: Patch) -> None:
@@ -191,28 +209,6 @@ def test_every_preset_gives_a_job_as_many_threads_as_cores(launcher: str) -> Non
     cores = preset["hydra"]["launcher"].get("cpus_per_task")
     asked = preset["hydra"]["job"]["env_set"]["OMP_NUM_THREADS"]
     assert asked == ("${hydra.launcher.cpus_per_task}" if cores else "1")
-
-
-@needs("joblib")
-def test_joblibs_jobs_have_one_thread_each(tmp_path: Path) -> None:
-    """Two jobs say 100 + their torch's threads for a status; the machine may have many cores."""
-    program = (
-        "import sys, torch, experiments.run as run\n"
-        "from experiments import launching\n"
-        "sys.argv[1:] = ['-m', 'hydra/launcher=joblib', 'hydra.launcher.n_jobs=2',\n"
-        f"    'scale.seeds=1,2', 'outputs={tmp_path}']\n"
-        "def said(config, command):\n"
-        "    import torch\n"
-        "    return 100 + torch.get_num_threads()\n"
-        "run.run_experiment = said\n"
-        "assert run.command() == 101, [one.code for one in launching.arrived]\n"
-    )
-    env = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 @needs("joblib")

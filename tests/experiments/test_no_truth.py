@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from pathlib import Path
@@ -44,13 +43,6 @@ def rows_of(config: dict[str, object], factor: float = 1.0) -> pd.DataFrame:
     return store.row_frame(rows)
 
 
-def svg_alone(figure: Figure) -> dict[str, bytes]:
-    buffer = io.BytesIO()
-    with figures.style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return {"svg": buffer.getvalue()}
-
-
 @pytest.fixture(scope="module")
 def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two settings of one experiment without truths, and their report, with SVG alone."""
@@ -60,7 +52,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
         command = f"python -m experiments experiment=self_consistency train.learning_rate={rate}"
         example.write_run(folder, config, rows_of(config, factor), command=command)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "render", svg_alone)
+        patch.setattr(figures, "KINDS", {"svg": figures.KINDS["svg"]})
         page, problems = report.write_report(folder)
     assert page.exists() and problems == []
     return folder

@@ -212,6 +212,7 @@ def test_a_folder_without_runs_still_gives_a_report(tmp_path: Path) -> None:
     assert "There is no run" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_run_in_which_every_cell_failed_still_gives_a_report(
     example: ModuleType, tmp_path: Path
 ) -> None:
@@ -342,6 +343,7 @@ def test_one_run_is_no_sweep(outputs: Path, html: str) -> None:
     assert (outputs / "sweeps.csv").read_text() == "experiment,setting,role,method\n"
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_hostile_values_of_a_sweep_stay_text(made: ModuleType, tmp_path: Path) -> None:
     made.write_sweep(tmp_path, {"note": ["<script>1</script>", "`a` | b"]}, seeds=1)
     assert report.main(["--outputs", str(tmp_path)]) == 0
@@ -352,6 +354,7 @@ def test_hostile_values_of_a_sweep_stay_text(made: ModuleType, tmp_path: Path) -
         assert "<script" not in line or line.startswith("    ")
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_sweep_that_cannot_be_drawn_is_named(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

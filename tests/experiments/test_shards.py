@@ -160,6 +160,7 @@ def test_shards_are_runs_of_their_own_and_one_record(parts: list[Path], tmp_path
     )
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_missing_shard_is_named_with_its_command(
     parts: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_missing_shard_is_named_with_its_command(
     assert {one.status["state"] for one in records(tmp_path)} == {"finished"}
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_the_report_claims_from_all_shards_and_results_have_each_row_once(
     parts: list[Path], tmp_path: Path
 ) -> None:

@@ -255,13 +255,13 @@ def test_methods_are_compared_on_the_same_rows() -> None:
         row("normal-1", "ksg", 1, 0.0),
         row("normal-1", "ksg", 2, 0.0, status="failed"),
     ]
-    (gaps,) = tables.advantages(table(*rows), "mine", "ksg")
+    (gaps,) = tables.advantages(tables.sizes(table(*rows)), "mine", "ksg")
     assert gaps.tolist() == pytest.approx([0.3, -0.1, math.inf])
-    (gaps,) = tables.advantages(table(*rows), "ksg", "mine")
+    (gaps,) = tables.advantages(tables.sizes(table(*rows)), "ksg", "mine")
     assert gaps.tolist() == pytest.approx([-0.3, 0.1, -math.inf])
     both = [row("normal-1", m, 0, 0.0, status="diverged") for m in TWO]
-    assert tables.advantages(table(*both), "mine", "ksg") == []
-    assert tables.advantages(table(*rows), "mine", "doe") == []
+    assert tables.advantages(tables.sizes(table(*both)), "mine", "ksg") == []
+    assert tables.advantages(tables.sizes(table(*rows)), "mine", "doe") == []
 
 
 def test_a_warning_is_what_tells_an_honest_error_from_another() -> None:
