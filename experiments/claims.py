@@ -174,27 +174,28 @@ def summary(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    def line(group: pd.DataFrame) -> dict[str, Any]:
-        status = group["status"]
-        values = group.loc[status == "ok", "nats"].to_numpy(dtype=float)
+    nats, truths, seconds = (rows[n].to_numpy(dtype=float) for n in ("nats", "truth", "seconds"))
+    statuses = {one: (rows["status"] == one).to_numpy() for one in ("ok", "diverged", "failed")}
+
+    def line(at: Array) -> dict[str, Any]:
+        values, known = nats[at[statuses["ok"][at]]], seconds[at[~np.isnan(seconds[at])]]
         mean = float(values.mean()) if len(values) else math.nan
         low, high = mean_interval(values) if len(values) > 1 else (math.nan, math.nan)
-        truth = float(group["truth"].iloc[0])
+        truth = float(truths[at[0]])
         return {
             "mean": mean,
             "low": low,
             "high": high,
             "truth": truth,
             "error": mean - truth,
-            "seconds": float(group["seconds"].mean()),
-            "ok": int((status == "ok").sum()),
-            "diverged": int((status == "diverged").sum()),
-            "failed": int((status == "failed").sum()),
+            "seconds": float(known.mean()) if len(known) else math.nan,
+            **{status: int(has[at].sum()) for status, has in statuses.items()},
         }
 
+    groups = rows[list(by)].reset_index(drop=True).groupby(list(by), sort=True, dropna=False)
     lines = [
-        {**dict(zip(by, names, strict=True)), **line(group)}
-        for names, group in rows.groupby(list(by), sort=True, dropna=False)
+        {**dict(zip(by, names, strict=True)), **line(group.index.to_numpy())}
+        for names, group in groups
     ]
     columns = [*by, "mean", "low", "high", "truth", "error", "seconds", "ok", "diverged", "failed"]
     return pd.DataFrame(lines, columns=columns)
@@ -222,8 +223,8 @@ def differences(
         within: the columns in which they agree, the seed aside.
     """
     kept = rows[(rows["status"] != "failed") & rows[by].isin([one, two])]
-    places = kept.assign(place=range(len(kept)))
-    sides = places.pivot(index=[*within, "seed"], columns=by, values="place")
+    numbered = kept.assign(row_=range(len(kept)))
+    sides = numbered.pivot(index=[*within, "seed"], columns=by, values="row_")
     if not {one, two} <= set(sides.columns):
         return []
     sides = sides.dropna()  # seeds that one side alone has

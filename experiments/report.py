@@ -28,7 +28,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -87,14 +87,15 @@ EXAMPLE = "example: python -m experiments.report --outputs outputs --scale smoke
 # Experiments and runs
 
 
-def experiment_names() -> list[str]:
+@cache
+def experiment_names() -> tuple[str, ...]:
     """The modules of this package that define cells, figures and claims; read, not imported."""
     wanted = {"cells", "figures", "claims"}
-    return [
+    return tuple(
         path.stem
         for path in sorted(HERE.glob("*.py"))
         if wanted <= {n.name for n in ast.parse(path.read_bytes()).body if hasattr(n, "name")}
-    ]
+    )
 
 
 def experiments_in_order() -> dict[str, ModuleType]:

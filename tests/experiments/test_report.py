@@ -269,7 +269,7 @@ def test_figures_alone(example: ModuleType, tmp_path: Path) -> None:
 
 def test_the_experiments_are_found_without_a_list() -> None:
     configs = (report.HERE.parent / "configs" / "experiment").glob("*.yaml")
-    assert report.experiment_names() == sorted(path.stem for path in configs)
+    assert list(report.experiment_names()) == sorted(path.stem for path in configs)
     assert list(report.experiments_in_order())[:2] == ["gaussian", "equitability"]
 
 
