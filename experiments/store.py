@@ -312,7 +312,7 @@ def csv_bytes(frame: DataFrame) -> bytes:
     """`frame` as CSV; a number's digits give the same double back, and nan is ``nan``."""
     form: Any = {"index": False, "na_rep": "nan", "lineterminator": "\n"}
     csv: str = frame.to_csv(**form)
-    if "\r" in csv:  # unquoted, it would end the line for a reader: written as "\r"
+    if "\r" in csv:  # unquoted, it would end a reader's line: a backslash and an r in its place
         text = frame.select_dtypes("str").columns
         frame = frame.assign(**{n: frame[n].str.replace("\r", "\\r") for n in text})
         csv = frame.to_csv(**form)
