@@ -12,7 +12,7 @@ OUT = Path("outputs/bench.csv")
 EXAMPLE = """\
 examples:
   python -m benchmarks                            all cases, some minutes
-  python -m benchmarks --seconds 1 --rounds 3     a first look
+  python -m benchmarks --seconds .5 --rounds 3    a first look
   python -m benchmarks --quick --out /tmp/b.csv   does it run: the numbers mean nothing
 
 (a) the careful loop: one network at a time, one forward pass, fused Adam, nothing read back
@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=OUT, help="CSV file to write (%(default)s)")
     parser.add_argument(
-        "--seconds", type=_positive, default=2.0, help="a measurement (%(default)s)"
+        "--seconds", type=_positive, default=1.0, help="a measurement (%(default)s)"
     )
-    parser.add_argument("--rounds", type=_count, default=5, help="of measurements (%(default)s)")
+    parser.add_argument("--rounds", type=_count, default=11, help="of measurements (%(default)s)")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory")
     parser.add_argument(
         "--quick", action="store_true", help="one tiny case, one round, no memory: does it run"
