@@ -142,7 +142,7 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
         "started": "2026-01-01T00:00:00+00:00",
         "updated": "2026-01-01T00:06:52+00:00",
     }
-    provenance = store.json_bytes(store.collect_provenance(device="cpu", seed=0))
+    provenance = store.json_bytes(store.collect_provenance(device="cpu", seed=0, threads=1))
     curves = store.parquet_bytes(curves_of(rows))  # the same for all: joining has no use for them
     for number in range(runs):
         config = config_of(number)

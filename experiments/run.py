@@ -336,8 +336,9 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     keeper.deal(todo)
     tally.steps = network_steps(jobs[i] for stack in todo for i in stack)
     seed = int(tally.config["experiment"].get("first_seed", 0))
-    provenance = store.collect_provenance(device=device, seed=seed)
-    tally.provenance = {**provenance, "threads": torch.get_num_threads()}
+    tally.provenance = store.collect_provenance(
+        device=device, seed=seed, threads=torch.get_num_threads()
+    )
     tally.run.write_provenance(tally.provenance)
     todo, cost = longest_first(jobs, todo, device)
     announce(tally, len(todo), cost, device)

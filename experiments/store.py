@@ -795,28 +795,32 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def collect_provenance(*, device: str, seed: int, root: Path | None = None) -> dict[str, Any]:
+def collect_provenance(
+    *, device: str, seed: int, threads: int, root: Path | None = None
+) -> dict[str, Any]:
     """Where a run's rows come from, as plain data.
 
     Args:
         device: the device that the run uses, as torch names it.
         seed: the seed that the cells' seeds are derived from.
+        threads: how many torch may use.
         root: the checkout, this file's unless said.
 
     Returns:
         git_commit (None outside a checkout), git_dirty (None there), version, packages (name ->
-        version), python, platform (system and machine, not the host's name), cores, device, seed,
-        time (UTC).
+        version), python, platform (system and machine, not the host's name), cores, threads,
+        device, seed, time (UTC).
     """
     commit, dirty = _git_state(Path(__file__).resolve().parents[1] if root is None else root)
     return {
         "git_commit": commit,
         "git_dirty": dirty,
         "version": package_version(),
-        "packages": dict(_package_versions(PACKAGES)),
+        "packages": dict(_package_versions()),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "threads": threads,
         "device": device,
         "seed": seed,
         "time": utc_now(),
@@ -824,9 +828,9 @@ def collect_provenance(*, device: str, seed: int, root: Path | None = None) -> d
 
 
 @cache
-def _package_versions(names: tuple[str, ...]) -> Mapping[str, str]:
+def _package_versions() -> Mapping[str, str]:
     versions = {}
-    for name in names:
+    for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions

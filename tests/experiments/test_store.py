@@ -522,12 +522,13 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def test_provenance_says_which_code_packages_machine_and_seed(tmp_path: Path) -> None:
-    provenance = collect_provenance(device="cpu", seed=3, root=tmp_path)
+    provenance = collect_provenance(device="cpu", seed=3, threads=2, root=tmp_path)
     assert set(provenance) == {
         *("git_commit", "git_dirty", "version", "packages", "python", "platform"),
-        *("cores", "device", "seed", "time"),
+        *("cores", "threads", "device", "seed", "time"),
     }
     assert (provenance["device"], provenance["seed"]) == ("cpu", 3)
+    assert provenance["threads"] == 2
     assert {"torch", "numpy", "pandas"} <= set(provenance["packages"])
     assert provenance["time"].endswith("+00:00")
     assert json.loads(store.json_bytes(provenance)) == provenance
@@ -539,14 +540,14 @@ def test_provenance_does_not_name_the_host(
     machine = platform.uname()._replace(node="host-17", release="6.1-host-17")
     monkeypatch.setattr(platform, "uname", lambda: machine)
     monkeypatch.setattr(platform, "node", lambda: machine.node)
-    text = json.dumps(collect_provenance(device="cpu", seed=0, root=tmp_path))
+    text = json.dumps(collect_provenance(device="cpu", seed=0, threads=1, root=tmp_path))
     assert "host-17" not in text
     assert machine.system in text
 
 
 def test_provenance_follows_the_checkout(tmp_path: Path) -> None:
     def state() -> tuple[Any, Any]:
-        found = collect_provenance(device="cpu", seed=0, root=tmp_path)
+        found = collect_provenance(device="cpu", seed=0, threads=1, root=tmp_path)
         return found["git_commit"], found["git_dirty"]
 
     assert state() == (None, None)
@@ -564,13 +565,15 @@ def test_provenance_follows_the_checkout(tmp_path: Path) -> None:
 def test_provenance_of_a_folder_inside_a_foreign_checkout_has_no_commit(tmp_path: Path) -> None:
     git(tmp_path, "init")
     (tmp_path / "inner").mkdir()
-    found = collect_provenance(device="cpu", seed=0, root=tmp_path / "inner")
+    found = collect_provenance(device="cpu", seed=0, threads=1, root=tmp_path / "inner")
     assert found["git_commit"] is None
 
 
 def test_provenance_does_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = collect_provenance(device="cpu", seed=0, root=Path(store.__file__).parents[1])
+    found = collect_provenance(
+        device="cpu", seed=0, threads=1, root=Path(store.__file__).parents[1]
+    )
     assert (found["git_commit"], found["git_dirty"]) == (None, None)
 
 

@@ -373,7 +373,6 @@ AXES: list[tuple[dict[str, list[Any]], list[str]]] = [
 ]
 
 
-@pytest.mark.usefixtures("svg_alone")
 @pytest.mark.parametrize(("axes", "names"), AXES, ids=["one", "two", "three"])
 def test_the_number_of_axes_decides_what_is_drawn_and_the_bytes_are_the_same(
     made: ModuleType, axes: dict[str, list[Any]], names: list[str]
