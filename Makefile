@@ -50,6 +50,7 @@ lint: $(READY) ## style, formatting and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 smoke: $(READY) ## reproduce at SCALE=smoke: the whole way through, in minutes
 	@$(call reproduce_at,smoke)
@@ -59,17 +60,17 @@ reproduce: $(READY) ## run EXPERIMENTS at SCALE, then the figures, claims and re
 
 benchmark-accuracy: $(READY) ## every method on the tasks that auto was developed on: docs/accuracy-tables.md
 	$(RUN) -m experiments experiment=accuracy scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
-	@$(RUN) -m experiments.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy-tables.md"
+	@$(RUN) -m experiments.suite.report.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy-tables.md"
 	@echo "Tables: $(OUTPUTS)/accuracy-tables.md"
 
 figures: $(READY) ## draw the figures again, from the rows alone
-	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only
+	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only
 
 report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
-	$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
+	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
 
 status: $(READY) ## every run with its state, cells done, pace and time left
-	@$(RUN) -m experiments.status --outputs "$(OUTPUTS)"
+	@$(RUN) -m experiments.suite.report.status --outputs "$(OUTPUTS)"
 
 bench: $(READY) ## microseconds per network-step against three baselines
 	$(RUN) -m benchmarks $(ARGS)
@@ -140,7 +141,7 @@ define reproduce_at
 set -f; trap 'exit 130' INT; trap 'exit 143' TERM; status=0; \
 $(RUN) -m experiments -m experiment=$(subst $(space),$(comma),$(strip $(subst $(comma), ,$(EXPERIMENTS)))) \
   scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" figures=false $(ARGS) || status=1; \
-$(RUN) -m experiments.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
+$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
 if [ -f "$(OUTPUTS)/report.html" ]; then echo "Report: $(OUTPUTS)/report.html"; fi; \
 exit $$status
 endef

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import Shape
-from mine.sampling import block_steps, generator
+from mine.data.sources import block_steps, generator
 from mine.tasks import CorrelatedGaussian
 
 LEARNING_RATE = 1e-3

@@ -64,11 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def seconds(steps: int, folder: Path | None, every: float = 1.0) -> float:
     """Of training all stacks; their states go to the folder."""
-    from experiments.checkpoints import Checkpoints
-    from mine.jobs import Job
-    from mine.running import Care, run
+    from experiments.suite.store.checkpoints import Checkpoints
+    from mine.running.jobs import Job
+    from mine.running.workers import Care, run
     from mine.tasks import CorrelatedGaussian
-    from mine.training import Training
+    from mine.training.loop import Training
 
     task, training = CorrelatedGaussian(20, 0.5), Training(steps=steps)
     jobs = [Job(task, seed=s, training=training, n_test=100) for s in range(12)]

@@ -9,10 +9,10 @@ import torch
 
 from benchmarks import baselines
 from benchmarks.cases import Shape
-from mine.critics import MLP
-from mine.jobs import Job
-from mine.running import Done, Failure, run
-from mine.training import Training
+from mine.critics.mlp import MLP
+from mine.running.jobs import Job
+from mine.running.workers import Done, Failure, run
+from mine.training.loop import Training
 
 STACKED, CAREFUL, NOTEBOOK = "stacked", "careful", "notebook"
 

@@ -118,7 +118,7 @@ def rows_of(run_id: str, number: int, rows: int) -> list[dict[str, Any]]:
 
 def curves_of(rows: int) -> pd.DataFrame:
     """`POINTS` points of a curve for each row."""
-    from experiments import store
+    from experiments.suite.store import runs as store
 
     return store.curve_frame(
         {"key": f"{i:016x}", "step": 10 * step, "train_nats": 0.01 * step}
@@ -129,7 +129,7 @@ def curves_of(rows: int) -> pd.DataFrame:
 
 def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
     """Writes the folders of finished runs; one step of the iterator a run."""
-    from experiments import store
+    from experiments.suite.store import runs as store
 
     status = {
         "state": "finished",
@@ -168,7 +168,7 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
 
 def join(outputs: Path) -> dict[str, float]:
     """Joins the runs under `outputs` as the report does; the seconds of each part."""
-    from experiments.report import join_results, write_results
+    from experiments.suite.report.report import join_results, write_results
 
     start = time.perf_counter()
     joined = join_results(outputs)

@@ -26,8 +26,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import shards, store
-from experiments.cells import Cell
+from experiments.suite.grid import shards
+from experiments.suite.grid.cells import Cell
+from experiments.suite.store import runs as store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,9 +116,9 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
     """Start-up, joining and cells, on one thread."""
     import torch
 
-    from experiments.run import job_of
-    from mine.jobs import stack_size
-    from mine.running import forecast
+    from experiments.suite.run.command import job_of
+    from mine.running.jobs import stack_size
+    from mine.running.workers import forecast
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -155,7 +156,10 @@ def falling(seconds: Mapping[int, float]) -> dict[int, float]:
 
 def start_up() -> float:
     """Of a process that loads what a job needs and has its first tensor."""
-    program = "import experiments.run, mine.running, torch; torch.ones(8, 8) @ torch.ones(8, 8)"
+    program = (
+        "import experiments.suite.run.command, mine.running.workers, torch; "
+        "torch.ones(8, 8) @ torch.ones(8, 8)"
+    )
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", program], check=True)
     return time.perf_counter() - started
@@ -236,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tiny grid, one round")
     asked = parser.parse_args(arguments)
-    from experiments.store import OutputError, check_outputs
+    from experiments.suite.store.runs import OutputError, check_outputs
 
     try:
         check_outputs(asked.out)
@@ -252,8 +256,8 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from experiments import run as runner
-    from experiments.figures import render
+    from experiments.suite.figures.style import render
+    from experiments.suite.run import command as runner
 
     with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):
         composed = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)

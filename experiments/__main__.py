@@ -1,6 +1,6 @@
 """`python -m experiments`: see run.py."""
 
-from experiments.run import command
+from experiments.suite.run.command import command
 
 if __name__ == "__main__":
     raise SystemExit(command())

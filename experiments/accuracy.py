@@ -3,7 +3,7 @@
 The tasks of configs/tasks/development.yaml, on which method "auto" was developed, each with its
 own number of rows from 1,000 to 20,000 (`experiment.rows`). Panel `accuracy`: all methods. Panels
 `coverage` and `independent`: "auto" alone on more rows of the tasks whose intervals, and whose
-false positives, are counted. A table as Markdown: `python -m experiments.accuracy_page`.
+false positives, are counted. Tables as Markdown: `make benchmark-accuracy`.
 
 Not one of the experiments that `make reproduce` runs: it takes hours on 2 cores.
 """
@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments import task_figures as draw
-from experiments import task_tables as tables
-from experiments.claims import Claim
-from experiments.task_tables import table
+from experiments.suite.claims.claim import Claim
+from experiments.suite.task_tables import figures as draw
+from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.cells import Cell
+    from experiments.suite.grid.cells import Cell
 
 __all__ = ["cells", "claims", "coverable", "figures", "independent", "table"]
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments import task_figures as draw
-from experiments import task_tables as tables
-from experiments.claims import Claim
-from experiments.task_tables import table
+from experiments.suite.claims.claim import Claim
+from experiments.suite.task_tables import figures as draw
+from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from experiments.cells import Cell
+    from experiments.suite.grid.cells import Cell
 
 __all__ = ["cells", "claims", "figures", "table"]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import claims as c
-from experiments import figures as marks
-from experiments.cells import Cell, gaussian_task, panel_cells
+from experiments.suite.claims import claim as c
+from experiments.suite.figures import style as marks
+from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
     import pandas as pd

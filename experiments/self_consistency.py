@@ -8,9 +8,9 @@ Song and Ermon 2020 (https://arxiv.org/abs/1910.06222): X is an image and Y_t it
 
 Their introduction says that all estimators considered fail some of it; that additivity fails
 once t is large is as recalled. No truth is known (it is an entropy, beyond what so many images can
-tell: see `mine.images`), and none is drawn: rows have nan for it, and an estimate's size says how
-long it was trained. Sides of a ratio are of one seed, and so of the same images in training,
-validation and test; a value is on images that neither trained its critic nor chose it.
+tell: see `experiments.images.tasks`), and none is drawn: rows have nan for it, and an estimate's
+size says how long it was trained. Sides of a ratio are of one seed, and so of the same images in
+training, validation and test; a value is on images that neither trained its critic nor chose it.
 
 InfoNCE cannot give more than ln(1 + partners), ln 11 = 2.40 nats: where it is there for one image,
 it passes data processing, and fails additivity, for that reason alone.
@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import claims as c
-from experiments import figures as marks
-from experiments.cells import Cell, panel_cells
-from experiments.image_data import SETS
+from experiments.images.data import SETS
+from experiments.suite.claims import claim as c
+from experiments.suite.figures import style as marks
+from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
     import pandas as pd

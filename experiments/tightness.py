@@ -13,7 +13,7 @@ What DV lacks is a divergence (proof of Theorem 1): with dG = e^T dQ / E_q[e^T],
     I - DV(T) = KL(P || G).
 
 The left side is the truth less the value on held-out samples; the right side is an integral over
-a grid of (x, y), in which no sample has a part (`mine.probes.gibbs_divergence`; X, Y are scalars).
+a grid of (x, y), in which no sample has a part (`gibbs_divergence`; X, Y are scalars).
 Both are of one critic, after 1 step, some, or all: each number of steps is a training of its own,
 which at a constant learning rate does in them what the longer ones do.
 """
@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import claims as c
-from experiments import figures as marks
-from experiments.cells import Cell, panel_cells
+from experiments.suite.claims import claim as c
+from experiments.suite.figures import style as marks
+from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,16 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mine.bounds import donsker_varadhan, f_divergence
-    from mine.critics import MLP
-    from mine.estimators import estimate, estimate_many
-    from mine.evaluation import Estimate
-    from mine.given import Conditional, conditional
-    from mine.matrix import Pairwise, pairwise
-    from mine.method import methods
+    from mine.critics.mlp import MLP
+    from mine.estimators.conditional import Conditional, conditional
+    from mine.estimators.estimate import estimate, estimate_many
+    from mine.estimators.pairwise import Pairwise, pairwise
+    from mine.method.bounds import donsker_varadhan, f_divergence
+    from mine.method.method import methods
+    from mine.running.estimates import Estimate
     from mine.saved import load
     from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
-    from mine.training import Training
+    from mine.training.loop import Training
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,22 +41,22 @@ __all__ = [
 ]
 
 _HOME = {
-    "MLP": "critics",
-    "Conditional": "given",
+    "MLP": "critics.mlp",
+    "Conditional": "estimators.conditional",
     "CorrelatedGaussian": "tasks",
-    "Estimate": "evaluation",
+    "Estimate": "running.estimates",
     "NoiseChannel": "tasks",
-    "Pairwise": "matrix",
-    "Training": "training",
+    "Pairwise": "estimators.pairwise",
+    "Training": "training.loop",
     "Warped": "tasks",
-    "conditional": "given",
-    "donsker_varadhan": "bounds",
-    "estimate": "estimators",
-    "estimate_many": "estimators",
-    "f_divergence": "bounds",
+    "conditional": "estimators.conditional",
+    "donsker_varadhan": "method.bounds",
+    "estimate": "estimators.estimate",
+    "estimate_many": "estimators.estimate",
+    "f_divergence": "method.bounds",
     "load": "saved",
-    "methods": "method",
-    "pairwise": "matrix",
+    "methods": "method.method",
+    "pairwise": "estimators.pairwise",
 }
 
 

@@ -1,6 +1,6 @@
 """`python -m mine`: the command, where the script `mine` is not installed."""
 
-from mine.cli import main
+from mine.command.main import main
 
 if __name__ == "__main__":
     main()

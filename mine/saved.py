@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mine.columns import Layout, as_columns
-from mine.critics import MLP, Critic, CriticConfig, Modules, parameter_shapes
-from mine.pairs import Shifts
-from mine.preprocessing import Transform
-from mine.residual import Residual
+from mine.critics.mlp import MLP, Critic, CriticConfig, Modules, parameter_shapes
+from mine.critics.residual import Residual
+from mine.data.columns import Layout, as_columns
+from mine.data.pairs import Shifts
+from mine.data.preprocessing import Transform
 
 FORMAT, VERSION = "mine critic", 2
 LARGEST = 1 << 30  # bytes of a file

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.estimators import (
+from mine.estimators.estimate import (
     SMALL,
     Question,
     Rows,
@@ -24,7 +24,7 @@ from mine.estimators import (
     own_job,
     split,
 )
-from mine.jobs import Own
+from mine.running.jobs import Own
 
 CLASSES = 50  # distinct whole numbers: so few are classes
 
@@ -43,7 +43,7 @@ def mutual_info(
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
 
     A constant column has 0, as it tells nothing (a fold of a cross-validation may have one). Other
-    values are what `mine.estimate` gives with `mine.estimators.SMALL`, negative ones among them.
+    values are what `mine.estimate` gives with `SMALL`, negative ones among them.
 
     Args:
         X: (n, n_features).

@@ -19,10 +19,10 @@ from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
 from benchmarks.results import csv_bytes, rows, verdicts
 from benchmarks.rounds import Measured, Sample
-from mine.bounds import MINE, donsker_varadhan, ema_init, ema_update
-from mine.critics import MLP
-from mine.sampling import generator
-from mine.training import Stack, Training, train
+from mine.critics.mlp import MLP
+from mine.data.sources import generator
+from mine.method.bounds import MINE, donsker_varadhan, ema_init, ema_update
+from mine.training.loop import Stack, Training, train
 
 ROOT = Path(__file__).resolve().parents[1]
 

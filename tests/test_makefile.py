@@ -106,7 +106,7 @@ def test_the_experiments_are_one_sweep_and_then_comes_the_report(house: Path, gi
     common = "scale=default device=auto outputs=outputs figures=false critic.hidden=[8,8]"
     assert (house / "asked").read_text().splitlines() == [
         f"-m experiments -m experiment=gaussian,equitability {common}",
-        "-m experiments.report --outputs outputs --scale default",
+        "-m experiments.suite.report --outputs outputs --scale default",
     ]
     assert done.stdout.splitlines()[-1] == "Report: outputs/report.html"
 
@@ -114,7 +114,7 @@ def test_the_experiments_are_one_sweep_and_then_comes_the_report(house: Path, gi
 def test_after_a_failed_sweep_the_report_is_written_and_the_status_tells(house: Path) -> None:
     done = make("reproduce", "EXPERIMENTS=broken gaussian", cwd=house)
     assert done.returncode != 0
-    assert "experiments.report" in (house / "asked").read_text()
+    assert "experiments.suite.report" in (house / "asked").read_text()
     assert "Report: outputs/report.html" in done.stdout
 
 
@@ -144,7 +144,7 @@ def test_an_override_with_brackets_is_not_taken_for_file_names(house: Path) -> N
 def test_drawing_again_asks_for_rows_alone() -> None:
     for target in ("figures", "report"):
         text = plan(target, "SCALE=smoke", "OUTPUTS=outputs-2")
-        assert '-m experiments.report --outputs "outputs-2" --scale "smoke"' in text
+        assert '-m experiments.suite.report --outputs "outputs-2" --scale "smoke"' in text
         assert "experiment=" not in text
 
 

@@ -23,6 +23,6 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys, run_in_small):
 @pytest.mark.parametrize("kind", ["heavy tails", "nearly discrete", "duplicates", "few rows"])
 def test_the_page_names_the_warnings_and_the_source_has_them(kind):
     assert kind in WARNINGS
-    assert f'"{kind}: ' in (PAGE.parents[1] / "mine" / "inspection.py").read_text().replace(
-        'f"', '"'
-    )
+    assert f'"{kind}: ' in (
+        PAGE.parents[1] / "mine" / "data" / "diagnostics.py"
+    ).read_text().replace('f"', '"')

@@ -6,7 +6,8 @@ Fenced blocks marked `bash` and `python` are read. A block is left out where the
 - `make ...`: the targets exist, and `make -n` agrees with the variables; `make help` is run.
 - `python -m experiments ...`: run, with overrides after its own that leave one value of each of
   the grid's lists and next to no training (`--help`: as it is). Figures are left out.
-- `python -m experiments.report ...` and `.status ...`: run over what commands before them left.
+- `python -m experiments.suite.report ...` and `.status ...`: run over what commands before them
+  left.
 - `mine ...`: run with next to no training, on a table of people made for it.
 - python: run in one namespace, with at most a few hundred rows and steps; whole when asked for
   slow tests.
@@ -33,8 +34,10 @@ import yaml
 from click.testing import CliRunner
 
 import mine
-from experiments import report, run, status, store
-from mine import cli
+from experiments.suite.report import report, status
+from experiments.suite.run import command as run
+from experiments.suite.store import runs as store
+from mine.command import main as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -141,10 +144,10 @@ class Stage:
                 self.make(rest)
             case ["python", "-m", "experiments", *rest]:
                 self.experiments(rest)
-            case ["python", "-m", "experiments.report", *rest]:
+            case ["python", "-m", "experiments.suite.report", *rest]:
                 self.outputs.mkdir(exist_ok=True)
                 assert report.main([*rest, "--outputs", str(self.outputs)]) == 0
-            case ["python", "-m", "experiments.status", *rest]:
+            case ["python", "-m", "experiments.suite.report.status", *rest]:
                 self.outputs.mkdir(exist_ok=True)
                 assert status.main([*rest, "--outputs", str(self.outputs)]) == 0
             case ["mine", *rest]:

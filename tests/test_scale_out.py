@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import scale_out
 from benchmarks.scale_out import PARTS, Costs, Kind, simulate
-from experiments.cells import Cell
+from experiments.suite.grid.cells import Cell
 
 KIND: Kind = ("", "mine", 1)
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-import mine.running
+import mine.running.workers
 
 
 def load(name: str) -> ModuleType:
@@ -38,7 +38,7 @@ def made(example: ModuleType) -> ModuleType:
 @pytest.fixture
 def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn as SVG and not as PDF and PNG too, which takes a third of the time."""
-    from experiments import figures
+    from experiments.suite.figures import style as figures
 
     monkeypatch.setattr(figures, "KINDS", {"svg": figures.KINDS["svg"]})
 
@@ -46,4 +46,6 @@ def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stack is foretold a second: the stacks keep their order, and nothing is tried."""
-    monkeypatch.setattr(mine.running, "forecast", lambda _, stacks, *__: [1.0] * len(stacks))
+    monkeypatch.setattr(
+        mine.running.workers, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
+    )

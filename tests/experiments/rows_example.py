@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments import equitability, gaussian, store
+from experiments import equitability, gaussian
+from experiments.suite.store import runs as store
 
 Bias = Callable[[Mapping[str, Any]], float]
 

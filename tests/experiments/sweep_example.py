@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import rows_example as example
 
-from experiments import store
-from experiments.sweep import Asked, Sweep, split
+from experiments.suite.store import runs as store
+from experiments.suite.sweeps.sweep import Asked, Sweep, split
 
 Setting = Mapping[str, Any]
 

@@ -22,10 +22,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
-from experiments import report, run, store
-from experiments.cells import UNTRAINED, merged
-from mine.critics import MLP
-from mine.training import Training
+from experiments.suite.grid.cells import UNTRAINED, merged
+from experiments.suite.report import report
+from experiments.suite.run import command as run
+from experiments.suite.store import runs as store
+from mine.critics.mlp import MLP
+from mine.training.loop import Training
 
 ROOT = run.CONFIGS.parent
 GROUPS = {
@@ -202,7 +204,11 @@ EVIL = "evil_module_of_a_config"
 FOREIGN = [
     *("os.system", "builtins.eval", "subprocess.run", f"{EVIL}.boom", "mine", "minefield.Task"),
     *("torch.load", "torch.optimism.Adam", "hydra.utils.instantiate", ""),
-    *("experiments.store.os.system", "mine.tasks.normal.math.exp", "mine.running.torch.load"),
+    *(
+        "experiments.suite.store.runs.os.system",
+        "mine.tasks.normal.math.exp",
+        "mine.running.workers.torch.load",
+    ),
 ]
 
 
@@ -249,7 +255,10 @@ def test_a_run_with_a_foreign_target_starts_nothing(
     [
         ({"_target_": "mine.tasks.Nothing"}, "a class that is there, got 'mine.tasks.Nothing'"),
         ({"_target_": "mine.nowhere.Task"}, "a class that is there, got 'mine.nowhere.Task'"),
-        ({"_target_": "experiments.report.main"}, "a class, got 'experiments.report.main': make"),
+        (
+            {"_target_": "experiments.suite.report.report.main"},
+            "a class, got 'experiments.suite.report.report.main': make",
+        ),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rh": 1}, "unexpected .*'rh': .*--help"),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rho": 2}, "expected rho .* got 2: .*take"),
     ],

@@ -15,9 +15,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments import drawing, limits, marginals, report, run, store, tally
-from experiments.claims import Claim
-from mine.evaluation import Estimate
+from experiments import limits, marginals
+from experiments.suite.claims.claim import Claim
+from experiments.suite.figures import drawing
+from experiments.suite.report import report
+from experiments.suite.run import command as run
+from experiments.suite.run import tally
+from experiments.suite.store import runs as store
+from mine.running.estimates import Estimate
 
 Row = Mapping[str, Any]
 Value = Callable[[Row], float]

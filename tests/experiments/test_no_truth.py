@@ -15,8 +15,14 @@ from hydra import compose, initialize_config_dir
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from experiments import figures, report, run, self_consistency, sinks, store, sweep_figures, tally
-from mine.evaluation import Estimate
+from experiments import self_consistency
+from experiments.suite.figures import style as figures
+from experiments.suite.report import report
+from experiments.suite.run import command as run
+from experiments.suite.run import sinks, tally
+from experiments.suite.store import runs as store
+from experiments.suite.sweeps import figures as sweep_figures
+from mine.running.estimates import Estimate
 
 SMALL = ("experiment.shares=[0.0,0.5,1.0]", "~experiment.panels.processing")
 

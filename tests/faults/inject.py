@@ -19,11 +19,13 @@ from typing import Any
 
 import torch
 
-import mine.critics
-import mine.running
-import mine.stacks
+import mine.critics.mlp
+import mine.running.stacks
+import mine.running.workers
 import mine.tasks
-from experiments import lock, run, store
+from experiments.suite.run import command as run
+from experiments.suite.store import lock
+from experiments.suite.store import runs as store
 
 FAULTS: dict[str, Callable[[], None]] = {}
 Fault = Callable[[], None]
@@ -53,9 +55,9 @@ def killed_inside_a_checkpoint() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         write(path, data)
 
-    import experiments.checkpoints
+    import experiments.suite.store.checkpoints
 
-    experiments.checkpoints.write_atomic = dying  # type: ignore[assignment]
+    experiments.suite.store.checkpoints.write_atomic = dying  # type: ignore[assignment]
 
 
 def largest_file(size: int) -> None:
@@ -118,7 +120,7 @@ def task_that_gives_nan() -> None:
 @fault
 def cell_that_diverges() -> None:
     """One seed's training data are of an absurd size; its test data are as ever."""
-    prepare = mine.stacks._prepare
+    prepare = mine.running.stacks._prepare
 
     class Absurd:
         def __init__(self, source: Any) -> None:
@@ -135,7 +137,7 @@ def cell_that_diverges() -> None:
             object.__setattr__(data, "source", Absurd(data.source))
         return data
 
-    mine.stacks._prepare = bad
+    mine.running.stacks._prepare = bad
 
 
 def larger_stacks(act: Callable[[], None]) -> None:
@@ -184,7 +186,7 @@ def forecast_that_fails() -> None:
     def fail(*_: object) -> None:
         raise ArithmeticError("nothing is foretold")
 
-    mine.running.forecast = fail  # type: ignore[assignment]
+    mine.running.workers.forecast = fail  # type: ignore[assignment]
 
 
 @fault

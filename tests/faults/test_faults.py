@@ -25,7 +25,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load, save
 
-from experiments import checkpoints, lock, status, store
+from experiments.suite.report import status
+from experiments.suite.store import checkpoints, lock
+from experiments.suite.store import runs as store
 
 pytestmark = pytest.mark.faults
 Note = Callable[..., None]
@@ -243,11 +245,11 @@ def test_a_disk_with_no_room_for_figures(whole: pd.DataFrame, tmp_path: Path, no
 
 def test_a_disk_with_no_room_for_the_report(tmp_path: Path, note: Note) -> None:
     assert complete(tmp_path, "experiment.methods=[ksg]")[0] == 0
-    write = [sys.executable, "-m", "experiments.report", "--outputs", str(tmp_path)]
+    write = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(tmp_path)]
     assert subprocess.run(write, cwd=ROOT).returncode == 0
     page, before = (tmp_path / "report.html").read_bytes(), rows(tmp_path)
     limited = (  # the disk is full once the results are written, and the page is next
-        "import resource, sys; from experiments import report\n"
+        "import resource, sys; from experiments.suite.report import report\n"
         "write = report.write_results\n"
         "def and_full(*arguments):\n"
         "    write(*arguments)\n"
@@ -434,9 +436,12 @@ def witness(tmp_path: Path) -> Iterator[Path]:
     [
         ("train._target_=os.system", "+train.command='touch {}'"),
         ("experiment.name=../../elsewhere",),
-        ("critic._target_=experiments.store.os.system", "+critic.command='touch {}'"),
+        ("critic._target_=experiments.suite.store.runs.os.system", "+critic.command='touch {}'"),
         ("experiment.name=store",),
-        ("critic._target_=experiments.report.main", "+critic.arguments=[--outputs,{}]"),
+        (
+            "critic._target_=experiments.suite.report.report.main",
+            "+critic.arguments=[--outputs,{}]",
+        ),
         ("--config-dir={}-configs", "experiment=theirs"),
     ],
 )
@@ -467,7 +472,7 @@ def test_a_hostile_run_folder(witness: Path, tmp_path: Path, note: Note) -> None
     config = f"!!python/object/apply:os.system ['touch {witness}']\n"
     (folder / "config.yaml").write_text(config)
     (folder / "lock.json").write_text(json.dumps({"pid": "__import__('os')"}))
-    report = [sys.executable, "-m", "experiments.report", "--outputs", str(outputs)]
+    report = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(outputs)]
     done = subprocess.run(report, cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 1 and "config.yaml" in done.stderr
     assert "Traceback" not in done.stderr

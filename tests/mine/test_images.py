@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mine.convolutional import Convolutional
-from mine.images import VIEWS, Draws, TopRows
-from mine.jobs import Job, plan, stack_size
-from mine.running import Done, run
-from mine.sampling import Finite, generator
-from mine.training import Training
+from experiments.images.tasks import VIEWS, Draws, TopRows
+from mine.critics.convolutional import Convolutional
+from mine.data.sources import Finite, generator
+from mine.running.jobs import Job, plan, stack_size
+from mine.running.workers import Done, run
+from mine.training.loop import Training
 
 
 @dataclass(frozen=True)

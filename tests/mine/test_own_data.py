@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mine
-from mine.estimators import as_pair, own_job
-from mine.evaluation import Estimate, HeldOutValues, Influence, held_out_values
-from mine.jobs import Own
-from mine.running import Done, run
-from mine.stacks import pooled
+from mine.estimators.estimate import as_pair, own_job
+from mine.method.held_out import HeldOutValues, Influence, held_out_values
+from mine.running.estimates import Estimate
+from mine.running.jobs import Own
+from mine.running.stacks import pooled
+from mine.running.workers import Done, run
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
@@ -213,7 +214,7 @@ def test_the_error_of_a_difference_is_that_of_its_rows():
             self.by = by
 
         def values(self, x, y, pairing, keep=True):
-            from mine.pairs import partners
+            from mine.data.pairs import partners
 
             met = partners(pairing, y, x.shape[1])
             beside = x.unsqueeze(1).expand_as(met)

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from torch import nn
 
 import mine
-from mine.estimators import as_pair, own_job
+from mine.estimators.estimate import as_pair, own_job
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 60, "hidden": (8, 8), "batch_size": 50}

@@ -1,0 +1,1 @@
+"""Images: the data sets and tasks of self_consistency."""

@@ -1,0 +1,1 @@
+"""The grid: cells, and the shards they are dealt to."""

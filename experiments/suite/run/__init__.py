@@ -1,0 +1,1 @@
+"""The runner: from a config to the rows of a run."""

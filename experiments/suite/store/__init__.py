@@ -1,0 +1,1 @@
+"""The store: run folders, tables, checksums, provenance, checkpoints, lock."""

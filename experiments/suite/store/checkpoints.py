@@ -1,0 +1,210 @@
+"""The states of stacks in training on disk: safetensors and JSON, the last two of each stack.
+
+``<stack>-<step>.safetensors`` holds the arrays, ``<stack>-<step>.json`` their checksum; the JSON
+is written last, so that arrays without it are no checkpoint. What is read is checked first, and
+what is broken is passed over for the one before it. Nothing here can run code: no pickle.
+``dealt.json`` says which cells make a stack: a run taken up again, perhaps on a machine of more
+cores, deals them as they were, since a cell's last digits may depend on its neighbours' number.
+
+A checkpoint that cannot be written loses time, not results: it is logged, and training goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.suite.store.runs import OutputError, json_bytes, write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+DEALT = "dealt.json"
+_NAME = re.compile(r"[0-9a-f]{16}-[0-9]{12}\.json")
+_JSON_BYTES = 1 << 20
+
+
+class BrokenCheckpointError(ValueError):
+    """A checkpoint whose files do not belong together, or cannot be read."""
+
+
+@dataclass
+class Checkpoints:
+    """Keeps the stacks of one run; see `mine.running.workers.Keeper`.
+
+    Args:
+        folder: where; made when there is something to keep.
+        keys: of the run's cells; a stack is named by the keys of its cells.
+        every: seconds between two states of a stack.
+        clock: gives seconds that never jump.
+    """
+
+    folder: Path
+    keys: Sequence[str]
+    every: float
+    clock: Callable[[], float]
+    saved: dict[str, float] = field(default_factory=dict)
+
+    def name(self, stack: tuple[int, ...]) -> str:
+        """16 hex digits for a stack of these cells, whichever run of the program trains it."""
+        text = ",".join(self.keys[i] for i in stack)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def load(self, stack: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
+        """The states kept of this stack that are whole, the newest first."""
+        self.saved[self.name(stack)] = self.clock()
+        for path in reversed(self._kept(self.name(stack))):
+            try:
+                state = read(path)
+            except BrokenCheckpointError as error:
+                log.warning("%s: the one before it is used, or the stack begins anew", error)
+            else:
+                log.info("a stack of %d cells goes on from %s", len(stack), path.stem)
+                yield state
+
+    def due(self, stack: tuple[int, ...]) -> bool:
+        now = self.clock()
+        return now - self.saved.setdefault(self.name(stack), now) >= self.every
+
+    def save(self, stack: tuple[int, ...], state: Mapping[str, np.ndarray]) -> None:
+        name = self.name(stack)
+        self.saved[name] = self.clock()
+        cells = [self.keys[i] for i in stack]
+        try:
+            write(self.folder / f"{name}-{int(state['step']):012d}", state, cells)
+        except OutputError as error:
+            log.warning("a checkpoint could not be written, training goes on: %s", error)
+        else:
+            for old in self._kept(name)[:-KEPT]:
+                _remove(old)
+
+    def deal(self, stacks: Sequence[tuple[int, ...]]) -> None:
+        """Notes which cells make a stack."""
+        cells = [[self.keys[i] for i in stack] for stack in stacks]
+        try:
+            write_atomic(self.folder / DEALT, json_bytes(cells))
+        except OutputError as error:
+            log.warning("how stacks are dealt could not be written, training goes on: %s", error)
+
+    def stacks(self, missing: Sequence[int]) -> list[tuple[int, ...]]:
+        """The stacks dealt before whose cells are all missing, those with a state first.
+
+        Each cell is in one of them at most; what was not dealt is in none.
+        """
+        open_, index, found = set(missing), {key: i for i, key in enumerate(self.keys)}, []
+        for cells in (*self._of_states(), *self._dealt()):
+            stack = tuple(index.get(key, -1) for key in cells)
+            if stack and open_.issuperset(stack) and len(set(stack)) == len(stack):
+                open_.difference_update(stack)
+                found.append(stack)
+        return found
+
+    def _of_states(self) -> Iterator[list[str]]:
+        for path in sorted(p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)):
+            with suppress(BrokenCheckpointError):
+                yield _describe(path)["cells"]
+
+    def _dealt(self) -> list[list[str]]:
+        try:
+            found = json.loads((self.folder / DEALT).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return []
+        lists = [one for one in found if isinstance(one, list)] if isinstance(found, list) else []
+        return [cells for cells in lists if all(map(_is_text, cells))]
+
+    def discard(self, stack: tuple[int, ...]) -> None:
+        """Forgets a stack whose rows are written."""
+        for path in self._kept(self.name(stack)):
+            _remove(path)
+
+    def clear(self) -> None:
+        """Forgets all stacks, also those that an earlier sitting dealt otherwise."""
+        for path in self.folder.glob("*"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def _kept(self, name: str) -> list[Path]:
+        return sorted(p for p in self.folder.glob(f"{name}-*.json") if _NAME.fullmatch(p.name))
+
+
+def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> None:
+    """Writes one checkpoint, the arrays first.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    import numpy as np
+    from safetensors.numpy import save
+
+    data = save({name: np.asarray(array, order="C") for name, array in state.items()})
+    about = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "step": int(state["step"]),
+        "cells": list(cells),
+    }
+    write_atomic(stem.with_suffix(".safetensors"), data)
+    write_atomic(stem.with_suffix(".json"), json_bytes(about))
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the checkpoint whose JSON is at `path`.
+
+    Raises:
+        BrokenCheckpointError: a file is missing, cut, changed, or not what it should be.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    about = _describe(path)
+    try:
+        data = path.with_suffix(".safetensors").read_bytes()
+        if about["sha256"] != hashlib.sha256(data).hexdigest():
+            raise ValueError("a checksum that differs")
+        arrays: dict[str, np.ndarray] = load(data)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise _broken(path, error) from error
+    return arrays
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """What the JSON of a checkpoint says."""
+    try:
+        if path.stat().st_size > _JSON_BYTES:
+            raise ValueError("more bytes than a checkpoint's description has")
+        about = json.loads(path.read_bytes())
+        if not (isinstance(about, dict) and isinstance(about.get("sha256"), str)):
+            raise ValueError("no checksum")
+        if not (isinstance(about.get("cells"), list) and all(map(_is_text, about["cells"]))):
+            raise ValueError("no cells")
+    except (OSError, ValueError, RecursionError) as error:
+        raise _broken(path, error) from error
+    return about
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _broken(path: Path, error: Exception) -> BrokenCheckpointError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return BrokenCheckpointError(
+        f"expected a whole checkpoint at {path.with_suffix('')}, got {reason}"
+    )
+
+
+def _remove(path: Path) -> None:
+    """The description first: arrays alone are no checkpoint."""
+    for file in (path, path.with_suffix(".safetensors")):
+        with suppress(OSError):
+            file.unlink()

@@ -1,0 +1,1 @@
+"""Sweeps: reading what a sweep varied, and drawing it."""

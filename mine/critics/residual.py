@@ -1,0 +1,138 @@
+r"""A critic that starts from what a fitted copula tells, and learns what is left (nats):
+
+    T(x, y) = log-ratio of a copula fitted to the training rows (`elliptical`) + network(x, y)
+
+The network's output layer starts at 0, so that T starts at the fitted log-ratio. The fitted part
+stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mine.critics.elliptical import FARTHEST, fit_ratio
+from mine.critics.mlp import MLP, StackedMLP
+from mine.data.pairs import Pairing
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A `Residual` critic's config: its network."""
+
+    network: MLP = field(default_factory=MLP)
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> StackedResidual:
+        return StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
+
+
+class StackedResidual:
+    """K networks, each beside the log-ratio of a copula: see `Residual` and `Critic`.
+
+    Attributes:
+        buffers: the fitted log-ratios, with a leading axis K: ``of_x`` (K, dx + 1, dx), ``of_y``
+            (K, dy + 1, dy), ``rho`` (K, 1, min(dx, dy)) and ``tail`` (K, 1, 4); see
+            `mine.critics.elliptical.EllipticalRatio`. All 0, and so independent, until `fit`.
+    """
+
+    def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
+        self.network, self.k = network, network.k
+        self.theta, self.grad, self.views = network.theta, network.grad, network.views
+        for view in self.views[-2:]:
+            view.zero_()
+        shapes = {
+            "of_x": (dx + 1, dx),
+            "of_y": (dy + 1, dy),
+            "rho": (1, min(dx, dy)),
+            "tail": (1, 4),
+        }
+        device = self.theta.device
+        self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
+        self._student = True  # whether any may be
+
+    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fits each cell's copula to its training rows, x (n, dx) and y (n, dy)."""
+        for k, (x, y) in enumerate(rows):
+            found = fit_ratio(x.double().cpu().numpy(), y.double().cpu().numpy())
+            for name, buffer in self.buffers.items():
+                buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
+        self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
+
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        t_joint, t_marginal = self.network.values(x, y, pairing, keep)
+        of_joint, *of_marginal = self._log_ratios(x, y, pairing)
+        t_joint += of_joint
+        t_marginal += torch.cat(of_marginal, -1)
+        return t_joint, t_marginal
+
+    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
+        self.network.backward(g_joint, g_marginal)
+
+    def _log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
+        """Of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
+        of_x, of_y, rho, tail = (self.buffers[name] for name in ("of_x", "of_y", "rho", "tail"))
+        r = rho.shape[-1]
+        if self._student:
+            x, y = _scores(x, tail), _scores(y, tail)
+        a = torch.baddbmm(of_x[:, -1:], x, of_x[:, :-1])
+        b = torch.baddbmm(of_y[:, -1:], y, of_y[:, :-1])
+        rest = 1.0 - rho.square()
+        square, half_log = 0.5 * rho.square() / rest, 0.5 * rest.log().sum(-1)
+        related, of_related = a[..., :r], b[..., :r]
+        own_x = (square * related.square()).sum(-1) + half_log
+        own_y = (square * of_related.square()).sum(-1, keepdim=True)
+        related = related * (rho / rest)
+        square_y = [b.square().sum(-1, keepdim=True)] if self._student else []
+        around = pairing.around(torch.cat([of_related, own_y, *square_y], -1))
+        sides = pairing.beside(around, x.shape[1])
+        normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
+        if not self._student:
+            return normal
+        squares = a.square().sum(-1), [side[..., -1] for side in sides]
+        return _of_student(normal, half_log, *squares, tail[..., 0], (x.shape[-1], y.shape[-1]))
+
+
+def _scores(v: Tensor, tail: Tensor) -> Tensor:
+    """`elliptical.scores` of each cell's rows (K, B, d), where its tails are Student's."""
+    inverse, *c = tail.unsqueeze(-1).unbind(2)
+    of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
+    z = v.clamp(-FARTHEST, FARTHEST)
+    square = z.square()
+    u = z * (c[0] + square * (c[1] + square * c[2]))
+    return (z.sign() * ((of * u.square()).expm1() / of).sqrt()).where(inverse > 0.0, v)
+
+
+def _of_student(
+    normal: Sequence[Tensor],
+    half_log: Tensor,
+    square_x: Tensor,
+    squares_y: Sequence[Tensor],
+    inverse: Tensor,
+    shape: tuple[int, int],
+) -> list[Tensor]:
+    """The normal's log-ratios (K, B), Student's in the cells whose tails are.
+
+    Of each x beside several y: what belongs to x is worked out once.
+    """
+    of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
+
+    def half(columns: int) -> Tensor:
+        return 0.5 * (1.0 / of + columns)
+
+    dx, dy = shape
+    constant = half(dx + dy).lgamma() + half(0).lgamma() - half(dx).lgamma() - half(dy).lgamma()
+    own_x = half(dx) * (of * square_x).log1p()
+    found = []
+    for t, square_y in zip(normal, squares_y, strict=True):
+        square = (square_x + square_y - 2.0 * (t + half_log)).clamp(min=0.0)
+        own = own_x + half(dy) * (of * square_y).log1p()
+        student = constant - half_log + own - half(dx + dy) * (of * square).log1p()
+        found.append(student.where(inverse > 0.0, t))
+    return found

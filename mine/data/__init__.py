@@ -1,0 +1,1 @@
+"""Rows: columns, preprocessing, splits, sources, marginal pairs, and what looks odd in them."""

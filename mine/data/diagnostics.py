@@ -1,0 +1,145 @@
+"""What in one's own data speaks against believing an estimate of it, each with what to do.
+
+The thresholds are rules of thumb, stated here and in the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mine.data.columns import Layout
+from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
+
+ROWS_A_COLUMN = 20  # training rows: with fewer, a network learns them by heart
+LEAST_TEST_ROWS = 20
+REPEATED = 0.01  # of the test rows
+BY_CHANCE = 5.0  # times the share of re-paired rows: rounded columns repeat by chance
+ONE_VALUE = 0.5  # of the rows
+NAMED = 3  # columns, before "and 5 more"
+
+
+def data_doubts(
+    data: tuple[Tensor, Tensor],
+    layouts: tuple[Layout, Layout],
+    train: Tensor,
+    test: Tensor,
+    untouched: tuple[Sequence[bool], Sequence[bool]],
+    folds: int,
+) -> tuple[str, ...]:
+    """What speaks against an estimate before anything is trained.
+
+    Args:
+        data: x (n, dx) and y (n, dy), float64.
+        layouts: what their columns are.
+        train: indices of the training rows.
+        test: indices of the test rows.
+        untouched: which columns' tails the preprocessing leaves as they are.
+        folds: that the rows are dealt to; 1 for one split.
+    """
+    sides = list(zip("xy", data, layouts, untouched, strict=True))
+    discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
+    found = [
+        _nearly_discrete(sides, discrete),
+        _heavy(sides, train),
+        _repeated(data, discrete, train, test),
+        _few(data, len(train), len(test), folds),
+    ]
+    return tuple(filter(None, found))
+
+
+Side = tuple[str, Tensor, Layout, Sequence[bool]]
+
+
+def _is_discrete(column: Values) -> bool:
+    few = len(column) // 5
+    head = np.unique(column[: 20 * FEW_VALUES])  # a continuous column needs no more to show
+    if len(head) > FEW_VALUES and _most_common(column[: 20 * FEW_VALUES]) < ONE_VALUE / 2:
+        return False
+    values, counts = np.unique(column, return_counts=True)
+    return len(values) <= min(FEW_VALUES, few) or counts.max() > ONE_VALUE * len(column)
+
+
+def _most_common(column: Values) -> float:
+    return float(np.unique(column, return_counts=True)[1].max() / len(column))
+
+
+def _nearly_discrete(sides: Sequence[Side], discrete: Sequence[Sequence[bool]]) -> str:
+    columns = [
+        f"{layout.labels[i]!r} of {name}"
+        for (name, _, layout, _), of in zip(sides, discrete, strict=True)
+        for i, is_discrete in enumerate(of)
+        if is_discrete and not layout.coded[i]
+    ]
+    if not columns:
+        return ""
+    return (
+        f"nearly discrete: column {_listed(columns)} has at most {FEW_VALUES} values, or one in "
+        "more than half of the rows, and is taken for a number: give labels as text or "
+        "categories; do not take KSG, which needs continuous columns"
+    )
+
+
+def _heavy(sides: Sequence[Side], train: Tensor) -> str:
+    columns = [
+        f"{layout.labels[i]!r} of {name}"
+        for name, rows, layout, untouched in sides
+        for i, column in enumerate(rows[train].numpy().T)
+        if untouched[i] and not layout.coded[i] and is_heavy(column)
+    ]
+    if not columns:
+        return ""
+    return (
+        f"heavy tails: column {_listed(columns)}, where a few rows outweigh all others: take "
+        "preprocess='copula' (or 'auto'), which leaves the information as it is"
+    )
+
+
+def _repeated(
+    data: tuple[Tensor, Tensor], discrete: Sequence[Sequence[bool]], train: Tensor, test: Tensor
+) -> str:
+    """Where all columns are discrete, rows repeat of themselves."""
+    if all(all(of) for of in discrete):
+        return ""
+    x, y = ([v.numpy() for v in rows.T] for rows in data)
+    known = _keys([*x, *y])[train.numpy()]
+    tested = [v[test.numpy()] for v in x], [v[test.numpy()] for v in y]
+    share, chance = (
+        float(np.isin(_keys([*tested[0], *of_y]), known).mean())
+        for of_y in (tested[1], [np.roll(v, 1) for v in tested[1]])
+    )
+    if share <= max(REPEATED, BY_CHANCE * chance):
+        return ""
+    return (
+        f"duplicates: {share:.0%} of the test rows are among the training rows too, so the test "
+        "is no test of them: drop repeated rows"
+    )
+
+
+def _keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
+    """One number a row, equal for equal rows (and else by a chance of 2^-64 a pair)."""
+    found = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        bits = (column + 0.0).view(np.uint64)  # 0 and -0 are one
+        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return found
+
+
+def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> str:
+    d = data[0].shape[1] + data[1].shape[1]
+    if n_train >= ROWS_A_COLUMN * d and n_test >= LEAST_TEST_ROWS:
+        return ""
+    return (
+        f"few rows: {n_train} to train on {d} columns and {n_test} to test on, where "
+        f"{ROWS_A_COLUMN} a column and {LEAST_TEST_ROWS} are the least to trust: take more rows"
+        + (" or fewer columns" if folds > 1 else ", fewer columns, or folds=5")
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,17 @@
+"""The linear map that makes the covariance of columns the identity."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.float64]
+
+_RANK = 1e-10  # of the largest eigenvalue: directions below are copies of others
+
+
+def whitening(covariance: Rows) -> Rows:
+    """W with W^T C W the identity, C (d, d); directions without variance are left out."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > _RANK * values[-1]
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

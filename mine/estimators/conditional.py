@@ -1,0 +1,111 @@
+r"""Conditional mutual information, as a difference of two estimates (nats):
+
+    I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z)
+
+the chain rule (Cover and Thomas, 2006, Eq. 2.62). Two lower bounds make a difference that is
+neither bound: what the first has not learned lowers it, what the second has not learned raises it.
+Both are trained and tested on the same rows, each test row meeting the same partners, so that what
+a row adds to both cancels in the error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from mine.critics.mlp import Modules
+from mine.estimators.estimate import Question, Rows, answers, as_pair, own_job
+from mine.running.estimates import RATES, Estimate, combined, normal_interval
+from mine.running.jobs import Own
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """I(X; Y | Z) estimated from samples.
+
+    Attributes:
+        nats: the difference; may be negative, and is reported as it is.
+        stderr: its standard error over test rows, in nats; the critics are taken as given.
+        whole: I(X; (Y, Z)).
+        part: I(X; Z).
+    """
+
+    nats: float
+    stderr: float
+    whole: Estimate
+    part: Estimate
+
+    @property
+    def bits(self) -> float:
+        return self.nats / math.log(2.0)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of both parts, each with the part's name before it."""
+        parts = ("I(X; (Y, Z))", self.whole), ("I(X; Z)", self.part)
+        return tuple(f"{name}: {warning}" for name, e in parts for warning in e.warnings)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """A normal interval of this level around ``nats``, for the critics found."""
+        return normal_interval(self.nats, self.stderr, level)
+
+
+def conditional(
+    x: Any,
+    y: Any,
+    z: Any,
+    method: str = "auto",
+    seed: int = 0,
+    device: str = "auto",
+    critic: Callable[[int, int], nn.Module] | None = None,
+    *,
+    folds: int | None = None,
+    preprocess: str | None = None,
+    **overrides: Any,
+) -> Conditional:
+    """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
+
+    >>> c = mine.conditional(x, y, z)
+    >>> print(c.nats, c.interval(0.95), c.whole.nats, c.part.nats)
+
+    The error is that of the difference row by row (delta method). For a method that trains nothing
+    it is the root of the sum of both variances, which is too large where rows add to both.
+
+    Args:
+        z: (n, dz), what is known already.
+
+    Other arguments and errors as for `mine.estimate`.
+    """
+    xs, ys = as_pair(x, y)
+    _, zs = as_pair(xs, z, ("x", "z"))
+    both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
+    own = Own(preprocess, keeps_influences=True)
+    key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
+    make = None if critic is None else Modules(critic)
+    whole, part = answers(
+        [
+            Question(own_job(xs, of, method, seed, make, own, folds, key, **overrides))
+            for of in (both, zs)
+        ],
+        device,
+    )
+    return Conditional(
+        nats=whole.nats - part.nats,
+        stderr=_error(whole, part),
+        whole=replace(whole, influences=()),
+        part=replace(part, influences=()),
+    )
+
+
+def _error(whole: Estimate, part: Estimate) -> float:
+    """Of the difference."""
+    if not (whole.influences and part.influences):
+        return math.hypot(whole.stderr, part.stderr)
+    rise = (whole.rise or 0.0) - (part.rise or 0.0)
+    return math.hypot(combined(whole, part, -1.0)[0], RATES * rise)

@@ -1,0 +1,143 @@
+"""Mutual information of all pairs of a table's columns, or of all with one target, in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mine.estimators.estimate import (
+    SMALL,
+    Question,
+    Rows,
+    answers,
+    as_pair,
+    as_rows,
+    check_paired,
+    check_varying,
+    own_job,
+    split,
+)
+from mine.running.estimates import Estimate
+from mine.running.jobs import Own
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TARGET = "target"  # the name of one that has none
+
+
+@dataclass(frozen=True, eq=False)
+class Pairwise:
+    """I of pairs of columns.
+
+    Attributes:
+        names: of the d columns; a target that is no column of the table comes last.
+        nats: (d, d), symmetric; nan on the diagonal and for pairs that were not asked for.
+        stderr: (d, d), the standard errors, likewise.
+        estimates: (name, name) -> the estimate, each pair once, in the order of ``names``.
+    """
+
+    names: tuple[str, ...]
+    nats: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    estimates: Mapping[tuple[str, str], Estimate] = field(repr=False)
+
+    def frame(self) -> pd.DataFrame:
+        """``nats`` as a pandas data frame with names."""
+        import pandas as pd
+
+        return pd.DataFrame(self.nats, index=list(self.names), columns=list(self.names))
+
+
+def pairwise(
+    table: Any,
+    target: Any = None,
+    method: str = "mine",
+    seed: int = 0,
+    device: str = "auto",
+    preprocess: str | None = None,
+    null: int = 0,
+    **overrides: Any,
+) -> Pairwise:
+    """The mutual information of all pairs of columns, in nats: pairs of one shape as stacks.
+
+    >>> m = mine.pairwise(table)                    # all pairs
+    >>> m = mine.pairwise(table, target="age")      # every other column and this one
+    >>> m.names, m.nats, m.estimates["height", "age"].warnings
+
+    Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
+    steps, `mine.estimators.estimate.SMALL`; overrides go before these. A column of categories is
+    one column, however many levels it has.
+
+    Args:
+        table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
+            "0", "1", ...
+        target: a column's name (or place); or n rows of its own; None for all pairs.
+
+    Other arguments and errors as for `mine.estimate`.
+    """
+    columns = _by_name(as_rows("the table", table))
+    if len(columns) < 2 and target is None:
+        raise ValueError(
+            f"expected a table of two columns or more, got {len(columns)}: bring more"
+        )
+    names = list(columns)
+    if target is None:
+        wanted = list(combinations(names, 2))
+    else:
+        name = _target(columns, target)
+        names = list(columns)
+        of_target = [(a, name) if names.index(a) < names.index(name) else (name, a) for a in names]
+        wanted = [pair for pair in of_target if pair[0] != pair[1]]
+    for rows in columns.values():
+        check_paired(rows, rows)
+        check_varying("the table", rows)
+    own = Own(preprocess)
+    found = answers(
+        [
+            Question(
+                own_job(
+                    columns[a], columns[b], method, seed, own=own, defaults=SMALL, **overrides
+                ),
+                null,
+            )
+            for a, b in wanted
+        ],
+        device,
+    )
+    nats, stderr = (np.full((len(names), len(names)), np.nan) for _ in range(2))
+    for (a, b), e in zip(wanted, found, strict=True):
+        i, j = names.index(a), names.index(b)
+        nats[i, j] = nats[j, i] = e.nats
+        stderr[i, j] = stderr[j, i] = e.stderr
+    return Pairwise(tuple(names), nats, stderr, dict(zip(wanted, found, strict=True)))
+
+
+def _by_name(table: Rows) -> dict[str, Rows]:
+    names = table.layout.names
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"expected columns of different names, got {repeated[0]!r} twice: rename")
+    return dict(zip(names, split(table), strict=True))
+
+
+def _target(columns: dict[str, Rows], target: Any) -> str:
+    """The target's name; where it is no column of the table, it is made one."""
+    if isinstance(target, str | int | np.integer):
+        if str(target) not in columns:
+            raise ValueError(
+                f"expected a target among the columns {list(columns)}, got {target!r}: name one"
+            )
+        return str(target)
+    _, rows = as_pair(next(iter(columns.values())), target, ("the table", TARGET))
+    named = str(getattr(target, "name", None) or TARGET)
+    name = named if named not in columns else TARGET
+    if name in columns:
+        raise ValueError(f"expected a target of another name than {name!r}: rename the column")
+    columns[name] = rows
+    return name

@@ -1,0 +1,1 @@
+"""Methods: what turns rows into an estimate. A file is a family."""

@@ -1,0 +1,1 @@
+"""Running: from jobs to estimates, many at a time."""

@@ -1,0 +1,105 @@
+"""I(X; Y | Z): the chain rule, on normal data where the truth is a partial correlation."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mine
+from mine.estimators.estimate import as_pair, own_job
+
+QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
+FAIR = {"steps": 400, "hidden": (32,), "batch_size": 256, "learning_rate": 5e-3}
+RNG = np.random.default_rng(0)
+
+
+def chain(n, strength):
+    """Z -> X and Z -> Y, and X -> Y of this strength; corr(X, Y | Z) is known."""
+    z, e, f = RNG.normal(size=(3, n))
+    x = z + e
+    return x, z + strength * e + f, z
+
+
+def test_what_z_explains_is_not_counted():
+    x, y, z = chain(6000, 0.0)
+    c = mine.conditional(x, y, z, **FAIR)
+    assert mine.estimate(x, y, **FAIR).nats > 0.1
+    assert abs(c.nats) < 3 * c.stderr + 0.02
+
+
+def test_what_is_left_beside_z_is_the_partial_correlations_information():
+    x, y, z = chain(6000, 1.0)
+    truth = -0.5 * math.log(1 - 0.5)
+    c = mine.conditional(x, y, z, **FAIR)
+    assert abs(c.nats - truth) < 3 * c.stderr + 0.04
+    low, high = c.interval()
+    assert low < c.nats < high and c.bits == c.nats / math.log(2)
+
+
+def test_the_value_is_the_difference_of_its_parts():
+    x, y, z = chain(300, 1.0)
+    c = mine.conditional(x, y, z, **QUICK)
+    assert c.nats == c.whole.nats - c.part.nats
+    assert c.whole.influences == c.part.influences == ()
+
+
+def test_the_error_is_smaller_than_that_of_independent_parts_where_z_tells_much():
+    z, e, f = RNG.normal(size=(3, 4000))
+    c = mine.conditional(z + 0.5 * e, f, z, **FAIR)
+    assert c.part.nats > 0.5
+    assert c.stderr < 0.7 * math.hypot(c.whole.stderr, c.part.stderr)
+
+
+@pytest.mark.slow
+def test_the_error_is_the_spread_over_data_sets():
+    found = [mine.conditional(*chain(1500, 1.0), seed=s, **FAIR) for s in range(24)]
+    spread = np.std([c.nats for c in found], ddof=1)
+    assert 0.6 < np.mean([c.stderr for c in found]) / spread < 1.6
+
+
+def test_both_parts_are_tested_on_the_same_rows():
+    """Where Y is a copy of Z nothing is left, and what a row adds to both cancels."""
+    x, _, z = chain(3000, 1.0)
+    c = mine.conditional(x, z, z, **FAIR)
+    assert c.stderr < 0.5 * math.hypot(c.whole.stderr, c.part.stderr)
+    a, b = (own_job(*as_pair(x, v), "mine", 0, key="k") for v in (z, np.stack([z, z**2], 1)))
+    parts = [j.own.deal(3000, j.generator("split")) for j in (a, b)]
+    assert all((one == other).all() for one, other in zip(*parts, strict=True))
+
+
+def test_folds_pool_both_parts_and_their_error():
+    x, y, z = chain(601, 1.0)
+    c = mine.conditional(x, y, z, folds=3, **QUICK)
+    assert c.whole.n_test == c.part.n_test == 601
+    assert 0 < c.stderr < math.hypot(c.whole.stderr, c.part.stderr)
+
+
+def test_tables_with_categories_may_be_given_and_ksg_asked():
+    x, y, z = chain(600, 1.0)
+    side = pd.Series(np.where(z > 0, "r", "l"))
+    assert math.isfinite(
+        mine.conditional(pd.DataFrame({"x": x, "s": side}), y, side, **QUICK).nats
+    )
+    c = mine.conditional(x, y, z, method="ksg")
+    assert c.stderr == pytest.approx(math.hypot(c.whole.stderr, c.part.stderr))
+
+
+def test_warnings_name_their_part():
+    x, y, _ = chain(100, 1.0)
+    found = mine.conditional(x, y, RNG.normal(size=(100, 9)), **QUICK).warnings
+    assert any(w.startswith("I(X; (Y, Z)): few rows") for w in found)
+
+
+def test_unequal_rows_are_refused():
+    x, y, z = chain(100, 1.0)
+    with pytest.raises(ValueError, match="x and z must pair up row by row, got 100 and 90 rows"):
+        mine.conditional(x, y, z[:90])
+    with pytest.raises(ValueError, match="column 0 of z constant"):
+        mine.conditional(x, y, 0 * z)
+
+
+def test_the_same_call_twice_gives_the_same_bits():
+    rows = chain(200, 1.0)
+    one, two = (mine.conditional(*rows, **QUICK) for _ in range(2))
+    assert repr(one) == repr(two)

@@ -1,0 +1,101 @@
+"""All pairs of columns in one run: the same numbers as pair by pair, in a matrix."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import mine
+from mine.estimators.estimate import SMALL
+
+QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=300)
+TABLE = pd.DataFrame({"a": A, "b": A + RNG.normal(size=300), "c": RNG.normal(size=300)})
+MIXED = TABLE.assign(kind=np.where(A > 0, "up", np.where(A > -1, "low", "down")))
+
+
+def test_the_matrix_is_what_single_calls_give():
+    found = mine.pairwise(MIXED, **QUICK)
+    assert found.names == ("a", "b", "c", "kind")
+    assert len(found.estimates) == 6
+    for (one, other), e in found.estimates.items():
+        alone = mine.estimate(MIXED[one], MIXED[other], "mine", **{**SMALL, **QUICK})
+        assert e.nats == pytest.approx(alone.nats, abs=1e-4)
+        i, j = found.names.index(one), found.names.index(other)
+        assert found.nats[i, j] == found.nats[j, i] == e.nats
+        assert found.stderr[i, j] == found.stderr[j, i] == e.stderr
+    assert np.isnan(np.diag(found.nats)).all() and np.isnan(np.diag(found.stderr)).all()
+
+
+def test_dependent_columns_stand_out():
+    nats = mine.pairwise(TABLE, **QUICK | {"learning_rate": 0.01, "steps": 100}).nats
+    assert nats[0, 1] > 0.08 > max(nats[0, 2], nats[1, 2])
+
+
+def test_arrays_and_frames_give_the_same_matrix():
+    reference = mine.pairwise(TABLE, **QUICK)
+    for held in (TABLE.to_numpy(), pl.from_pandas(TABLE), TABLE.to_numpy().tolist()):
+        assert np.array_equal(mine.pairwise(held, **QUICK).nats, reference.nats, equal_nan=True)
+    assert mine.pairwise(TABLE.to_numpy(), **QUICK).names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("target", ["a", "b", "c"])
+def test_a_target_is_paired_with_every_other_column_and_these_not_with_each_other(target):
+    found = mine.pairwise(TABLE, target=target, **QUICK)
+    whole = mine.pairwise(TABLE, **QUICK)
+    i = found.names.index(target)
+    assert found.names == whole.names
+    assert set(found.estimates) == {pair for pair in whole.estimates if target in pair}
+    assert found.nats[i] == pytest.approx(whole.nats[i], abs=1e-4, nan_ok=True)
+    assert np.isfinite(found.nats).sum() == 4
+
+
+def test_a_target_may_be_rows_of_its_own():
+    named = mine.pairwise(TABLE, target=pd.Series(A**2, name="square"), **QUICK)
+    bare = mine.pairwise(TABLE, target=A**2, **QUICK)
+    assert named.names == ("a", "b", "c", "square")
+    assert bare.names == ("a", "b", "c", "target")
+    assert np.array_equal(named.nats, bare.nats, equal_nan=True)
+    assert set(bare.estimates) == {(name, "target") for name in "abc"}
+
+
+def test_a_frame_has_the_names_on_both_sides():
+    frame = mine.pairwise(TABLE, **QUICK).frame()
+    assert list(frame.index) == list(frame.columns) == ["a", "b", "c"]
+    assert frame.loc["a", "b"] == frame.loc["b", "a"]
+
+
+def test_every_pair_has_copies_of_its_own():
+    found = mine.pairwise(TABLE, null=4, **QUICK)
+    assert all(len(e.null) == 4 for e in found.estimates.values())
+    assert found.estimates["a", "b"].null != found.estimates["a", "c"].null
+
+
+def test_the_same_call_twice_gives_the_same_bits():
+    one, two = (mine.pairwise(MIXED, seed=3, **QUICK).nats for _ in range(2))
+    assert np.array_equal(one, two, equal_nan=True)
+
+
+def test_ksg_makes_a_matrix_too():
+    assert mine.pairwise(TABLE, method="ksg").nats[0, 1] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        (TABLE[["a"]], {}, "two columns or more, got 1"),
+        (TABLE.assign(k=1.0), {}, "got column k of the table constant"),
+        (TABLE.set_axis(["a", "b", "a"], axis=1), {}, "different names, got 'a' twice"),
+        (TABLE, {"target": "d"}, r"a target among the columns \['a', 'b', 'c'\], got 'd'"),
+        (TABLE, {"target": A[:100]}, "the table and target must pair up .* 300 and 100 rows"),
+        (TABLE[:10], {}, "at least 20 rows"),
+        (TABLE.assign(k="a"), {}, "column k = a of the table constant"),
+        (TABLE.where(TABLE < 2), {}, "must be finite"),
+        (TABLE, {"method": "gan"}, "method must be one of"),
+        (TABLE, {"stepz": 3}, "unknown option 'stepz'"),
+    ],
+)
+def test_tables_that_cannot_be_right_are_refused(table, options, message):
+    with pytest.raises(ValueError, match=message):
+        mine.pairwise(table, **options)
