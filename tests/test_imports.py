@@ -24,7 +24,7 @@ PACKAGES = ("mine", "experiments")
 
 FOREIGN_TO_MINE = ("experiments", "benchmarks", "tests", "hydra", "omegaconf")
 TABLES_AND_FIGURES = ("pandas", "pyarrow", "matplotlib", "seaborn")
-CLI = ("mine.command.main", "mine.command.output", "mine.command.tables")
+CLI = ("mine.command",)
 """The command, and what it alone uses."""
 TABLES_WHERE_USED = (*CLI, "mine.estimators.pairwise")
 """May import what reads tables and draws, in the function that does."""

@@ -37,7 +37,8 @@ import mine
 from experiments.suite.report import report, status
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
-from mine.command import main as cli
+from mine.command.errors import OK
+from mine.command.main import command as mine_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -166,8 +167,8 @@ class Stage:
         trains = words[0] in ("estimate", "compare", "matrix") and "--help" not in words
         own = ("--steps" in words) or not trains
         more = [*([] if own else ["--steps", "2"]), *(["--set", "batch_size=16"] * trains)]
-        done = CliRunner().invoke(cli.command, [*words, *more], prog_name="mine")
-        assert done.exit_code == cli.OK and done.stdout, done.stderr
+        done = CliRunner().invoke(mine_command, [*words, *more], prog_name="mine")
+        assert done.exit_code == OK and done.stdout, done.stderr
         written = [word for word in words if word.endswith((".png", ".svg", ".safetensors"))]
         assert all((self.outputs / name).stat().st_size for name in written)
 
