@@ -15,7 +15,7 @@ import io
 import math
 import shutil
 import struct
-import subprocess
+import subprocess  # noqa: TID251
 import tarfile
 import tempfile
 import zlib

@@ -15,7 +15,7 @@ import os
 import shlex
 import signal
 import sys
-import time
+import time  # noqa: TID251
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ def build(config: Any) -> Any:
     for target in foreign.targets(config):
         foreign.check_target(target)
     try:
-        return hydra.utils.instantiate(foreign.located(config), _convert_="all")
+        return hydra.utils.instantiate(foreign.located(config), _convert_="all")  # noqa: TID251
     except HydraException as error:
         raise ConfigError(_reason(error)) from error
 
@@ -530,7 +530,7 @@ def rerun_command() -> str:
     return shlex.join(["python", "-m", "experiments", *overrides])
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")  # noqa: TID251
 def main(config: DictConfig) -> launching.Status:
     """One job. Its exit status is kept, not raised: a sweep goes on past a job that went wrong."""
     try:
@@ -562,7 +562,7 @@ def command() -> int:
         0 done, 1 a cell or the disk failed, 2 bad input, 3 another process works on it, 128 + n
         stopped by signal n (130 by Ctrl-C, 143 by SIGTERM).
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they are, to be said in one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they are, to be said in one line  # noqa: TID251
     # Where -m stands between overrides, Hydra's parser takes those after it for unknown flags.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
     _statuses.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
+import time  # noqa: TID251
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -11,7 +11,7 @@ import math
 import os
 import socket
 import threading
-import time
+import time  # noqa: TID251
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass

@@ -30,7 +30,7 @@ import operator
 import os
 import platform
 import re
-import subprocess
+import subprocess  # noqa: TID251
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -792,7 +792,7 @@ def _one_line(error: Exception) -> str:
 
 def utc_now() -> str:
     """The time in UTC, ISO 8601 to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251
 
 
 def collect_provenance(
@@ -853,7 +853,7 @@ def _git(root: Path, *arguments: str) -> str | None:
             text=True,
             timeout=30,
             check=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},  # noqa: TID251
         )
     except (OSError, subprocess.SubprocessError):
         return None
