@@ -17,10 +17,7 @@ Run = Callable[..., Result]
 Complaint = Callable[..., str]
 
 CHOSEN = ("--columns", "height,weight,age")
-
-
 XY = ("--x", "height", "--y", "age")
-
 
 BAD = [
     ((), "Missing command"),

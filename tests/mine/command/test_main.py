@@ -19,11 +19,7 @@ from mine.command.errors import FAILED, INTERRUPTED, OK
 People = Callable[..., pd.DataFrame]
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
 COMMANDS = ("estimate", "compare", "matrix", "methods")
-
-
 XY = ("--x", "height", "--y", "age")
 
 

@@ -42,6 +42,28 @@ def test_numbers_are_what_python_reads_as_numbers(
     assert numbers(path, "a").values["a"].tolist() == [1.5, 2.0, -0.03]
 
 
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('\ufeffa,"b, c"\n', ("a", "b, c")),
+        ('\n\n"of\ntwo lines",b\r\n', ("of\ntwo lines", "b")),
+        (" a ,,b,a\n", (" a ", "", "b", "a")),
+        ("a;b\n", ("a;b",)),
+    ],
+)
+def test_a_header_is_the_first_line_with_its_quotes_resolved(
+    opened: Opened, text: Write, tmp_path: Path, header: str, names: tuple[str, ...]
+) -> None:
+    assert opened(text(tmp_path, header + ",".join("1" * len(names)) + "\n")).names == names
+
+
+@pytest.mark.parametrize("content", ["größe,b\n1,2\n", "a,b\n1,ü\n"])
+def test_text_in_another_encoding_is_refused(opened: Opened, tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"expected a whole text \(UTF-8\) file"):
+        opened(tmp_path / "t.csv")
+
+
 def test_columns_that_are_not_named_are_not_parsed(
     numbers: Numbers, text: Write, tmp_path: Path
 ) -> None:
