@@ -67,6 +67,8 @@ LIBRARY = ("seed", "device", "null", "folds", "preprocess", "steps")
 """Options that are keyword arguments of the library's functions."""
 TAKEN = (*LIBRARY, "method", "critic", "x", "y", "target")
 """Keyword arguments that `--set` does not set."""
+OTHERS = ("categorical", "drop_missing", "as_json", "plot")
+"""Shared options that the library does not take."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,8 @@ def shared_options(function: Command) -> Command:
     def with_options(**given: Any) -> int:
         library = {name: given.pop(name) for name in LIBRARY if name in given}
         named = {name: value for name, value in library.items() if value is not None}
-        options = Options(
-            merged(named, given.pop("settings"), TAKEN),
-            *(given.pop(name) for name in ("categorical", "drop_missing", "as_json", "plot")),
-        )
+        others = {name: given.pop(name) for name in OTHERS}
+        options = Options(merged(named, given.pop("settings"), TAKEN), **others)
         return function(**given, options=options)
 
     command: Command = with_options

@@ -54,7 +54,9 @@ def merged(
     library = dict(given)
     for key, value in settings:
         if key in taken:
-            raise ValueError(f"expected {key} to be given once, by --{key}, got --set {key}")
+            raise ValueError(
+                f"expected {key} to be given once, by --{key}, got --set {key}={value}"
+            )
         if key in library:
             raise ValueError(f"expected {key} to be given once, got --set {key} twice: drop one")
         library[key] = value

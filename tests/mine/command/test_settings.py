@@ -25,7 +25,7 @@ def test_settings_are_read(text: str, found: tuple[str, Any]) -> None:
 
 def test_a_key_is_given_once() -> None:
     assert merged({"seed": 3}, [("k", 5)], ["seed"]) == {"seed": 3, "k": 5}
-    with pytest.raises(ValueError, match="seed to be given once, by --seed, got --set seed"):
+    with pytest.raises(ValueError, match="seed to be given once, by --seed, got --set seed=1"):
         merged({}, [("seed", 1)], ["seed"])
     with pytest.raises(ValueError, match="k to be given once, got --set k twice"):
         merged({}, [("k", 5), ("k", 6)], ["seed"])
