@@ -68,7 +68,7 @@ def seconds(steps: int, folder: Path | None, every: float = 1.0) -> float:
     from mine.running.jobs import Job
     from mine.running.workers import Care, run
     from mine.tasks import CorrelatedGaussian
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
     task, training = CorrelatedGaussian(20, 0.5), Training(steps=steps)
     jobs = [Job(task, seed=s, training=training, n_test=100) for s in range(12)]

@@ -12,7 +12,7 @@ from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
 from mine.running.jobs import Job
 from mine.running.workers import Done, Failure, run
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 STACKED, CAREFUL, NOTEBOOK = "stacked", "careful", "notebook"
 

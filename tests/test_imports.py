@@ -37,6 +37,8 @@ RUNNER = (
 )
 """Turns cells into tasks and estimators; the rest of experiments/ works from plain data."""
 
+PRIVATE_TORCH = "mine.private_torch"
+
 CLOCK_READERS = (
     *RUNNER,
     "experiments.suite.store.runs",
@@ -344,6 +346,24 @@ def only_the_runner_reads_clock_git_and_environment(modules: Modules) -> list[st
     ]
 
 
+def one_module_calls_the_private_functions_of_torch(modules: Modules) -> list[str]:
+    def private(name: str) -> bool:
+        parts = name.split(".")
+        hidden = any(part.startswith("_") and not part.startswith("__") for part in parts[1:])
+        return parts[0] == "torch" and (hidden or parts[1:2] == ["ops"])
+
+    return [
+        module.at(node, f"uses {name}: call it through {PRIVATE_TORCH}")
+        for module in modules.values()
+        if module.name != PRIVATE_TORCH
+        for node, name in [
+            *((item, item.target) for item in module.imports),
+            *module.uses(),
+        ]
+        if private(name)
+    ]
+
+
 RULES = [
     mine_knows_nothing_of_the_experiments,
     drawing_and_reporting_never_reach_torch,
@@ -353,6 +373,7 @@ RULES = [
     randomness_is_an_argument,
     nothing_runs_what_it_reads,
     only_the_runner_reads_clock_git_and_environment,
+    one_module_calls_the_private_functions_of_torch,
 ]
 
 
@@ -388,7 +409,8 @@ def test_the_source_keeps_the_rule(rule: Callable[[Modules], list[str]]) -> None
 
 def test_the_rules_speak_of_modules_that_exist() -> None:
     modules = repository()
-    assert {*RUNNER, *CLOCK_READERS, *TABLES_WHERE_USED} - set(modules) == set()
+    named = {*RUNNER, *CLOCK_READERS, *TABLES_WHERE_USED, PRIVATE_TORCH}
+    assert named - set(modules) == set()
 
 
 def test_configs_name_our_own_targets_and_optimizers_only() -> None:
@@ -429,6 +451,7 @@ NAMES = no_module_is_a_drawer_of_leftovers
 RANDOM = randomness_is_an_argument
 SAFE = nothing_runs_what_it_reads
 CLOCK = only_the_runner_reads_clock_git_and_environment
+PRIVATE = one_module_calls_the_private_functions_of_torch
 
 BREACHES = [
     (KNOWS, {"mine/bounds.py": "import hydra"}),
@@ -505,6 +528,12 @@ BREACHES = [
     (CLOCK, {"mine/a.py": "from os import environ\nenviron['A']"}),
     (CLOCK, {"experiments/report.py": "from datetime import datetime\ndatetime.now()"}),
     (CLOCK, {"experiments/cells.py": "import subprocess\nsubprocess.run(['git'])"}),
+    (PRIVATE, {"mine/a.py": "import torch\ntorch._fused_adam_([])"}),
+    (PRIVATE, {"mine/a.py": "import torch\naten = torch.ops.aten"}),
+    (PRIVATE, {"mine/a.py": "from torch import _foreach_copy_"}),
+    (PRIVATE, {"experiments/a.py": "from torch import ops\nops.aten.silu"}),
+    (PRIVATE, {"experiments/a.py": "import torch._dynamo"}),
+    (PRIVATE, {"mine/a.py": "import torch.nn as n\nn.utils._stateless"}),
 ]
 
 
@@ -528,7 +557,8 @@ def test_what_is_allowed_passes_every_rule(tmp_path: Path) -> None:
         tmp_path,
         {
             "mine/__init__.py": "from mine.estimators import estimate",
-            "mine/bounds.py": "import torch\n",
+            "mine/bounds.py": "import torch\ntorch.__version__\n",
+            "mine/private_torch.py": "import torch\ncopy = torch._foreach_copy_\n",
             "mine/critics.py": "import torch\nfrom torch import nn\n"
             "def f(net: nn.Module, g):\n"
             "    net.eval()\n"
@@ -539,7 +569,8 @@ def test_what_is_allowed_passes_every_rule(tmp_path: Path) -> None:
             "mine/training.py": "from mine.bounds import dv\nfrom . import critics\n",
             "mine/estimators.py": "import numpy as np\nfrom mine import training\n"
             "rng = np.random.default_rng(0)\nrng.normal()\n",
-            "mine/command/main.py": "from mine import estimators\ndef main():\n    import pandas as pd\n",
+            "mine/command/main.py": "from mine import estimators\n"
+            "def main():\n    import pandas as pd\n",
             "experiments/cells.py": "from typing import TYPE_CHECKING\n"
             "if TYPE_CHECKING:\n    from torch import Tensor\n",
             "experiments/gaussian.py": "from experiments.cells import Cell\n"

@@ -249,7 +249,7 @@ def _check_kinds(given: Mapping[str, Any]) -> None:
 
     from mine.critics.mlp import MLP
     from mine.running.jobs import Job
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
     usual = {f.name: f.default for kind in (Job, MLP, Training) for f in fields(kind)}
     for name, value in given.items():

@@ -22,6 +22,7 @@ import torch
 from scipy.special import digamma, gammaln
 from torch import Generator, Tensor
 
+from mine.private_torch import standard_gamma
 from mine.tasks.normal import MultivariateNormal
 from mine.tasks.task import check_positive
 
@@ -68,7 +69,7 @@ class StudentT:
         x, y = self.normal.sample(n, generator)
         shape = torch.full((n, 1), self.dof / 2, device=generator.device)
         # torch.distributions draws from the global generator alone.
-        halved = torch._standard_gamma(shape, generator=generator)
+        halved = standard_gamma(shape, generator=generator)
         factor = (self.dof / (2 * halved)).sqrt()
         if not self.normal.mean:
             return x * factor, y * factor

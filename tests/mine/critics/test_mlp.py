@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mine.critics import mlp as critics
-from mine.critics.mlp import MLP, Modules, activation_bytes, even_parts, stack_modules
+from mine.critics import buffers as critics
+from mine.critics.buffers import activation_bytes, even_parts
+from mine.critics.flat import per_parameter
+from mine.critics.mlp import MLP
+from mine.critics.modules import Modules, stack_modules
 from mine.data.pairs import Independent, Permutations, Shifts, partners
-from mine.training.loop import clip_each, per_parameter
+from mine.training.clipping import clip_each
 
 ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU, "silu": nn.SiLU}
 

@@ -15,7 +15,9 @@ from mine.data.sources import Stream, generator
 from mine.method.bounds import DV, MINE, MINE_F, donsker_varadhan, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian
-from mine.training.loop import Stack, Training, begin, train
+from mine.training.loop import begin, train
+from mine.training.settings import Training
+from mine.training.stack import Stack
 
 TASK = CorrelatedGaussian(2, 0.7)
 SHORT = Training(steps=50, batch_size=32, learning_rate=3e-3)
