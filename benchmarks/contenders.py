@@ -1,4 +1,4 @@
-"""Who is measured: each trains K networks for a number of steps, from the start."""
+"""The contenders: each trains K networks for a number of steps, from new networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Contender:
         name: `STACKED`, `CAREFUL` or `NOTEBOOK`.
         shape: the networks' step.
         k: networks that one call of `train` trains.
-        threads: what torch is given; the stacked core runs as many stacks side by side.
+        threads: torch's threads; the stacked core runs as many stacks at once.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Contender:
 
 
 def contenders(cases: Mapping[Shape, tuple[int, ...]], threads: int) -> Iterator[Contender]:
-    """All of them, in the order of a round."""
+    """All contenders, in the order of a round."""
     for shape, stacked in cases.items():
         for name in (CAREFUL, NOTEBOOK):
             for n in sorted({1, threads}):
@@ -53,7 +53,7 @@ def contenders(cases: Mapping[Shape, tuple[int, ...]], threads: int) -> Iterator
 
 
 def stack(shape: Shape, k: int, steps: int) -> None:
-    """The stacked core as its users get it: jobs in, estimates out, the stacks side by side."""
+    """The stacked core as users run it: jobs in, estimates out, several stacks at once."""
     training = Training(
         steps=steps,
         batch_size=shape.batch,
