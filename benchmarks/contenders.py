@@ -66,9 +66,9 @@ def stack(shape: Shape, k: int, steps: int) -> None:
         Job(baselines.task(shape), seed=i, training=training, critic=critic, n_test=shape.batch)
         for i in range(k)
     ]
-    for news in run(jobs, device="cpu"):
-        if isinstance(news, Done) and isinstance(news.outcome, Failure):
-            raise RuntimeError(f"a network could not be trained: {news.outcome.reason}")
+    for event in run(jobs, device="cpu"):
+        if isinstance(event, Done) and isinstance(event.outcome, Failure):
+            raise RuntimeError(f"a network could not be trained: {event.outcome.reason}")
 
 
 def _careful(shape: Shape, k: int, steps: int) -> None:

@@ -69,13 +69,13 @@ def _check_size(file: Path) -> None:
 
 
 class _Reader:
-    """The header and the arrays of one file, as they are checked against each other.
+    """Reads one file, and checks its header and its arrays against each other.
 
     Attributes:
         header: what the file says of itself.
         names: the arrays that it holds.
         tensor: reads one of them.
-        left: names of arrays that nothing has asked for yet; at the end there must be none.
+        left: the arrays that have not been read yet; at the end there must be none.
         config: the network; None for a user's own module.
         sides: the layouts of X and of Y.
     """
