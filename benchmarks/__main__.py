@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: microseconds per network-step of the stacked core, beside baselines."""
+"""`python -m benchmarks`: microseconds per network-step of the stacked core and of baselines."""
 
 from __future__ import annotations
 

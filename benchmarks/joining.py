@@ -1,9 +1,8 @@
-"""Joining many runs: the seconds and the peak memory of results.csv and results.parquet.
+"""Joining many runs: the seconds and the peak memory of writing results.csv and results.parquet.
 
-Synthetic runs are written as the runner leaves them, but without waiting for the disk, to a
-temporary folder. A fresh process then does what the report does: finds and checks every run, joins
-their rows, and writes both tables. Its peak memory is what the system counted for it, imports and
-all.
+Synthetic runs are written to a temporary folder, in the runner's format, but without waiting for
+the disk. A fresh process then does what the report does: it finds and checks every run, joins
+their rows, and writes both tables. Its peak memory is that of the whole process, imports included.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ POINTS = 50
 """Points of a cell's training curve."""
 
 
-# Runs that nobody ran
+# Synthetic runs
 
 
 def config_of(number: int) -> dict[str, Any]:
-    """A resolved config as long as a real one; each number has a learning rate of its own."""
+    """A resolved config as long as a real one; each number has a different learning rate."""
     return {
         "experiment": {
             "name": "gaussian",
@@ -81,7 +80,7 @@ def config_of(number: int) -> dict[str, Any]:
 
 
 def rows_of(run_id: str, number: int, rows: int) -> list[dict[str, Any]]:
-    """`rows` rows of a run, no two runs' alike."""
+    """`rows` rows of a run; no two runs have equal rows."""
 
     def row(i: int) -> dict[str, Any]:
         rho = round(-0.9 + 0.1 * (i % 19), 1)
@@ -128,7 +127,7 @@ def curves_of(rows: int) -> pd.DataFrame:
 
 
 def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
-    """Writes the folders of finished runs; one step of the iterator a run."""
+    """Writes the folders of finished runs; the iterator takes one step for each run."""
     from experiments.suite.store import runs as store
 
     status = {
@@ -143,7 +142,9 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
         "updated": "2026-01-01T00:06:52+00:00",
     }
     provenance = store.json_bytes(store.collect_provenance(device="cpu", seed=0, threads=1))
-    curves = store.parquet_bytes(curves_of(rows))  # the same for all: joining has no use for them
+    curves = store.parquet_bytes(
+        curves_of(rows)
+    )  # the same for all runs: joining does not read them
     for number in range(runs):
         config = config_of(number)
         run = store.Run(outputs / "gaussian" / store.run_id(config))
@@ -167,7 +168,7 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
 
 
 def join(outputs: Path) -> dict[str, float]:
-    """Joins the runs under `outputs` as the report does; the seconds of each part."""
+    """Joins the runs under `outputs` as the report does; returns the seconds of each part."""
     from experiments.suite.report.report import join_results, write_results
 
     start = time.perf_counter()
@@ -182,7 +183,7 @@ def join(outputs: Path) -> dict[str, float]:
 
 
 def measured(outputs: Path) -> dict[str, float]:
-    """`join` in a process of its own, with the wall clock and the peak memory of all of it."""
+    """Runs `join` in a new process; adds that process's wall time and peak memory."""
     command = [
         sys.executable,
         "-m",

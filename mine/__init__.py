@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mine.running.estimates import Estimate
     from mine.saved import load
     from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,7 +47,7 @@ _HOME = {
     "Estimate": "running.estimates",
     "NoiseChannel": "tasks",
     "Pairwise": "estimators.pairwise",
-    "Training": "training.loop",
+    "Training": "training.settings",
     "Warped": "tasks",
     "conditional": "estimators.conditional",
     "donsker_varadhan": "method.bounds",

@@ -22,7 +22,9 @@ from benchmarks.rounds import Measured, Sample
 from mine.critics.mlp import MLP
 from mine.data.sources import generator
 from mine.method.bounds import MINE, donsker_varadhan, ema_init, ema_update
-from mine.training.loop import Stack, Training, train
+from mine.training.loop import train
+from mine.training.settings import Training
+from mine.training.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -34,6 +34,8 @@ RUNNER = (
 )
 """Turns cells into tasks and methods; the rest of experiments/ works from plain data."""
 
+PRIVATE_TORCH = "mine.private_torch"
+
 TARGETS = ("mine.", "experiments.", "torch.optim.")
 TORCH_DRAWS = (
     *("bernoulli", "multinomial", "normal", "poisson", "rand", "randint", "randn", "randperm"),
@@ -232,11 +234,30 @@ def _can_run_what_it_reads(node: ast.Call, name: str) -> bool:
     return name.endswith(".read_pickle")
 
 
+def one_module_calls_the_private_functions_of_torch(modules: Modules) -> list[str]:
+    def private(name: str) -> bool:
+        parts = name.split(".")
+        hidden = any(part.startswith("_") and not part.startswith("__") for part in parts[1:])
+        return parts[0] == "torch" and (hidden or parts[1:2] == ["ops"])
+
+    return [
+        module.at(node, f"uses {name}: call it through {PRIVATE_TORCH}")
+        for module in modules.values()
+        if module.name != PRIVATE_TORCH
+        for node, name in [
+            *((item, item.target) for item in module.imports),
+            *module.uses(),
+        ]
+        if private(name)
+    ]
+
+
 RULES = [
     mine_reads_tables_and_draws_where_it_is_asked_to,
     no_module_is_a_drawer_of_leftovers,
     randomness_is_an_argument,
     nothing_runs_what_it_reads,
+    one_module_calls_the_private_functions_of_torch,
 ]
 
 
@@ -272,7 +293,7 @@ def test_the_source_keeps_the_rule(rule: Callable[[Modules], list[str]]) -> None
 
 def test_the_rules_speak_of_modules_that_exist() -> None:
     modules = repository()
-    assert {*RUNNER, *TABLES_WHERE_USED} - set(modules) == set()
+    assert {*RUNNER, *TABLES_WHERE_USED, PRIVATE_TORCH} - set(modules) == set()
 
 
 def test_configs_name_our_own_targets_and_optimizers_only() -> None:
@@ -309,6 +330,7 @@ TABLES = mine_reads_tables_and_draws_where_it_is_asked_to
 NAMES = no_module_is_a_drawer_of_leftovers
 RANDOM = randomness_is_an_argument
 SAFE = nothing_runs_what_it_reads
+PRIVATE = one_module_calls_the_private_functions_of_torch
 
 BREACHES = [
     (TABLES, {"mine/estimate.py": "def f():\n    import pandas"}),
@@ -325,6 +347,12 @@ BREACHES = [
     (SAFE, {"mine/a.py": "from torch import load\nload('x', weights_only=False)"}),
     (SAFE, {"mine/a.py": "import numpy as np\nnp.load('x', allow_pickle=True)"}),
     (SAFE, {"experiments/a.py": "import pandas as pd\npd.read_pickle('x')"}),
+    (PRIVATE, {"mine/a.py": "import torch\ntorch._fused_adam_([])"}),
+    (PRIVATE, {"mine/a.py": "import torch\naten = torch.ops.aten"}),
+    (PRIVATE, {"mine/a.py": "from torch import _foreach_copy_"}),
+    (PRIVATE, {"experiments/a.py": "from torch import ops\nops.aten.silu"}),
+    (PRIVATE, {"experiments/a.py": "import torch._dynamo"}),
+    (PRIVATE, {"mine/a.py": "import torch.nn as n\nn.utils._stateless"}),
 ]
 
 

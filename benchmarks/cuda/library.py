@@ -19,7 +19,9 @@ from mine.running.jobs import Job
 from mine.running.stacks import train_stack
 from mine.running.workers import Advance, Care, Done, Failure, Stopped, run
 from mine.tasks import CorrelatedGaussian
-from mine.training.loop import Stack, Training, _draw, begin
+from mine.training.loop import begin
+from mine.training.settings import Training
+from mine.training.stack import Stack
 
 LEARNING_RATE = 1e-3
 ENDLESS = 10**6  # steps: more than any measurement does

@@ -61,7 +61,7 @@ def _defaults() -> dict[str, Any]:
 
     from mine.critics.mlp import MLP
     from mine.running.jobs import Job
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
     return {f.name: f.default for kind in (Job, MLP, Training) for f in fields(kind)}
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mine.critics.mlp import Modules
+from mine.critics.modules import Modules
 from mine.estimators.estimate import Question, Rows, answers, as_pair, own_job
 from mine.running.estimates import RATES, Estimate, combined, normal_interval
 from mine.running.jobs import Own

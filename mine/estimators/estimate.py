@@ -9,14 +9,16 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from mine.critics.mlp import MLP, CriticConfig, Modules
+from mine.critics.mlp import MLP
+from mine.critics.modules import Modules
+from mine.critics.protocol import CriticConfig
 from mine.data.columns import Layout, as_columns
 from mine.data.sources import Samples
 from mine.method.method import METHODS
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job, Own
 from mine.running.workers import Done, Failure, run
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 LEAST_ROWS = 20
 SMALL: Mapping[str, Any] = {

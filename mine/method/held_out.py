@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mine.critics.mlp import Critic
+from mine.critics.protocol import Critic
 from mine.data.pairs import Shifts
 from mine.method import bounds
 from mine.method.bounds import interpolated_terms, log_mean_exp

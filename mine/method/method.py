@@ -28,7 +28,8 @@ from typing import Any, Protocol
 from torch import Generator, Tensor
 
 from mine.critics.densities import shaped_like
-from mine.critics.mlp import MLP, Critic
+from mine.critics.mlp import MLP
+from mine.critics.protocol import Critic
 from mine.critics.residual import Residual
 from mine.method import bounds
 from mine.method.bounds import Bound, Objective

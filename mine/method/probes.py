@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from mine.critics.mlp import Critic
+from mine.critics.protocol import Critic
 from mine.data.pairs import Independent, Shifts
 from mine.method.bounds import MINE, Objective, State, log_mean_exp
 

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from mine.fitted import Fitted
 from mine.method.held_out import Influence, InfluenceArrays
-from mine.saved import Fitted
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mine.critics.buffers import activation_bytes, even_parts
 from mine.critics.convolutional import Convolutional
-from mine.critics.mlp import MLP, CriticConfig, activation_bytes, even_parts
+from mine.critics.mlp import MLP
+from mine.critics.protocol import CriticConfig
 from mine.data.columns import Layout
 from mine.data.preprocessing import KINDS
 from mine.data.sources import Finite, Samples, generator
 from mine.method.method import METHODS, Candidate
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 MLP_BYTES = 32 << 20  # of a stack's activations on a CPU, where a group at a time is worked on
 CACHE_BYTES = 12 << 20  # where all cells are

@@ -19,20 +19,24 @@ import torch
 from torch import Tensor
 
 from mine.critics.densities import ConditionalDensity
-from mine.critics.mlp import Critic
+from mine.critics.flat import per_parameter
+from mine.critics.protocol import Critic
 from mine.critics.residual import StackedResidual
 from mine.data import preprocessing
 from mine.data.columns import Layout
 from mine.data.diagnostics import data_doubts
 from mine.data.preprocessing import Transform
 from mine.data.sources import DataSet, Finite, Samples, Source, Stream, generator
+from mine.fitted import Fitted, joined, taken
 from mine.method.bounds import Objective
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
 from mine.method.method import METHODS, Direct, Method, Probe
 from mine.running.estimates import Estimate, doubts, extrapolated
 from mine.running.jobs import Job
-from mine.saved import Fitted, joined, taken
-from mine.training.loop import Progress, Stack, Training, begin, fits, per_parameter
+from mine.training.loop import Progress, begin
+from mine.training.settings import Training
+from mine.training.stack import Stack
+from mine.training.state import fits
 
 log = logging.getLogger(__name__)
 

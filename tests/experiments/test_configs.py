@@ -27,7 +27,7 @@ from experiments.suite.report import report
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
 from mine.critics.mlp import MLP
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 ROOT = run.CONFIGS.parent
 GROUPS = {

@@ -13,7 +13,7 @@ from mine.critics.convolutional import Convolutional
 from mine.data.sources import Finite, generator
 from mine.running.jobs import Job, plan, stack_size
 from mine.running.workers import Done, run
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,24 @@ def test_the_header_is_json_that_says_what_the_critic_is(tmp_path):
     assert header["members"][0]["x"] == ["standardise"]
 
 
+def test_a_file_written_by_hand_is_read(tmp_path):
+    """The format of version 2: T = relu(2 x + y) - 0.5 of standardised x and y, offset 0.25."""
+    header = {
+        "format": "mine critic", "version": 2, "method": "mine", "residual": False,
+        "critic": {"hidden": [1], "activation": "relu", "init": "fan_in"},
+        "columns": [{"names": ["0"], "levels": [[]]}] * 2,
+        "members": [{"x": ["standardise"], "y": ["none"], "parameters": 3, "buffers": []}],
+    }  # fmt: skip
+    parameters = [[[2.0], [1.0], [0.0]], [[1.0]], [[-0.5]]]
+    arrays = {f"0.parameter.{j}": np.array(p, np.float32) for j, p in enumerate(parameters)}
+    arrays |= {"0.offset": np.array([0.25])}
+    arrays |= {"0.x.shift": np.array([1.0]), "0.x.scale": np.array([2.0])}
+    arrays |= {"0.y.shift": np.array([0.0]), "0.y.scale": np.array([1.0])}
+    (tmp_path / "c").write_bytes(save(arrays, {"mine": json.dumps(header)}))
+    critic = mine.load(tmp_path / "c")
+    assert critic.pointwise([3.0, -9.0], [0.5, 1.0]) == pytest.approx([2.5 - 0.75, -0.75])
+
+
 def test_a_module_of_ones_own_is_loaded_by_giving_it_again(tmp_path):
     x, y = data()
     critic = mine.estimate(x, y, critic=bilinear, steps=60, batch_size=50).critic

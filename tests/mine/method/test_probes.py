@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import mine
-from mine.critics.mlp import MLP, Modules, stack_modules
+from mine.critics.mlp import MLP
+from mine.critics.modules import Modules, stack_modules
 from mine.method import bounds
 from mine.method.bounds import DV, MINE, normalised
 from mine.method.held_out import held_out_values
@@ -22,7 +23,7 @@ from mine.method.probes import (
 from mine.running.jobs import Job
 from mine.running.workers import Done, run
 from mine.tasks import CorrelatedGaussian, MultivariateNormal
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 SCALARS = MultivariateNormal(1, 1, (0.8,))
 

@@ -34,7 +34,7 @@ from mine.running.workers import (
     run,
 )
 from mine.tasks import CorrelatedGaussian, NoiseChannel
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 TRAINING = Training(steps=20, batch_size=16)
 SMALL = MLP((8,))
@@ -375,7 +375,7 @@ from mine.critics.mlp import MLP
 from mine.running.jobs import Job
 from mine.running.workers import Advance, run
 from mine.tasks import CorrelatedGaussian
-from mine.training.loop import Training
+from mine.training.settings import Training
 import multiprocessing
 
 long = Training(steps=10**6, batch_size=16)
