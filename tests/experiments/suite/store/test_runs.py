@@ -22,21 +22,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.suite.store import runs as store
-from experiments.suite.store.runs import (
+from experiments.suite.run.provenance import collect_provenance
+from experiments.suite.store.checked_tables import CorruptRunError
+from experiments.suite.store.files import OutputError, check_outputs, write_atomic
+from experiments.suite.store.identity import run_id
+from experiments.suite.store.joined import join_rows, join_runs, load_runs
+from experiments.suite.store.runs import Run
+from experiments.suite.store.serialising import json_bytes
+from experiments.suite.store.table_bytes import csv_bytes, parquet_to_csv
+from experiments.suite.store.tables import (
     CURVE_COLUMNS,
     ROW_COLUMNS,
-    CorruptRunError,
-    OutputError,
-    Run,
-    check_outputs,
-    collect_provenance,
+    ROW_STATUSES,
     curve_frame,
-    join_rows,
-    load_runs,
     row_frame,
-    run_id,
-    write_atomic,
 )
 
 CONFIG: dict[str, Any] = {
@@ -299,7 +298,7 @@ def values(dtype: str) -> st.SearchStrategy[Any]:
 rows_of_any_value = st.lists(
     st.fixed_dictionaries(
         {name: values(dtype) for name, dtype in ROW_COLUMNS.items()}
-        | {"status": st.sampled_from(store.ROW_STATUSES)}
+        | {"status": st.sampled_from(ROW_STATUSES)}
     ),
     max_size=4,
     unique_by=lambda row: row["key"],
@@ -319,13 +318,13 @@ def test_rows_come_back_from_disk_as_they_were(
 @given(st.lists(st.floats(), min_size=1, max_size=5))
 def test_a_number_in_the_csv_is_the_number_to_the_last_bit(numbers: list[float]) -> None:
     frame = row_frame([ROW | {"key": str(i), "nats": x} for i, x in enumerate(numbers)])
-    lines = csv.DictReader(io.StringIO(store.csv_bytes(frame).decode(), newline=""))
+    lines = csv.DictReader(io.StringIO(csv_bytes(frame).decode(), newline=""))
     assert [repr(float(line["nats"])) for line in lines] == [repr(float(x)) for x in numbers]
 
 
 @given(st.text())
 def test_text_in_the_csv_comes_back(text: str) -> None:
-    written = store.csv_bytes(row_frame([ROW | {"reason": text}]))
+    written = csv_bytes(row_frame([ROW | {"reason": text}]))
     (line,) = csv.DictReader(io.StringIO(written.decode(), newline=""))
     assert line["reason"] == text.replace("\r", "\\r")
 
@@ -473,7 +472,7 @@ def test_joined_rows_are_those_of_each_run_in_turn(
     monkeypatch.setattr(store, "JOINED_AT_ONCE", 16)
     runs = many_runs(tmp_path, 100)
     columns = ["key", *(name for name in ROW_COLUMNS if name != "key")]
-    joined = store.join_runs(tmp_path, columns)
+    joined = join_runs(tmp_path, columns)
     naive = pd.concat([run.read_rows() for run in runs], ignore_index=True)
     assert joined.runs == runs
     assert joined.problems == []
@@ -481,8 +480,8 @@ def test_joined_rows_are_those_of_each_run_in_turn(
     read = pq.read_table(io.BytesIO(joined.parquet)).to_pandas()
     pd.testing.assert_frame_equal(read, naive[columns])
     pd.testing.assert_frame_equal(join_rows(runs), naive)
-    text = b"".join(store.parquet_to_csv(joined.parquet))
-    assert values_of(text) == values_of(store.csv_bytes(naive[columns]))
+    text = b"".join(parquet_to_csv(joined.parquet))
+    assert values_of(text) == values_of(csv_bytes(naive[columns]))
     some = joined.frame(["nats", "status"])
     assert some["nats"].tolist() == pytest.approx(naive["nats"].tolist(), nan_ok=True)
     assert some["status"].astype("str").tolist() == naive["status"].tolist()
@@ -505,7 +504,7 @@ def without_waiting(path: Path, data: bytes) -> None:
 def test_a_run_that_cannot_be_read_is_left_out_of_the_join(tmp_path: Path) -> None:
     good, bad = finished_run(tmp_path), finished_run(tmp_path, device="cuda")
     (bad.folder / "rows.parquet").write_bytes(b"PAR1")
-    joined = store.join_runs(tmp_path, list(ROW_COLUMNS))
+    joined = join_runs(tmp_path, list(ROW_COLUMNS))
     assert (joined.runs, joined.rows) == ([good], 2)
     assert [str(bad.folder) in problem for problem in joined.problems] == [True]
 
@@ -533,7 +532,7 @@ def test_provenance_says_which_code_packages_machine_and_seed(tmp_path: Path) ->
     assert provenance["threads"] == 2
     assert {"torch", "numpy", "pandas"} <= set(provenance["packages"])
     assert provenance["time"].endswith("+00:00")
-    assert json.loads(store.json_bytes(provenance)) == provenance
+    assert json.loads(json_bytes(provenance)) == provenance
 
 
 def test_provenance_does_not_name_the_host(
