@@ -32,18 +32,17 @@ TABLES_WHERE_USED = (*CLI, "mine.estimators.pairwise")
 RUNNER = (
     "experiments.images.tasks",
     "experiments.suite.run.command",
-    "experiments.suite.run.tally",
+    "experiments.suite.run.computing",
+    "experiments.suite.run.jobs",
+    "experiments.suite.run.progress",
+    "experiments.suite.run.rows",
+    "experiments.suite.run.running",
     "experiments.__main__",
 )
 """Turns cells into tasks and estimators; the rest of experiments/ works from plain data."""
 
-CLOCK_READERS = (
-    *RUNNER,
-    "experiments.suite.store.runs",
-    "experiments.suite.store.lock",
-    "experiments.images.data",
-)
-"""What these have that reads the clock, git and the environment is the runner's to call."""
+CLOCK_READERS = ("experiments.suite.run", "experiments.images.data")
+"""The runner reads the clock, git and the environment; the images are fetched by npm."""
 
 TARGETS = ("mine.", "experiments.", "torch.optim.")
 NUMPY_GENERATORS = ("Generator", "SeedSequence", "default_rng", "PCG64", "PCG64DXSM", "Philox")

@@ -18,10 +18,11 @@ from omegaconf import OmegaConf
 from experiments import self_consistency
 from experiments.suite.figures import style as figures
 from experiments.suite.report import report
-from experiments.suite.run import sinks, tally
+from experiments.suite.run import sinks
 from experiments.suite.run.command import CONFIGS
 from experiments.suite.run.computing import mean_error
 from experiments.suite.run.jobs import prepare
+from experiments.suite.run.rows import to_row, truth_of
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import row_frame
 from experiments.suite.sweeps import figures as sweep_figures
@@ -48,7 +49,7 @@ def rows_of(config: dict[str, object], factor: float = 1.0) -> pd.DataFrame:
         images = 2 if cell.role == "additivity" else 1
         nats = factor * images * cell.task["rows"] + 0.01 * cell.seed
         estimate = Estimate(nats, 0.01, nats, cell.method, 1078, 360, cell.steps)
-        rows.append(tally.row_of(cell, job, estimate, where, 1.0, "cpu"))
+        rows.append(to_row(cell, job, estimate, where, 1.0, "cpu"))
     return row_frame(rows)
 
 
@@ -70,7 +71,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_row_without_a_truth_has_nan_there() -> None:
     rows = rows_of(config_of())
     assert rows["truth"].isna().all() and rows["truth"].dtype == np.float64
-    assert tally.truth_of(SimpleNamespace(data=SimpleNamespace(mi=2))) == 2.0  # type: ignore[arg-type]
+    assert truth_of(SimpleNamespace(data=SimpleNamespace(mi=2))) == 2.0  # type: ignore[arg-type]
 
 
 def test_the_progress_bar_says_nothing_of_errors_that_nobody_knows() -> None:

@@ -106,11 +106,12 @@ def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
     begun = not held or (run.folder / "status.json").exists()
     status = attempt(run.read_status) if begun else {}
     faults = {name: fault for name in TABLES if (fault := fault_of(run, name, status))}
-    broken += [f"{name}: {what}" for name, what in faults.items() if not has_fallback(run.folder, name)]
+    lost = [name for name in faults if not has_fallback(run.folder, name)]
+    broken += [f"{name}: {faults[name]}" for name in lost]
     notes = [
         f"{name}: {what}: the copy before it is used"
         for name, what in faults.items()
-        if has_fallback(run.folder, name)
+        if name not in lost
     ]
     if holder is None and (run.folder / "lock.json").exists():
         notes.append("lock.json: expected a lock, got something else: it is taken over")

@@ -72,23 +72,19 @@ def command() -> int:
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
 def main(config: DictConfig) -> launchers.Status:
     """One job. Its exit status is kept, not raised, so that a sweep goes on after a bad job."""
-    status = _status_of(config)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        status = run_experiment(plain, rerun_command())  # type: ignore[arg-type]
+    except LockedError as error:
+        complain(error)
+        status = LOCKED
+    except (ValueError, OSError, OmegaConfBaseException) as error:
+        complain(error)
+        status = BAD_INPUT
     _statuses.append(status)
     if status > 128:  # a signal ends the whole sweep
         raise KeyboardInterrupt
     return launchers.Status(status, rerun_command())  # to the process that launched this one
-
-
-def _status_of(config: DictConfig) -> int:
-    try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        return run_experiment(plain, rerun_command())  # type: ignore[arg-type]
-    except LockedError as error:
-        complain(error)
-        return LOCKED
-    except (ValueError, OSError, OmegaConfBaseException) as error:
-        complain(error)
-        return BAD_INPUT
 
 
 def rerun_command() -> str:

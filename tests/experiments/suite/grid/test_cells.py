@@ -10,8 +10,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import mine
 from experiments import equitability, gaussian
-from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
+from experiments.suite.grid.cells import UNTRAINED, Cell, gaussian_task, panel_cells
 from experiments.suite.run.command import CONFIGS
 from experiments.suite.run.jobs import build, job_of
 from experiments.suite.run.rows import params_of
@@ -41,6 +42,14 @@ def test_equal_cells_have_equal_keys_and_each_field_counts() -> None:
     ]
     assert len({one.key for one in [cell, *others]}) == 7
     assert len(cell.key) == 16
+
+
+def test_the_grid_knows_which_methods_have_no_training() -> None:
+    found = {name for name, method in mine.methods().items() if method.direct is not None}
+    assert found == UNTRAINED, (
+        "the methods of mine without training have changed: write into "
+        f"experiments/suite/grid/cells.py UNTRAINED = frozenset({sorted(found)})"
+    )
 
 
 def test_gaussian_cells_are_panels_by_rho_by_methods_by_seeds(example: ModuleType) -> None:

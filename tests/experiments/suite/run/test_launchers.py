@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.suite.run import launchers as launching
+from experiments.suite.run import launchers
 from experiments.suite.run.command import CONFIGS, command
 from experiments.suite.run.exits import BAD_INPUT, FAILED, OK
 from experiments.suite.run.jobs import prepare
@@ -44,9 +44,9 @@ Done = subprocess.CompletedProcess[str]
 
 
 def needs(launcher: str) -> pytest.MarkDecorator:
-    module = launching.EXTRAS[launcher][1]
+    module = launchers.EXTRAS[launcher][1]
     return pytest.mark.skipif(
-        not launching.installed(module), reason=f"needs {module}, which is not installed"
+        not launchers.installed(module), reason=f"needs {module}, which is not installed"
     )
 
 
@@ -131,7 +131,7 @@ def test_joblibs_jobs_have_one_thread_each(joblib: tuple[Path, Done]) -> None:
 
 
 def ray_python() -> str | None:
-    if launching.installed(launching.EXTRAS["ray"][1]):
+    if launchers.installed(launchers.EXTRAS["ray"][1]):
         return sys.executable
     return next((str(path) for path in RAY if path.is_file()), None)
 
@@ -167,11 +167,11 @@ def test_a_job_that_went_wrong_sets_the_exit_status_and_the_others_go_on(
 
 
 def test_a_status_is_noted_where_it_arrives(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(launching, "arrived", [])
-    status = launching.Status(1, "python -m experiments shard=3")
-    assert launching.arrived == []
+    monkeypatch.setattr(launchers, "arrived", [])
+    status = launchers.Status(1, "python -m experiments shard=3")
+    assert launchers.arrived == []
     assert pickle.loads(pickle.dumps(status)) == status
-    assert launching.arrived == [status]
+    assert launchers.arrived == [status]
     assert str(status) == "exit status 1 of `python -m experiments shard=3`"
 
 
@@ -179,16 +179,16 @@ def test_a_launchers_loss_is_told_from_a_mistake() -> None:
     class Lost(Exception): ...
 
     Lost.__module__ = "joblib.externals.loky.process_executor"
-    assert launching.lost(Lost()) and not launching.lost(RuntimeError())
+    assert launchers.lost(Lost()) and not launchers.lost(RuntimeError())
 
 
 # ------------------------------------------------------------------ the presets
 
 
 def test_every_preset_names_its_extra() -> None:
-    assert set(PRESETS) <= set(launching.EXTRAS)
+    assert set(PRESETS) <= set(launchers.EXTRAS)
     text = (ROOT / "pyproject.toml").read_text()
-    for extra, _ in launching.EXTRAS.values():
+    for extra, _ in launchers.EXTRAS.values():
         assert re.search(rf"^{extra} = \[", text, re.MULTILINE)
 
 
@@ -196,19 +196,19 @@ def test_every_preset_names_its_extra() -> None:
 def test_without_its_extra_a_preset_is_one_line_and_exit_status_2(
     launcher: str, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(launching, "installed", lambda _: False)
+    monkeypatch.setattr(launchers, "installed", lambda _: False)
     monkeypatch.setattr(sys, "argv", ["experiments", "-m", f"hydra/launcher={launcher}"])
     assert command() == BAD_INPUT
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    extra = launching.EXTRAS[launcher][0]
+    extra = launchers.EXTRAS[launcher][0]
     assert f"hydra/launcher={launcher} needs the extra '{extra}'" in error
     assert f"pip install -e '.[{extra}]'" in error
 
 
 def test_a_module_is_installed_or_not() -> None:
-    assert launching.installed("json.decoder")
-    assert not launching.installed("json.nothing") and not launching.installed("nothing.at.all")
+    assert launchers.installed("json.decoder")
+    assert not launchers.installed("json.nothing") and not launchers.installed("nothing.at.all")
 
 
 @pytest.mark.parametrize("launcher", PRESETS)
@@ -226,7 +226,7 @@ def test_a_job_whose_process_is_killed_is_one_line_and_exit_status_1(tmp_path: P
         "sys.argv[1:] = ['-m', 'hydra/launcher=joblib', 'hydra.launcher.n_jobs=2',\n"
         f"    'scale.seeds=1,2', 'outputs={tmp_path}']\n"
         "run.run_experiment = lambda config, command: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "sys.exit(command())\n"
+        "sys.exit(run.command())\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
