@@ -120,7 +120,7 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
     """Start-up, joining and cells, on one thread."""
     import torch
 
-    from experiments.suite.run.command import job_of
+    from experiments.suite.run.jobs import job_of
     from mine.running.jobs import stack_size
     from mine.running.workers import forecast
 

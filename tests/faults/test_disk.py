@@ -32,11 +32,11 @@ pytestmark = pytest.mark.faults
 def test_a_disk_with_no_room_for_rows(whole: pd.DataFrame, tmp_path: Path, note: Note) -> None:
     stopped_amid(tmp_path)
     before = rows(tmp_path)
-    sitting = the_run(tmp_path).read_provenance()["time"]
+    earlier = the_run(tmp_path).read_provenance()["time"]
     code, out, err = complete(tmp_path, fault="no_room_for_rows")
     assert code == 1
     assert "kept from before" in out  # it had begun
-    assert the_run(tmp_path).read_provenance()["time"] > sitting
+    assert the_run(tmp_path).read_provenance()["time"] > earlier
     assert "expected room for" in err and "Traceback" not in err
     lost, _ = compare(rows(tmp_path), before)
     assert complete(tmp_path)[0] == 0

@@ -109,7 +109,7 @@ def cost(cell: Cell, config: Mapping[str, Any]) -> float:
 
 
 def parameters(inputs: int, critic: Mapping[str, Any]) -> int:
-    """The number of weights and biases of a perceptron with these `hidden` widths and one output."""
+    """How many weights and biases a perceptron with these widths and one output has."""
     hidden = critic.get("hidden")
     if hidden is None:
         return OTHER_CRITIC
@@ -131,7 +131,7 @@ def dimension(task: Any) -> int:
 
 
 def place(config: Mapping[str, Any]) -> tuple[int, int]:
-    """(shards, shard) of a run; (1, 0) where its config has none, or values that are not allowed."""
+    """(shards, shard) of a run; (1, 0) where its config has none, or none that is allowed."""
     shards, shard = config.get("shards", 1), config.get("shard", 0)
     try:
         check(shards, shard)
