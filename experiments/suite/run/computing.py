@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.run.exits import FAILED, OK
@@ -133,7 +133,8 @@ class Computation:
         device: str,
         keeper: Checkpoints,
     ) -> None:
-        self.jobs, self.progress, self.device, self.keeper = jobs, progress, device, keeper
+        self.jobs, self.stacks, self.progress = jobs, stacks, progress
+        self.device, self.keeper = device, keeper
         self.stack_of = {i: stack for stack in stacks for i in stack}
         self.ended: dict[Stack, list[Ended]] = {stack: [] for stack in stacks}
         self.began: dict[int, tuple[float, int]] = {}
@@ -153,7 +154,7 @@ class Computation:
             desc=self.progress.run.experiment, total=self.progress.steps, unit="step",
             unit_scale=True, disable=None, smoothing=0.05,
         ) as bar:  # fmt: skip
-            for event in run(self.jobs, self.device, stacks=list(self.ended), care=options):
+            for event in run(self.jobs, self.device, stacks=self.stacks, care=options):
                 if isinstance(event, Began):
                     self.began |= dict.fromkeys(event.jobs, (time.monotonic(), len(event.jobs)))
                 elif isinstance(event, Advance):
@@ -210,6 +211,6 @@ def finish(progress: Progress) -> int:
     return FAILED if counts["failed"] else OK
 
 
-def failures(rows: Any) -> Counter[str]:
+def failures(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Reason -> how many cells failed for it."""
     return Counter(row["reason"] for row in rows if row["status"] == "failed")
