@@ -538,7 +538,8 @@ def test_what_is_allowed_passes_every_rule(tmp_path: Path) -> None:
             "mine/training.py": "from mine.bounds import dv\nfrom . import critics\n",
             "mine/estimators.py": "import numpy as np\nfrom mine import training\n"
             "rng = np.random.default_rng(0)\nrng.normal()\n",
-            "mine/command/main.py": "from mine import estimators\ndef main():\n    import pandas as pd\n",
+            "mine/command/main.py": "from mine import estimators\n"
+            "def main():\n    import pandas as pd\n",
             "experiments/cells.py": "from typing import TYPE_CHECKING\n"
             "if TYPE_CHECKING:\n    from torch import Tensor\n",
             "experiments/gaussian.py": "from experiments.cells import Cell\n"
