@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from experiments.suite.run.messages import HELP
@@ -125,14 +127,6 @@ RULES = (
 """The values that every config has, in the order in which they are checked."""
 
 
-def rules_of(config: Mapping[str, Any]) -> Iterator[Rule]:
-    """`RULES`, and those for the lists and panels of the config's experiment."""
-    yield from RULES
-    yield from map(values, config["experiment"])
-    for role in config["experiment"]["panels"]:
-        yield from (factor(role, key) for key in ("steps", "seeds"))
-
-
 def check(config: Mapping[str, Any]) -> None:
     """Raise for the first value that breaks its rule.
 
@@ -140,14 +134,19 @@ def check(config: Mapping[str, Any]) -> None:
         ConfigError: a value is not allowed.
         LookupError, TypeError: a key is missing, or something else stands where a group belongs.
     """
-    for rule in rules_of(config):
-        rule.check(_value(config, rule.key))
+    for rule, value in _ruled(config):
+        rule.check(value)
 
 
-def _value(config: Any, key: str) -> Any:
-    for name in key.split("."):
-        config = config[name]
-    return config
+def _ruled(config: Mapping[str, Any]) -> Iterator[tuple[Rule, Any]]:
+    """Each rule with its value: `RULES`, and those for the experiment's lists and panels."""
+    for rule in RULES:
+        yield rule, reduce(getitem, rule.key.split("."), config)
+    for key, value in config["experiment"].items():
+        yield values(key), value
+    for role, panel in config["experiment"]["panels"].items():
+        for key in ("steps", "seeds"):
+            yield factor(role, key), panel[key]
 
 
 def _is_whole(value: Any) -> bool:
