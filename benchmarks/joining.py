@@ -117,9 +117,9 @@ def rows_of(run_id: str, number: int, rows: int) -> list[dict[str, Any]]:
 
 def curves_of(rows: int) -> pd.DataFrame:
     """`POINTS` points of a curve for each row."""
-    from experiments.suite.store import runs as store
+    from experiments.suite.store.tables import curve_frame
 
-    return store.curve_frame(
+    return curve_frame(
         {"key": f"{i:016x}", "step": 10 * step, "train_nats": 0.01 * step}
         for i in range(rows)
         for step in range(POINTS)
@@ -128,7 +128,12 @@ def curves_of(rows: int) -> pd.DataFrame:
 
 def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
     """Writes the folders of finished runs; the iterator takes one step for each run."""
-    from experiments.suite.store import runs as store
+    from experiments.suite.run.provenance import collect_provenance
+    from experiments.suite.store.identity import run_id
+    from experiments.suite.store.runs import Run
+    from experiments.suite.store.serialising import json_bytes, yaml_bytes
+    from experiments.suite.store.table_bytes import parquet_bytes
+    from experiments.suite.store.tables import row_frame
 
     status = {
         "state": "finished",
@@ -141,22 +146,20 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
         "started": "2026-01-01T00:00:00+00:00",
         "updated": "2026-01-01T00:06:52+00:00",
     }
-    provenance = store.json_bytes(store.collect_provenance(device="cpu", seed=0, threads=1))
-    curves = store.parquet_bytes(
-        curves_of(rows)
-    )  # the same for all runs: joining does not read them
+    provenance = json_bytes(collect_provenance(device="cpu", seed=0, threads=1))
+    curves = parquet_bytes(curves_of(rows))  # the same for all: joining does not read them
     for number in range(runs):
         config = config_of(number)
-        run = store.Run(outputs / "gaussian" / store.run_id(config))
+        run = Run(outputs / "gaussian" / run_id(config))
         run.folder.mkdir(parents=True)
-        frame = store.row_frame(rows_of(run.run_id, number, rows))
-        tables = {"rows.parquet": store.parquet_bytes(frame), "curves.parquet": curves}
+        frame = row_frame(rows_of(run.run_id, number, rows))
+        tables = {"rows.parquet": parquet_bytes(frame), "curves.parquet": curves}
         sums = {name: [hashlib.sha256(data).hexdigest()] for name, data in tables.items()}
         files: Mapping[str, bytes] = {
-            "config.yaml": store.yaml_bytes(config),
+            "config.yaml": yaml_bytes(config),
             "provenance.json": provenance,
-            "status.json": store.json_bytes(status),
-            "checksums.json": store.json_bytes(sums),
+            "status.json": json_bytes(status),
+            "checksums.json": json_bytes(sums),
             **tables,
         }
         for name, data in files.items():

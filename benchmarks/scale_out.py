@@ -29,7 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.joined import join_rows, load_runs
+from experiments.suite.store.runs import Run
+from experiments.suite.store.table_bytes import csv_bytes
+from experiments.suite.store.tables import row_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,7 +121,7 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
     """Start-up, joining and cells, on one thread."""
     import torch
 
-    from experiments.suite.run.command import job_of
+    from experiments.suite.run.jobs import job_of
     from mine.running.jobs import stack_size
     from mine.running.workers import forecast
 
@@ -174,12 +178,12 @@ def joining(config: Mapping[str, Any], runs: int = RUNS) -> float:
     row = {"experiment": "gaussian", "key": "", "status": "ok", "params": "{}", "nats": 1.0}
     with tempfile.TemporaryDirectory() as folder:
         for one in range(runs):
-            run = store.Run.create(Path(folder), "gaussian", {**config, "note": one})
+            run = Run.create(Path(folder), "gaussian", {**config, "note": one})
             run.write_provenance({})
             run.write_status({"state": "finished"})
-            run.write_rows(store.row_frame({**row, "key": str(k)} for k in range(100)))
+            run.write_rows(row_frame({**row, "key": str(k)} for k in range(100)))
         started = time.perf_counter()
-        store.csv_bytes(store.join_rows(store.load_runs(Path(folder))[0]))
+        csv_bytes(join_rows(load_runs(Path(folder))[0]))
         return (time.perf_counter() - started) / runs
 
 
@@ -244,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tiny grid, one round")
     asked = parser.parse_args(arguments)
-    from experiments.suite.store.runs import OutputError, check_outputs
+    from experiments.suite.store.files import OutputError, check_outputs
 
     try:
         check_outputs(asked.out)
@@ -261,13 +265,14 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     from omegaconf import OmegaConf
 
     from experiments.suite.figures.style import render
-    from experiments.suite.run import command as runner
+    from experiments.suite.run.command import CONFIGS
+    from experiments.suite.run.jobs import load
 
-    with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         composed = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(composed, dict)
     config = {str(key): value for key, value in composed.items()}
-    cells = runner.load(config["experiment"]["name"]).cells(config)
+    cells = load(config["experiment"]["name"]).cells(config)
     estimates = [shards.cost(cell, config) for cell in cells]
     costs = measure(config, cells, rounds)
     points = [simulate(cells, estimates, costs, n) for n in WORKERS if n <= len(cells)]
@@ -285,9 +290,9 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     for point in points:
         shares = " ".join(f"{asdict(point)[name]:14.3f}" for name in PARTS)
         print(f"{point.workers:7d} {point.seconds:9.1f} {shares}")
-    store.write_atomic(out / "scale_out.csv", csv_of(points))
+    write_atomic(out / "scale_out.csv", csv_of(points))
     for kind, data in render(plot(points, title)).items():
-        store.write_atomic(out / f"scale_out.{kind}", data)
+        write_atomic(out / f"scale_out.{kind}", data)
     print(f"written: {out}/scale_out.csv, .svg, .pdf, .png")
     return 0
 

@@ -16,9 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LIFTED = {
     "experiments/images/data.py",
     "experiments/suite/run/command.py",
-    "experiments/suite/run/tally.py",
-    "experiments/suite/store/lock.py",
-    "experiments/suite/store/runs.py",
+    "experiments/suite/run/computing.py",
+    "experiments/suite/run/jobs.py",
+    "experiments/suite/run/progress.py",
+    "experiments/suite/run/provenance.py",
+    "experiments/suite/run/running.py",
 }
 """The files that may read clock or environment, start programs, or use Hydra's own calls."""
 

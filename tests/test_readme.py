@@ -35,9 +35,9 @@ from click.testing import CliRunner
 
 import mine
 from experiments.suite.report import report, status
-from experiments.suite.run import command as run
-from experiments.suite.store import runs as store
-from mine.command.errors import OK
+from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.exits import OK
+from experiments.suite.store.joined import load_runs
 from mine.command.main import command as mine_command
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,7 +124,7 @@ def small(words: Sequence[str]) -> list[str]:
     names = ",".join(named).split(",") if named else ["gaussian"]
     lists = []
     for name in names:
-        text = (run.CONFIGS / "experiment" / f"{name}.yaml").read_text()
+        text = (CONFIGS / "experiment" / f"{name}.yaml").read_text()
         for key, values in yaml.safe_load(text)["experiment"].items():
             if isinstance(values, list) and key != "methods":
                 lists.append(f"experiment.{key}=[{values[-1]}]")
@@ -186,8 +186,8 @@ class Stage:
         more = [] if asks else [*small(words), f"outputs={self.outputs}"]
         self.monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
         self.monkeypatch.setattr(sys, "argv", ["experiments", *words, *more])
-        assert status_of_command() == run.OK
-        runs, problems = store.load_runs(self.outputs)
+        assert status_of_command() == OK
+        runs, problems = load_runs(self.outputs)
         assert problems == []
         assert asks or {one.read_status()["state"] for one in runs} == {"finished"}
 
@@ -207,7 +207,7 @@ def people() -> pd.DataFrame:
 
 def status_of_command() -> int | str | None:
     try:
-        return run.command()
+        return command()
     except SystemExit as end:  # --help
         return end.code
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import Shape
-from mine.critics.mlp import MLP, Modules
+from mine.critics.mlp import MLP
+from mine.critics.modules import Modules
 from mine.data.sources import DataSet, Stream, generator
 from mine.method.held_out import held_out_values
 from mine.method.method import METHODS
@@ -95,7 +96,7 @@ class Session:
 
     def draw(self) -> list[Tensor]:
         """The batches of a block, each tensor with a leading axis of steps."""
-        return _draw(self.stack, 0, 0)
+        return self.stack.draw(0, 0)
 
     @torch.no_grad()
     def step_through(self, batches: Sequence[Tensor]) -> int:

@@ -12,15 +12,21 @@ import pytest
 import mine.running.workers
 
 
-def load(name: str) -> ModuleType:
-    """A file of this folder that is no test, as a module."""
-    path = Path(__file__).with_name(f"{name}.py")
+def load(place: str) -> ModuleType:
+    """A file under this folder that is no test, as a module of the file's name."""
+    path = Path(__file__).parent / f"{place}.py"
+    name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+# Tests import these by their names.
+load("suite/run/tiny_run")
+load("suite/store/stored_run")
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ import mine.critics.mlp
 import mine.running.stacks
 import mine.running.workers
 import mine.tasks
-from experiments.suite.run import command as run
-from experiments.suite.store import lock
-from experiments.suite.store import runs as store
+from experiments.suite.run import provenance
+from experiments.suite.run.command import command
+from experiments.suite.store import checkpoints, lock
 
 FAULTS: dict[str, Callable[[], None]] = {}
 Fault = Callable[[], None]
@@ -45,7 +45,7 @@ def none() -> None:
 @fault
 def killed_inside_a_checkpoint() -> None:
     """The third checkpoint is cut in its middle, and every process is gone at once."""
-    write, seen = store.write_atomic, iter(range(10**6))
+    write, seen = checkpoints.write_atomic, iter(range(10**6))
 
     def dying(path: Path, data: bytes) -> None:
         if path.suffix == ".safetensors" and next(seen) == 2:
@@ -55,9 +55,7 @@ def killed_inside_a_checkpoint() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         write(path, data)
 
-    import experiments.suite.store.checkpoints
-
-    experiments.suite.store.checkpoints.write_atomic = dying  # type: ignore[assignment]
+    checkpoints.write_atomic = dying  # type: ignore[assignment]
 
 
 def largest_file(size: int) -> None:
@@ -203,10 +201,10 @@ def clock_that_jumps_back() -> None:
             return datetime.fromtimestamp(jumping(), tz)
 
     time.time = jumping  # type: ignore[assignment]
-    store.datetime = Jumping  # type: ignore[misc]
+    provenance.datetime = Jumping  # type: ignore[misc]
     lock.BEAT_SECONDS = 0.1  # type: ignore[misc]
 
 
 if __name__ == "__main__":
     FAULTS[sys.argv.pop(1)]()
-    sys.exit(run.command())
+    sys.exit(command())

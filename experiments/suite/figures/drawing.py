@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.figures.style import DARK
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,10 +82,10 @@ class Drawn:
     def write(self, folder: Path) -> None:
         """Writes <folder>/<name>.<kind> for each kind, atomically."""
         for kind, data in self.kinds.items():
-            store.write_atomic(folder / f"{self.name}.{kind}", data)
+            write_atomic(folder / f"{self.name}.{kind}", data)
 
 
-def draw_run(run: store.Run) -> dict[str, Drawn]:
+def draw_run(run: Run) -> dict[str, Drawn]:
     """Draws a run's figures from its rows, into its folder: for the runner when it is done."""
     drawn = draw(run.experiment, run.read_rows(), run.read_curves())
     for figure in drawn.values():

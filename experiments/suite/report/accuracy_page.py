@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.suite.claims import claim as c
 from experiments.suite.figures import style as marks
 from experiments.suite.report import report
-from experiments.suite.store import runs as store
+from experiments.suite.store.joined import load_runs
 from experiments.suite.task_tables import tables
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
     parser.add_argument("--scale", default="default")
     asked = parser.parse_args(arguments)
-    runs, _ = store.load_runs(asked.outputs)
+    runs, _ = load_runs(asked.outputs)
     records = report.joined(report.Record(run) for run in runs)
     record = report.headline(records, "accuracy", asked.scale)
     if record is None:

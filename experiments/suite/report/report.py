@@ -38,7 +38,12 @@ from experiments.suite.claims.claim import BITS_PER_NAT, Claim, number, summary
 from experiments.suite.figures.drawing import Drawn, given, side_by_side
 from experiments.suite.figures.style import DARK, label, order
 from experiments.suite.grid import shards
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.joined import Joined, join_curves, join_rows, join_runs
+from experiments.suite.store.runs import Run
+from experiments.suite.store.serialising import canonical_json, json_bytes
+from experiments.suite.store.table_bytes import csv_bytes, parquet_to_csv
+from experiments.suite.store.tables import ROW_COLUMNS, ROW_STATUSES
 from experiments.suite.sweeps import sweep
 
 if TYPE_CHECKING:
@@ -117,16 +122,16 @@ def experiments_in_order() -> dict[str, ModuleType]:
 class Record:
     """A run with its files read once; of a grid dealt to shards, all of them as one."""
 
-    run: store.Run
+    run: Run
     others: tuple[Record, ...] | None = None  # the further shards, in order; None for a run alone
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        return store.join_rows([self.run, *(other.run for other in self.others or ())])
+        return join_rows([self.run, *(other.run for other in self.others or ())])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        return store.join_curves([self.run, *(other.run for other in self.others or ())])
+        return join_curves([self.run, *(other.run for other in self.others or ())])
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -512,7 +517,7 @@ def sweeps_csv(sections: Iterable[Section]) -> bytes:
     for name, part in ((one.name, part) for one in sections for part in one.sweeps):
         axes = part.sweep.axes
         settings = [
-            store.canonical_json({a.key: a.values[i] for a, i in zip(axes, places, strict=True)})
+            canonical_json({a.key: a.values[i] for a, i in zip(axes, places, strict=True)})
             for places in part.lines[part.sweep.keys].itertuples(index=False)
         ]
         frame = part.lines.drop(columns=part.sweep.keys)
@@ -523,7 +528,7 @@ def sweeps_csv(sections: Iterable[Section]) -> bytes:
         )
     columns = ["experiment", "setting", "role", "method"]
     joined = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return store.csv_bytes(joined)
+    return csv_bytes(joined)
 
 
 @dataclass(frozen=True)
@@ -546,7 +551,7 @@ class Section:
     def counts(self) -> dict[str, int]:
         """Cells by status."""
         statuses = self.record.rows["status"] if self.record else []
-        return {status: int(sum(s == status for s in statuses)) for status in store.ROW_STATUSES}
+        return {status: int(sum(s == status for s in statuses)) for status in ROW_STATUSES}
 
     @property
     def command(self) -> str:
@@ -645,16 +650,16 @@ def pages(context: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def join_results(outputs: Path) -> store.Joined:
+def join_results(outputs: Path) -> Joined:
     """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first."""
-    others = [name for name in store.ROW_COLUMNS if name not in FIRST_COLUMNS]
-    return store.join_runs(outputs, [*FIRST_COLUMNS, *others])
+    others = [name for name in ROW_COLUMNS if name not in FIRST_COLUMNS]
+    return join_runs(outputs, [*FIRST_COLUMNS, *others])
 
 
-def write_results(outputs: Path, joined: store.Joined) -> None:
+def write_results(outputs: Path, joined: Joined) -> None:
     """results.parquet and results.csv: the rows of all runs."""
-    store.write_atomic(outputs / "results.parquet", joined.parquet)
-    store.write_atomic(outputs / "results.csv", store.parquet_to_csv(joined.parquet))
+    write_atomic(outputs / "results.parquet", joined.parquet)
+    write_atomic(outputs / "results.csv", parquet_to_csv(joined.parquet))
 
 
 def write_report(
@@ -724,12 +729,12 @@ def write_report(
     }
     written = {
         "sweeps.csv": sweeps_csv(sections),
-        "claims.json": store.json_bytes([claim.as_dict() for claim in claims]),
+        "claims.json": json_bytes([claim.as_dict() for claim in claims]),
         **{name: text.encode() for name, text in pages(context).items()},
     }
     write_results(outputs, found)
     for name, data in written.items():
-        store.write_atomic(outputs / name, data)
+        write_atomic(outputs / name, data)
     return outputs / "report.html", problems
 
 

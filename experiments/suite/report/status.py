@@ -29,8 +29,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.suite.run.provenance import utc_now
 from experiments.suite.store import lock
-from experiments.suite.store import runs as store
+from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
+from experiments.suite.store.runs import TABLES, Run, run_folders
 from experiments.suite.sweeps.sweep import flatten, show, varying
 
 State = Literal["done", "running", "resumable", "failed", "locked", "broken"]
@@ -80,7 +82,7 @@ class Line:
     problem: str = ""
 
 
-def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
+def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
     """A run's line, without its overrides, and its config; {} where that cannot be read.
 
     Args:
@@ -92,7 +94,7 @@ def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
     def attempt(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return read()
-        except store.CorruptRunError as error:
+        except CorruptRunError as error:
             text = str(error).replace(f"{run.folder}{os.sep}", "")
             broken.append(text.partition(f": remove {run.folder}")[0])
             return {}
@@ -103,12 +105,13 @@ def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
     # Between its lock and its first status a run has begun and says nothing yet.
     begun = not held or (run.folder / "status.json").exists()
     status = attempt(run.read_status) if begun else {}
-    faults = {name: fault for name in store.TABLES if (fault := table_fault(run, name, status))}
-    broken += [f"{name}: {what}" for name, what in faults.items() if not run.fallback(name)]
+    faults = {name: fault for name in TABLES if (fault := fault_of(run, name, status))}
+    lost = [name for name in faults if not has_fallback(run.folder, name)]
+    broken += [f"{name}: {faults[name]}" for name in lost]
     notes = [
         f"{name}: {what}: the copy before it is used"
         for name, what in faults.items()
-        if run.fallback(name)
+        if name not in lost
     ]
     if holder is None and (run.folder / "lock.json").exists():
         notes.append("lock.json: expected a lock, got something else: it is taken over")
@@ -155,9 +158,9 @@ def state_of(
     return "failed" if said == "failed" else "resumable"
 
 
-def table_fault(run: store.Run, name: str, status: Mapping[str, Any]) -> str:
+def fault_of(run: Run, name: str, status: Mapping[str, Any]) -> str:
     """What is wrong with a table; rows must be there where cells are done."""
-    fault = run.table_fault(name)
+    fault = table_fault(run.folder, name)
     if not fault and name == "rows.parquet" and _count(status.get("done")):
         absent = not (run.folder / name).exists()
         return "expected the rows of the cells that are done, got no file" if absent else ""
@@ -186,7 +189,7 @@ def _count(value: Any) -> int | None:
 
 def lines_of(outputs: Path, now: float) -> list[Line]:
     """A line for each run under `outputs`, by experiment and then the latest first."""
-    found = [line_of(run, now) for run in map(store.Run, store.run_folders(outputs))]
+    found = [line_of(run, now) for run in map(Run, run_folders(outputs))]
     lines: list[Line] = []
     for experiment in sorted({line.experiment for line, _ in found}):
         own = [(line, flatten(config)) for line, config in found if line.experiment == experiment]
@@ -285,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    lines = lines_of(asked.outputs, seconds_of(store.utc_now()))
+    lines = lines_of(asked.outputs, seconds_of(utc_now()))
     if asked.json:
         print(json.dumps([asdict(line) for line in lines], indent=2, ensure_ascii=False))
     elif lines:

@@ -30,7 +30,8 @@ import numpy as np
 
 from experiments.suite.claims.claim import bootstrap_interval
 from experiments.suite.figures import style as marks
-from experiments.suite.store.runs import IGNORED_KEYS, canonical_json
+from experiments.suite.store.identity import IGNORED_KEYS
+from experiments.suite.store.serialising import canonical_json
 
 if TYPE_CHECKING:
     import pandas as pd

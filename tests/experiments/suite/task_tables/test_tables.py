@@ -18,9 +18,11 @@ import mine
 from experiments import accuracy
 from experiments.suite.grid.cells import UNTRAINED
 from experiments.suite.report import accuracy_page
-from experiments.suite.run import command as run
-from experiments.suite.run import tally
-from experiments.suite.store import runs as store
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.jobs import build, prepare
+from experiments.suite.run.rows import to_row
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import row_frame
 from experiments.suite.task_tables import figures as task_figures
 from experiments.suite.task_tables import tables
 from mine.estimators.estimate import own_job
@@ -32,7 +34,7 @@ from mine.running.workers import run as run_jobs
 
 @cache
 def config_of(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         composed = compose("config", list(overrides))
     plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
@@ -40,7 +42,7 @@ def config_of(*overrides: str) -> dict[str, Any]:
 
 
 def listed(name: str) -> dict[str, Any]:
-    found = OmegaConf.to_container(OmegaConf.load(run.CONFIGS / "tasks" / f"{name}.yaml"))
+    found = OmegaConf.to_container(OmegaConf.load(CONFIGS / "tasks" / f"{name}.yaml"))
     assert isinstance(found, dict)
     return {str(key): value for key, value in found.items()}
 
@@ -87,7 +89,7 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def split_jobs(*overrides: str) -> tuple[list[Any], list[Job]]:
-    return run.prepare(
+    return prepare(
         config_of("experiment=benchmark", "experiment.names=[sparse-2]", "scale=smoke",
                   "device=cpu", "experiment.panels.benchmark.steps=2.0", *overrides)
     )  # fmt: skip
@@ -137,11 +139,11 @@ def test_neighbours_and_partners_are_the_configs() -> None:
 
 
 def test_any_experiment_can_be_run_on_own_rows() -> None:
-    cells, jobs = run.prepare(
+    cells, jobs = prepare(
         config_of("experiment=gaussian", "estimator.split=true", "experiment.n=700")
     )
     assert {cell.n for cell in cells} == {700} and all(job.split for job in jobs)
-    plain, _ = run.prepare(config_of("experiment=gaussian", "experiment.n=700"))
+    plain, _ = prepare(config_of("experiment=gaussian", "experiment.n=700"))
     assert {cell.n for cell in plain if cell.method == "ksg"} == {5000}
 
 
@@ -155,19 +157,17 @@ def test_any_experiment_can_be_run_on_own_rows() -> None:
 )
 def test_what_cannot_be_split_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        run.prepare(config_of(*overrides))
+        prepare(config_of(*overrides))
 
 
 def test_the_row_of_a_cell_on_own_rows_has_the_name_the_rows_and_the_steps_allowed() -> None:
     cells, jobs = split_jobs("experiment.n=120")
-    where = store.Run(Path("outputs") / "benchmark" / ("0" * 12))
+    where = Run(Path("outputs") / "benchmark" / ("0" * 12))
     estimate = Estimate(0.5, 0.1, 0.6, "auto", 76, 120, 7)
-    rows = [
-        tally.row_of(c, j, estimate, where, 1.0, "cpu") for c, j in zip(cells, jobs, strict=True)
-    ]
+    rows = [to_row(c, j, estimate, where, 1.0, "cpu") for c, j in zip(cells, jobs, strict=True)]
     steps = {r["method"]: r["steps"] for r in rows}
     assert steps["auto"] == 40 and steps["ksg"] == 0
-    found = tables.table(store.row_frame(rows))
+    found = tables.table(row_frame(rows))
     assert set(found["name"]) == {"sparse-2"} and set(found["n"]) == {120}
 
 
@@ -186,7 +186,7 @@ def test_the_default_cut_of_the_benchmark_has_some_of_each_family() -> None:
 
 def test_accuracy_repeats_the_tasks_whose_shares_are_counted_and_runs_all_methods() -> None:
     experiment = config_of("experiment=accuracy")["experiment"]
-    truths = {name: run.build(task).mi for name, task in experiment["tasks"].items()}
+    truths = {name: build(task).mi for name, task in experiment["tasks"].items()}
     assert experiment["methods"] == list(mine.methods())
     assert list(experiment["rows"]) == list(truths)
     assert set(experiment["coverage"]) == {
