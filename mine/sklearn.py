@@ -12,19 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.estimators.estimate import (
-    SMALL,
-    Question,
+from mine.estimators.own_job import own_job
+from mine.estimators.pairwise import SMALL
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import (
     Rows,
-    answers,
     as_rows,
     check_paired,
     check_varying,
+    columns_of,
     constant_columns,
-    own_job,
-    split,
 )
-from mine.running.jobs import Own
 
 CLASSES = 50  # distinct whole numbers: so few are classes
 
@@ -56,18 +54,15 @@ def mutual_info(
     table, target = as_rows("X", X), _target(y, discrete_target)
     check_paired(table, target, ("X", "y"))
     check_varying("y", target)
-    features = split(table)
+    features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
-    own = Own(preprocess)
-    found = answers(
-        [
-            Question(
-                own_job(features[i], target, method, seed, own=own, defaults=SMALL, **overrides)
-            )
-            for i in telling
-        ],
-        device,
-    )
+    jobs = [
+        own_job(
+            features[i], target, method, seed, preprocess=preprocess, defaults=SMALL, **overrides
+        )
+        for i in telling
+    ]
+    found = estimates_of([Request(job) for job in jobs], device)
     scores = np.zeros(len(features))
     scores[telling] = [e.nats for e in found]
     return scores

@@ -23,14 +23,16 @@ replacement it would be, once in N pairs, and all values would end at ln N.)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from mine.data.sources import Dealt, batch_rows
+from mine.data.batches import batch_rows
+from mine.data.generators import generator
+from mine.data.sources import Dealt
 
 VIEWS = ("one", "same", "two")
 SPLIT = 0.6, 0.2  # training and validation shares; the rest is for the test
@@ -91,21 +93,42 @@ class TopRows:
     def dim_y(self) -> int:
         return self.dim_x
 
-    def deal(self, n_test: int, split: Generator, order: Generator) -> Dealt:
-        """See `mine.data.sources.Finite`."""
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """(0, dim_x, dim_y): no method may take all images as rows, as no row stands alone."""
+        return 0, self.dim_x, self.dim_y
+
+    @property
+    def task(self) -> TopRows:
+        return self
+
+    @property
+    def split(self) -> None:
+        """The images are dealt by `SPLIT`, once, and without folds."""
+
+    @property
+    def shape(self) -> Hashable:
+        return "images", self.sizes
+
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        """See `mine.data.sources.Source`. All tasks of one seed see the same split."""
         levels = torch.from_numpy(self.data.images()).flatten(1)
         n = len(levels)
         cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
-        train, validation, test = (
-            levels[index].to(order.device)
-            for index in torch.randperm(n, generator=split).tensor_split(cuts)
-        )
+        order = torch.randperm(n, generator=generator(seed, "split"))
+        train, validation, test = (levels[part].to(device) for part in order.tensor_split(cuts))
+        mixing = generator(seed, "order", key, device)
         return Dealt(
-            source=Draws(self, train),
-            seen=self._all(train[: len(test)], order),
-            validation=self._all(validation[:MOST_VALIDATION], order),
-            test=self._all(test[:n_test], order),
+            batches=ImageBatches(self, train),
+            seen=self._all(train[: len(test)], mixing),
+            validation=self._all(validation[:MOST_VALIDATION], mixing),
+            test=self._all(test[:n_test], mixing),
             n_train=len(train),
+        )
+
+    def all_rows(self, seed: int, key: str) -> tuple[Tensor, Tensor]:
+        raise ValueError(
+            "a set of images deals itself to networks: take a method that trains one, such as mine"
         )
 
     def _all(self, levels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -135,8 +158,8 @@ class TopRows:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Batches of training images: a `mine.data.sources.Source`. Levels (N, side * side)."""
+class ImageBatches:
+    """Batches of training images: `mine.data.batches.Batches`. Levels (N, side * side)."""
 
     task: TopRows
     levels: Tensor

@@ -20,9 +20,11 @@ import torch
 from torch import nn
 
 from mine.critics.mlp import Modules
-from mine.estimators.estimate import Question, Rows, answers, as_pair, own_job
-from mine.running.estimates import RATES, Estimate, combined, normal_interval
-from mine.running.jobs import Own
+from mine.estimators.own_job import own_job
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import Rows, as_pair
+from mine.running.estimates import Estimate, normal_interval
+from mine.running.extrapolation import RATES, combined
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,13 @@ def conditional(
     xs, ys = as_pair(x, y)
     _, zs = as_pair(xs, z, ("x", "z"))
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
-    own = Own(preprocess, keeps_influences=True)
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
-    whole, part = answers(
-        [
-            Question(own_job(xs, of, method, seed, make, own, folds, key, **overrides))
-            for of in (both, zs)
-        ],
-        device,
-    )
+    jobs = [
+        own_job(xs, of, method, seed, make, preprocess, folds, key, True, **overrides)
+        for of in (both, zs)
+    ]
+    whole, part = estimates_of([Request(job) for job in jobs], device)
     return Conditional(
         nats=whole.nats - part.nats,
         stderr=_error(whole, part),

@@ -10,25 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.estimators.estimate import (
-    SMALL,
-    Question,
-    Rows,
-    answers,
-    as_pair,
-    as_rows,
-    check_paired,
-    check_varying,
-    own_job,
-    split,
-)
+from mine.estimators.own_job import own_job
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
 from mine.running.estimates import Estimate
-from mine.running.jobs import Own
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGET = "target"  # the name of one that has none
+TARGET = "target"  # the name of a target that has none
+SMALL: Mapping[str, Any] = {
+    "hidden": (48, 48), "activation": "relu",
+    "steps": 1000, "batch_size": 128, "learning_rate": 5e-3,
+}  # fmt: skip
+"""How pairs of single columns are trained, where there are many: docs/own-data.md says what that
+costs and what it keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,7 @@ def pairwise(
     >>> m.names, m.nats, m.estimates["height", "age"].warnings
 
     Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
-    steps, `mine.estimators.estimate.SMALL`; overrides go before these. A column of categories is
+    steps, `mine.estimators.pairwise.SMALL`; overrides go before these. A column of categories is
     one column, however many levels it has.
 
     Args:
@@ -97,19 +93,19 @@ def pairwise(
     for rows in columns.values():
         check_paired(rows, rows)
         check_varying("the table", rows)
-    own = Own(preprocess)
-    found = answers(
-        [
-            Question(
-                own_job(
-                    columns[a], columns[b], method, seed, own=own, defaults=SMALL, **overrides
-                ),
-                null,
-            )
-            for a, b in wanted
-        ],
-        device,
-    )
+    jobs = [
+        own_job(
+            columns[a],
+            columns[b],
+            method,
+            seed,
+            preprocess=preprocess,
+            defaults=SMALL,
+            **overrides,
+        )
+        for a, b in wanted
+    ]
+    found = estimates_of([Request(job, null) for job in jobs], device)
     nats, stderr = (np.full((len(names), len(names)), np.nan) for _ in range(2))
     for (a, b), e in zip(wanted, found, strict=True):
         i, j = names.index(a), names.index(b)
@@ -123,7 +119,7 @@ def _by_name(table: Rows) -> dict[str, Rows]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"expected columns of different names, got {repeated[0]!r} twice: rename")
-    return dict(zip(names, split(table), strict=True))
+    return dict(zip(names, columns_of(table), strict=True))
 
 
 def _target(columns: dict[str, Rows], target: Any) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mine.critics.mlp import Critic, flat_views, padded
 from mine.data import pairs
-from mine.data.sources import Source, block_steps, draw_block, unpack
+from mine.data.batches import Batches, block_steps, draw_block, unpack
 from mine.method.bounds import Objective, State
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Stack:
     """
 
     critic: Critic
-    sources: Sequence[Source]
+    sources: Sequence[Batches]
     generators: Sequence[torch.Generator]
     objective: Objective
     bound: Callable[[Tensor, Tensor], Tensor]

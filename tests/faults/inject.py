@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import mine.running.stacks
 import torch
 
 import mine.critics.mlp
-import mine.running.stacks
 import mine.running.workers
 import mine.tasks
 from experiments.suite.run import command as run

@@ -10,13 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mine.running.stacks import pooled
 
 import mine
 from mine.estimators.estimate import as_pair, own_job
 from mine.method.held_out import HeldOutValues, Influence, held_out_values
 from mine.running.estimates import Estimate
 from mine.running.jobs import Own
-from mine.running.stacks import pooled
 from mine.running.workers import Done, run
 from mine.tasks import CorrelatedGaussian
 

@@ -44,8 +44,9 @@ from experiments.suite.store.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from mine.running.estimates import Estimate
+    from mine.running.events import Failure
     from mine.running.jobs import Job
-    from mine.running.workers import Care, Failure
+    from mine.running.run_options import RunOptions
 
     Ended = tuple[int, Estimate | Failure, float]
     """A job, what came of it, and its seconds."""
@@ -170,6 +171,8 @@ def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[Job]]:
 
 def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     """What a cell asks for, ready to run. Its data depend on its task and seed alone."""
+    from mine.data.sources import of_task
+    from mine.estimators.own_job import method_named
     from mine.running.jobs import Job
 
     config = merged(config, cell.overrides)
@@ -181,13 +184,12 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         for one in (located(cell.task, config), {**config["train"], **steps}, config["critic"])
     )
     return Job(
-        data=task,
-        method=cell.method,
+        source=of_task(task, cell.n),
+        method=method_named(cell.method),
         seed=cell.seed,
         key=data_key(cell),
         training=training,
         critic=critic,
-        n=cell.n,
         n_test=config["scale"]["n_test"],
         partners=config["estimator"]["partners"],
         k=config["estimator"]["k"],
@@ -196,7 +198,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
 
 def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
     """What `mine.estimate` would do with n rows of the task, in no more steps than the cell's."""
-    from mine.estimators.estimate import task_job
+    from mine.estimators.own_job import method_named, task_job
 
     if not cell.n:
         raise ConfigError(
@@ -204,7 +206,8 @@ def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
             "experiment.n=5000"
         )
     task, options = _built(json.dumps(cell.task, sort_keys=True)), config["estimator"]
-    job = task_job(task, cell.n, cell.method, cell.seed, data_key(cell), cell.steps)
+    method = method_named(cell.method)
+    job = task_job(task, cell.n, method, cell.seed, data_key(cell), cell.steps)
     return replace(job, partners=options["partners"], k=options["k"])
 
 
@@ -227,7 +230,7 @@ def fetch(jobs: Iterable[Job]) -> None:
     Raises:
         ValueError: it cannot be had, and why.
     """
-    for data in dict.fromkeys(getattr(job.data, "data", None) for job in jobs):
+    for data in dict.fromkeys(getattr(job.source.task, "data", None) for job in jobs):
         if data is not None:
             data.fetch()
 
@@ -252,7 +255,7 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
         ValueError: the config cannot be run.
         OSError: nor can anything be written. In both cases nothing has been.
     """
-    from mine.running.workers import resolve_device
+    from mine.running.devices import resolve_device
 
     cap_threads(config.get("threads"))
     sinks.check(config.get("sinks", []))
@@ -279,7 +282,7 @@ def sit_down(
     command: str,
 ) -> int:
     """Works on a run until it is done or has to stop. Returns the exit status."""
-    from mine.running.workers import Stopped
+    from mine.running.run_options import Stopped
 
     tally = Tally.resume(run, cells, config, command)
     with signals.noted() as noted:
@@ -325,8 +328,8 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     """Computes the cells that the tally lacks, to the end. Returns the exit status."""
     import torch
 
-    from mine.running.jobs import network_steps, plan
-    from mine.running.workers import Care
+    from mine.running.plan import plan
+    from mine.running.run_options import RunOptions
 
     keeper = Checkpoints(
         tally.run.folder / "checkpoints",
@@ -339,7 +342,7 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     new = sorted(set(missing).difference(*todo))
     todo += [tuple(new[i] for i in stack) for stack in plan([jobs[i] for i in new], device)]
     keeper.deal(todo)
-    tally.steps = network_steps(jobs[i] for stack in todo for i in stack)
+    tally.steps = sum(jobs[i].network_steps for stack in todo for i in stack)
     seed = int(tally.config["experiment"].get("first_seed", 0))
     tally.provenance = store.collect_provenance(
         device=device, seed=seed, threads=torch.get_num_threads()
@@ -349,10 +352,10 @@ def sit(tally: Tally, jobs: Sequence[Job], device: str, noted: signals.Noted) ->
     announce(tally, len(todo), cost, device)
     tally.write("running")
     limit = tally.config["time_limit"]
-    care = Care(
+    options = RunOptions(
         keeper, lambda: bool(noted), math.inf if limit is None else float(limit), time.monotonic
     )
-    compute(jobs, todo, tally, device, care, keeper)
+    compute(jobs, todo, tally, device, options, keeper)
     keeper.clear()
     return finish(tally)
 
@@ -362,7 +365,8 @@ def longest_first(
 ) -> tuple[list[tuple[int, ...]], str]:
     """The stacks by their forecast, so that those that end last leave no core idle for long, and
     in words the time that they take; as they came where the forecast fails."""
-    from mine.running.workers import forecast, makespan, resolve_device, workers_for
+    from mine.running.devices import resolve_device, workers_for
+    from mine.running.forecast import forecast, makespan
 
     try:
         found = zip(forecast(jobs, todo, time.perf_counter, device), todo, strict=True)
@@ -392,7 +396,7 @@ def compute(
     todo: Sequence[tuple[int, ...]],
     tally: Tally,
     device: str,
-    care: Care,
+    options: RunOptions,
     keeper: Checkpoints,
 ) -> None:
     """Runs the stacks; writes the rows of each when all of it has ended.
@@ -405,7 +409,8 @@ def compute(
     """
     from tqdm import tqdm
 
-    from mine.running.workers import Advance, Began, Halved, run
+    from mine.running.events import Advance, Began, Halved
+    from mine.running.run import run
 
     stack_of = {i: stack for stack in todo for i in stack}
     ended: dict[tuple[int, ...], list[Ended]] = {stack: [] for stack in todo}
@@ -415,25 +420,25 @@ def compute(
         desc=tally.run.experiment, total=tally.steps, unit="step", unit_scale=True, disable=None,
         smoothing=0.05,
     ) as bar:  # fmt: skip
-        for news in run(jobs, device, stacks=todo, care=care):
-            if isinstance(news, Began):
-                began |= dict.fromkeys(news.jobs, (time.monotonic(), len(news.jobs)))
-            elif isinstance(news, Advance):
-                tally.steps_done += news.steps * len(news.jobs)
-                bar.update(news.steps * len(news.jobs))
-                for i, value in zip(news.jobs, news.values, strict=True):
+        for event in run(jobs, device, stacks=todo, options=options):
+            if isinstance(event, Began):
+                began |= dict.fromkeys(event.jobs, (time.monotonic(), len(event.jobs)))
+            elif isinstance(event, Advance):
+                tally.steps_done += event.steps * len(event.jobs)
+                bar.update(event.steps * len(event.jobs))
+                for i, value in zip(event.jobs, event.values, strict=True):
                     errors[i] = abs(value - truth_of(jobs[i]))
                 bar.set_postfix_str(mean_error(errors))
                 if time.monotonic() - tally.written > STATUS_SECONDS:
                     tally.write_status("running")
-            elif isinstance(news, Halved):
-                log.info("a stack of %d cells was halved: %s", len(news.jobs), news.reason)
-                tally.halved.append({"cells": len(news.jobs), "reason": news.reason[:500]})
+            elif isinstance(event, Halved):
+                log.info("a stack of %d cells was halved: %s", len(event.jobs), event.reason)
+                tally.halved.append({"cells": len(event.jobs), "reason": event.reason[:500]})
             else:
-                start, neighbours = began[news.job]
+                start, neighbours = began[event.job]
                 seconds = (time.monotonic() - start) / neighbours
-                stack = stack_of[news.job]
-                ended[stack].append((news.job, news.outcome, seconds))
+                stack = stack_of[event.job]
+                ended[stack].append((event.job, event.outcome, seconds))
                 if len(ended[stack]) == len(stack):
                     for i, outcome, spent in ended.pop(stack):
                         tally.add(i, jobs[i], outcome, spent, device)

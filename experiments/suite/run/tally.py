@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from mine.running.estimates import Estimate
+    from mine.running.events import Failure
     from mine.running.jobs import Job
-    from mine.running.workers import Failure
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def params_of(cell: Cell) -> dict[str, Any]:
 
 def truth_of(job: Job) -> float:
     """The true mutual information in nats; nan where nobody knows it."""
-    return float(getattr(job.data, "mi", math.nan))
+    return float(getattr(job.source.task, "mi", math.nan))
 
 
 def row_of(
@@ -163,7 +163,7 @@ def row_of(
         "role": cell.role,
         "task": cell.task["_target_"].rpartition(".")[2],
         "params": json.dumps(params_of(cell)),
-        "dim": job.sizes()[1],
+        "dim": job.source.sizes[1],
         "method": cell.method,
         "seed": cell.seed,
         "steps": job.training.steps if cell.steps else 0,

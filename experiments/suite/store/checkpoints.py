@@ -40,7 +40,7 @@ class BrokenCheckpointError(ValueError):
 
 @dataclass
 class Checkpoints:
-    """Keeps the stacks of one run; see `mine.running.workers.Keeper`.
+    """Keeps the stacks of one run; see `mine.running.run_options.Keeper`.
 
     Args:
         folder: where; made when there is something to keep.

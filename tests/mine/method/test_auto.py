@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from mine.running.stacks import train_stack
 from torch import nn
 
 import mine
@@ -17,7 +18,6 @@ from mine.estimators.estimate import as_pair, own_job, task_job
 from mine.method.held_out import Influence
 from mine.method.method import METHODS
 from mine.running.estimates import Estimate, extrapolated
-from mine.running.stacks import train_stack
 from mine.running.workers import Care, Done, run
 from mine.tasks import CorrelatedGaussian
 
