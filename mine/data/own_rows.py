@@ -14,7 +14,7 @@ from mine.data.batches import DataSet
 from mine.data.columns import Layout
 from mine.data.diagnostics import data_doubts
 from mine.data.generators import generator
-from mine.data.preprocessing import KINDS, Transform
+from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
 
@@ -65,12 +65,6 @@ class OwnRows:
     split: Split = field(default_factory=Split)
     copy: int = 0
 
-    def __post_init__(self) -> None:
-        if self.preprocess is not None and self.preprocess not in KINDS:
-            raise ValueError(
-                f"preprocess must be one of {list(KINDS)}, got {self.preprocess!r}: take one"
-            )
-
     @property
     def sizes(self) -> tuple[int, int, int]:
         return self.table.sizes
@@ -120,10 +114,8 @@ class OwnRows:
         return x, y
 
     def _fitted(self, kind: str, rows: Pairs) -> tuple[Transform, Transform]:
-        of_x, of_y = (
-            preprocessing.fit(kind, v, layout.coded)
-            for v, layout in zip(rows, self.layouts, strict=True)
-        )
+        coded = [layout.coded for layout in self.layouts]
+        of_x, of_y = (preprocessing.fit(kind, v, of) for v, of in zip(rows, coded, strict=True))
         return of_x, of_y
 
     def _warnings(

@@ -21,8 +21,8 @@ class Split:
     """One fold of a split of n rows.
 
     Attributes:
-        folds: 1 for one split by `SPLIT`, else the number of blocks.
-        fold: which block is the test, from 0.
+        folds: 1 for one split by `SPLIT`, else the number of blocks; at least 1.
+        fold: which block is the test, from 0 to folds - 1.
         share: the share of the training rows that is used; less than 1 to learn what more rows
             are worth.
     """
@@ -30,13 +30,6 @@ class Split:
     folds: int = 1
     fold: int = 0
     share: float = 1.0
-
-    def __post_init__(self) -> None:
-        whole = type(self.folds) is int and type(self.fold) is int
-        if not whole or not 0 <= self.fold < self.folds:
-            raise ValueError(
-                f"folds must be a whole number >= 1, got {self.folds!r}: 1 for one split, or 5"
-            )
 
     def training_rows(self, n: int) -> int:
         """The number of training rows of n rows, in the fold that has the fewest."""

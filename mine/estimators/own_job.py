@@ -13,6 +13,7 @@ from mine.critics.mlp import MLP, CriticConfig
 from mine.data.batches import Samples
 from mine.data.columns import Layout
 from mine.data.own_rows import Given, OwnRows
+from mine.data.preprocessing import KINDS
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
@@ -66,6 +67,8 @@ def own_job(
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
     found = method_named(method)
+    if preprocess is not None and preprocess not in KINDS:
+        raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
     table, n = Given(x.values, y.values), len(x.values)
     split = _split(found, folds, n)
@@ -108,14 +111,19 @@ def task_job(
 
 def _split(method: Method, folds: int | None, n: int) -> Split:
     """A split into as many folds as are asked for, or as the method takes by default."""
-    split = Split(method.folds if folds is None else folds)  # refuses what is no number of folds
-    if method.objective is None:
-        return Split()
-    if split.folds > 1 and n // split.folds < 2:
+    if folds is None:
+        folds = method.folds
+    if type(folds) is not int or folds < 1:
         raise ValueError(
-            f"expected at least 2 rows a fold, got folds={split.folds} for {n} rows: take fewer"
+            f"folds must be a whole number >= 1, got {folds!r}: 1 for one split, or 5"
         )
-    return split
+    if method.direct:
+        return Split()
+    if folds > 1 and n // folds < 2:
+        raise ValueError(
+            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
+        )
+    return Split(folds)
 
 
 def _configured(

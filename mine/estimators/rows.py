@@ -83,5 +83,7 @@ def check_varying(name: str, rows: Rows) -> None:
 
 def constant_columns(rows: Rows) -> list[str]:
     """The labels of the columns that have one value."""
-    same = (rows.values == rows.values[0]).all(0).tolist()
+    same = (rows.values == rows.values[0]).all(0)
+    if not same.any():
+        return []
     return [label for label, is_same in zip(rows.layout.labels, same, strict=True) if is_same]

@@ -64,8 +64,9 @@ class Candidates:
     """
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
-        self.jobs, self.folds, self.device = jobs, jobs[0].folds, device
+        self.jobs, self.device = jobs, device
         of_jobs = [rounds_of(job) for job in jobs]
+        self.folds = len(of_jobs[0][0])
         self.rounds = [list(chain.from_iterable(of)) for of in zip(*of_jobs, strict=True)]
         self.ended: list[State] = []
         self.found: list[list[Estimate]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 
@@ -12,10 +11,9 @@ from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
 
-def direct_estimate(job: Job, device: torch.device) -> Estimate:
+def direct_estimate(job: Job, direct: Direct, device: torch.device) -> Estimate:
     """All rows at once; they are all test rows, too."""
     x, y = job.source.all_rows(job.seed, job.key)
-    direct = cast(Direct, job.method.direct)
     found = direct(x, y, job.k, job.seed, device.type)
     n = len(x)
     warnings = tuple(found.warnings)

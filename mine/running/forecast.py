@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 
@@ -81,14 +81,13 @@ def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
 
 def _seconds(job: Job, k: int, device: torch.device, clock: Clock) -> float:
     """Seconds of one job in a stack of k."""
-    if job.trains:
-        return _training_seconds(job, k, device, clock)
-    return _direct_seconds(job, device, clock)
+    if job.method.direct:
+        return _direct_seconds(job, job.method.direct, device, clock)
+    return _training_seconds(job, k, device, clock)
 
 
-def _direct_seconds(job: Job, device: torch.device, clock: Clock) -> float:
+def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock) -> float:
     """From a fifth of the rows. Time grows with n, or with n^2 where all pairs are compared."""
-    direct = cast(Direct, job.method.direct)
     x, y = job.source.all_rows(job.seed, job.key)
     n, few = len(x), min(len(x), max(LEAST_ROWS, len(x) // 5))
     started = clock()

@@ -8,7 +8,7 @@ import torch
 
 from mine.critics.mlp import MLP, CriticConfig
 from mine.data.generators import generator
-from mine.data.sources import Dealt, Source
+from mine.data.sources import Source
 from mine.method.method import Candidate, Method
 from mine.training.loop import Training
 
@@ -44,7 +44,7 @@ class Job:
     keeps_influences: bool = False
 
     def __post_init__(self) -> None:
-        if self.trains:
+        if not self.method.direct:
             self._check_training()
             return
         n = self.source.sizes[0]
@@ -72,11 +72,6 @@ class Job:
             )
 
     @property
-    def trains(self) -> bool:
-        """Whether a critic is trained."""
-        return self.method.objective is not None
-
-    @property
     def folds(self) -> int:
         """Critics that are trained at the same time, each tested on other rows."""
         return self.source.split.folds if self.source.split else 1
@@ -98,17 +93,13 @@ class Job:
     @property
     def network_steps(self) -> int:
         """Optimizer steps of all its networks together, at most."""
-        if not self.trains:
+        if self.method.direct:
             return 0
         trainings = max(1, len(self.candidates)) * len(self.shares) * self.folds
         return trainings * self.training.steps
 
     def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
         return generator(self.seed, purpose, self.key, device)
-
-    def deal(self, device: torch.device) -> Dealt:
-        """The rows that it trains on and is tested on."""
-        return self.source.deal(self.seed, self.key, self.n_test, device)
 
 
 def fitting(training: Training, training_rows: int) -> Training:

@@ -7,7 +7,6 @@ cache on a CPU, of the device's memory on CUDA.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 
 import torch
 
@@ -18,6 +17,7 @@ from mine.running.jobs import Job
 MLP_BYTES = 32 << 20  # of activations on a CPU, where a few cells are worked on at a time
 CACHE_BYTES = 12 << 20  # where all cells are worked on at once
 CUDA_BYTES = 4 << 30
+PER_CELL = "learning_rate", "ema_rate"  # fields of `Training` that may differ in a stack
 USER_STACK = 16  # a user's modules, whose activations nobody can foresee
 
 
@@ -46,19 +46,19 @@ def _of_equal_shape(jobs: Sequence[Job]) -> list[list[int]]:
     """Indices of jobs that can share a stack; a job that trains nothing is alone."""
     groups: dict[Hashable, list[int]] = {}
     for i, job in enumerate(jobs):
-        groups.setdefault(shape(job) if job.trains else i, []).append(i)
+        groups.setdefault(i if job.method.direct else shape(job), []).append(i)
     return list(groups.values())
 
 
 def shape(job: Job) -> Hashable:
     """Equal for jobs that can be cells of one stack: all but seed, rates and the rows' values."""
-    shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
+    shared = tuple((k, v) for k, v in vars(job.training).items() if k not in PER_CELL)
     return job.source.shape, job.method.name, shared, job.critic, job.n_test, job.partners
 
 
 def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
-    if not job.trains:
+    if job.method.direct:
         return 1
     critic, rows = job.critic, job.training.batch_size * (1 + job.training.marginal_samples)
     if isinstance(critic, MLP):

@@ -20,30 +20,27 @@ def rounds_of(job: Job) -> list[list[Job]]:
 
     The first candidate comes first, with each share of the training rows, then the second one.
     """
-    if job.source.split is None:
+    candidates, shares, folds = job.candidates, job.shares, job.folds
+    if not candidates and len(shares) == folds == 1:
         return [[job]]
+    if len(shares) > 1:
+        job = replace(job, keeps_influences=True)  # of all rounds, for the error of the rise
     return [
-        [_part(job, candidate, share, fold) for fold in range(job.folds)]
-        for candidate in job.candidates or (None,)
-        for share in job.shares
+        [_part(way, share, fold) for fold in range(folds)]
+        for way in ([trained_as(job, one) for one in candidates] or [job])
+        for share in shares
     ]
 
 
-def _part(job: Job, candidate: Candidate | None, share: float, fold: int) -> Job:
+def _part(job: Job, share: float, fold: int) -> Job:
     """One fold of one round. Batches shrink where a share of the rows asks for smaller ones."""
-    way = trained_as(job, candidate) if candidate else job
-    source, training = way.source, way.training
+    source, training = job.source, job.training
     if not isinstance(source, OwnRows):
-        return way
+        return job
     split = replace(source.split, share=source.split.share * share, fold=fold)
     if share < 1.0:
         training = fitting(training, split.training_rows(source.sizes[0]))
-    return replace(
-        way,
-        source=replace(source, split=split),
-        training=training,
-        keeps_influences=job.keeps_influences or len(job.shares) > 1,
-    )
+    return replace(job, source=replace(source, split=split), training=training)
 
 
 def trained_as(job: Job, candidate: Candidate) -> Job:

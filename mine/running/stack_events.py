@@ -58,8 +58,8 @@ def _outcomes(
     Raises:
         Stopped: the options asked for it, and the state was saved.
     """
-    if not jobs[0].trains:
-        return [direct_estimate(job, device) for job in jobs]
+    if direct := jobs[0].method.direct:
+        return [direct_estimate(job, direct, device) for job in jobs]
     keeper = options.keeper
     training = train_stack(jobs, device, keeper.load(indices) if keeper else ())
     while True:

@@ -50,7 +50,7 @@ class StackRun:
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
         first = jobs[0]
         self.jobs, self.method = jobs, first.method
-        self.data = [job.deal(device) for job in jobs]
+        self.data = [job.source.deal(job.seed, job.key, job.n_test, device) for job in jobs]
         critic = self._critic(device)
         self.stack = Stack(
             critic=critic,
