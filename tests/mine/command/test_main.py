@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 import mine
 from mine.command import main as cli
 from mine.command import output as results
-from mine.estimators.estimate import LEAST_ROWS, SMALL
+from mine.estimators.pairwise import SMALL
+from mine.estimators.rows import LEAST_ROWS
 from mine.running.estimates import Estimate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -310,7 +311,7 @@ def test_a_matrix_reads_all_columns_and_says_which_are_text(folder: Path) -> Non
 
 
 def test_a_cell_of_the_matrix_is_the_estimate_of_its_pair(folder: Path) -> None:
-    """At the network of `mine.estimators.estimate.SMALL`, which a matrix takes."""
+    """At the network of `mine.estimators.pairwise.SMALL`, which a matrix takes."""
     found = read(run("matrix", "people.csv", *CHOSEN, *TINY, "--json"))
     pair = next(p for p in found["pairs"] if {p["x"], p["y"]} == {"height", "age"})
     tiny = {"steps": 3, "hidden": (8,), "batch_size": 16, "device": "cpu"}

@@ -8,6 +8,7 @@ from torch import nn
 
 import mine
 from mine.critics.mlp import MLP, Modules, stack_modules
+from mine.data.sources import Fresh
 from mine.method import bounds
 from mine.method.bounds import DV, MINE, normalised
 from mine.method.held_out import held_out_values
@@ -19,8 +20,9 @@ from mine.method.probes import (
     gradient_errors,
     log_mean_exp,
 )
+from mine.running.events import Done
 from mine.running.jobs import Job
-from mine.running.workers import Done, run
+from mine.running.run import run
 from mine.tasks import CorrelatedGaussian, MultivariateNormal
 from mine.training.loop import Training
 
@@ -259,8 +261,17 @@ QUICK = Training(steps=40, batch_size=64)
 
 
 def value_of(method, seed=0, critic=None):
-    job = Job(SCALARS, method, seed, "probe", QUICK, critic or MLP((16,)), n_test=2000, partners=5)
-    (done,) = [news for news in run([job], "cpu") if isinstance(news, Done)]
+    job = Job(
+        Fresh(SCALARS),
+        METHODS[method],
+        seed,
+        "probe",
+        QUICK,
+        critic or MLP((16,)),
+        n_test=2000,
+        partners=5,
+    )
+    (done,) = [event for event in run([job], "cpu") if isinstance(event, Done)]
     return done.outcome
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mine.critics.mlp import MLP
-from mine.data.sources import Stream, generator
+from mine.data.batches import Stream
+from mine.data.generators import generator
 from mine.method.bounds import DV, MINE, MINE_F, donsker_varadhan, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian
@@ -126,7 +127,7 @@ def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer):
     theta.grad = stack.critic.grad
     plain = getattr(torch.optim, optimizer)([theta], lr=1e-3)
     state = MINE.init(1, torch.device("cpu"))
-    from mine.data.sources import draw_block, unpack
+    from mine.data.batches import draw_block, unpack
 
     drawn = draw_block(stack.sources, stack.generators, 5, 32, "derangement", 2)
     with torch.no_grad():

@@ -33,12 +33,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import mine.critics.mlp
-import mine.running.workers
+import mine.running.forecast
+import mine.running.run
 from experiments.suite.figures import drawing
 from experiments.suite.report import report
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
-from mine.running.workers import Done, News
+from mine.running.events import Done, Event
 from mine.tasks import CorrelatedGaussian
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -52,7 +53,7 @@ TINY = (
 CELLS = 2 * 3 * 3
 UNTIMED = [name for name in store.ROW_COLUMNS if name not in ("seconds", "run_id")]
 """What two runs of one config share to the last bit."""
-FORECAST = mine.running.workers.forecast
+FORECAST = mine.running.forecast.forecast
 
 Patch = pytest.MonkeyPatch
 
@@ -135,30 +136,30 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(monkeypatch: Patch) -> list[tuple[str, float]]:
     """(method, rho) of every cell that was computed from here on."""
     found: list[tuple[str, float]] = []
-    stack_of = mine.running.workers._run_stack
+    stack_of = mine.running.run.run_stack
 
-    def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[News]:
-        found.extend((jobs[i].method, jobs[i].data.rho) for i in stack)
+    def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[Event]:
+        found.extend((jobs[i].method.name, jobs[i].source.task.rho) for i in stack)
         return stack_of(jobs, stack, *rest)
 
-    monkeypatch.setattr(mine.running.workers, "_run_stack", spy)
+    monkeypatch.setattr(mine.running.run, "run_stack", spy)
     return found
 
 
 def after(monkeypatch: Patch, cells: int, act: Callable[[], None]) -> None:
     """Once only, acts when so many cells have been heard of."""
-    original = mine.running.workers.run
+    original = mine.running.run.run
 
-    def stream(*args: Any, **options: Any) -> Iterator[News]:
+    def stream(*args: Any, **options: Any) -> Iterator[Event]:
         done = 0
-        for news in original(*args, **options):
-            yield news
-            done += isinstance(news, Done)
-            if isinstance(news, Done) and done == cells:
-                monkeypatch.setattr(mine.running.workers, "run", original)
+        for event in original(*args, **options):
+            yield event
+            done += isinstance(event, Done)
+            if isinstance(event, Done) and done == cells:
+                monkeypatch.setattr(mine.running.run, "run", original)
                 act()
 
-    monkeypatch.setattr(mine.running.workers, "run", stream)
+    monkeypatch.setattr(mine.running.run, "run", stream)
 
 
 def interrupt() -> None:
@@ -194,7 +195,7 @@ def test_rows_say_what_was_asked_and_what_came(uninterrupted: Path) -> None:
         assert (row["method"], row["seed"], row["role"]) == (cell.method, cell.seed, cell.role)
         assert row["task"] == "CorrelatedGaussian"
         assert json.loads(row["params"]) == {"dim": row["dim"], "rho": cell.task["rho"]}
-        assert row["truth"] == job.data.mi  # type: ignore[union-attr]
+        assert row["truth"] == job.source.task.mi  # type: ignore[union-attr]
         assert (row["status"], row["reason"], row["step_diverged"]) == ("ok", "", -1)
         assert math.isfinite(row["nats"]) and row["stderr"] >= 0
         assert math.isnan(row["train_nats"]) == (cell.method == "ksg")
@@ -253,9 +254,9 @@ def test_the_longest_stacks_begin_first(
 ) -> None:
     seconds = {"ksg": 2.0, "mine": 1.0, "dv": 3.0}
     monkeypatch.setattr(
-        mine.running.workers,
+        mine.running.forecast,
         "forecast",
-        lambda jobs, of, *_: [seconds[jobs[i].method] for i, *_ in of],
+        lambda jobs, of, *_: [seconds[jobs[i].method.name] for i, *_ in of],
     )
     assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == run.OK
     assert [method for method, _ in asked] == ["dv"] * 4 + ["ksg"] * 4 + ["mine"] * 4
@@ -397,7 +398,7 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     assert len(rows) > 0 and set(rows["method"]) == {"ksg"}
     assert_same_bits(rows, same.reset_index(drop=True))
 
-    monkeypatch.setattr(mine.running.workers, "run", lambda *_, **__: interrupt())
+    monkeypatch.setattr(mine.running.run, "run", lambda *_, **__: interrupt())
     assert run_in(tmp_path, *long) == run.INTERRUPTED  # the same command finds them
     assert f"6 cells, {len(rows)} kept from before" in capsys.readouterr().out
 
@@ -539,7 +540,7 @@ def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path)
 def test_a_cell_that_raises_is_a_failed_row_and_its_neighbours_are_what_they_are_without_it(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(mine.running.workers, "forecast", FORECAST)
+    monkeypatch.setattr(mine.running.forecast, "forecast", FORECAST)
     break_at(monkeypatch, 0.3, message="no such sample\nframe #0: somewhere in C++")
     both, alone = tmp_path / "both", tmp_path / "alone"
     assert run_in(both) == run.FAILED

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mine.data.sources import DataSet, Stream, block_steps, draw_block, generator, pairing
+from mine.data.batches import DataSet, Stream, block_steps, draw_block, pairing
+from mine.data.generators import generator
 from mine.tasks import CorrelatedGaussian
 
 TASK = CorrelatedGaussian(3, 0.5)
