@@ -24,7 +24,7 @@ from mine.estimators.rows import (
     constant_columns,
 )
 
-CLASSES = 50  # distinct whole numbers: so few are classes
+CLASSES = 50  # the most different whole numbers that are taken for classes
 
 
 def mutual_info(
@@ -40,14 +40,15 @@ def mutual_info(
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
 
-    A constant column has 0, as it tells nothing (a fold of a cross-validation may have one). Other
-    values are what `mine.estimate` gives with `SMALL`, negative ones among them.
+    A constant column scores 0, as it tells nothing (a fold of a cross-validation may have one).
+    The other scores are what `mine.estimate` gives with `SMALL`; some may be negative.
 
     Args:
         X: (n, n_features).
         y: (n,), numbers or classes.
-        discrete_target: whether y holds classes, which become one column each. None: text,
-            categories and booleans do, and whole numbers of at most `CLASSES` different values.
+        discrete_target: whether y holds classes, each of which becomes one column. None: y holds
+            classes if it is text, categories or booleans, or whole numbers of at most `CLASSES`
+            different values.
 
     Other arguments and errors as for `mine.estimate`.
     """

@@ -2,10 +2,10 @@ r"""Conditional mutual information, as a difference of two estimates (nats):
 
     I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z)
 
-the chain rule (Cover and Thomas, 2006, Eq. 2.62). Two lower bounds make a difference that is
-neither bound: what the first has not learned lowers it, what the second has not learned raises it.
-Both are trained and tested on the same rows, each test row meeting the same partners, so that what
-a row adds to both cancels in the error.
+by the chain rule (Cover and Thomas, 2006, Eq. 2.62). The difference of two lower bounds is no
+bound: what the first critic has not learned lowers it, what the second has not learned raises it.
+Both are trained and tested on the same rows, and each test row has the same partners in both, so
+what a row adds to both cancels in the error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Conditional:
     """I(X; Y | Z) estimated from samples.
 
     Attributes:
-        nats: the difference; may be negative, and is reported as it is.
-        stderr: its standard error over test rows, in nats; the critics are taken as given.
+        nats: the difference. It may be negative; it is not clipped.
+        stderr: its standard error over test rows, in nats, for the critics that were found.
         whole: I(X; (Y, Z)).
         part: I(X; Z).
     """
@@ -49,12 +49,12 @@ class Conditional:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Of both parts, each with the part's name before it."""
+        """The warnings of both parts, each after the part's name."""
         parts = ("I(X; (Y, Z))", self.whole), ("I(X; Z)", self.part)
         return tuple(f"{name}: {warning}" for name, e in parts for warning in e.warnings)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """A normal interval of this level around ``nats``, for the critics found."""
+        """A normal interval of this level around ``nats``, for the critics that were found."""
         return normal_interval(self.nats, self.stderr, level)
 
 
@@ -76,11 +76,12 @@ def conditional(
     >>> c = mine.conditional(x, y, z)
     >>> print(c.nats, c.interval(0.95), c.whole.nats, c.part.nats)
 
-    The error is that of the difference row by row (delta method). For a method that trains nothing
-    it is the root of the sum of both variances, which is too large where rows add to both.
+    The standard error is that of the difference row by row (delta method). For a method that
+    trains nothing it is the root of the sum of both variances, which is too large where a row adds
+    to both estimates.
 
     Args:
-        z: (n, dz), what is known already.
+        z: (n, dz), the columns that are known.
 
     Other arguments and errors as for `mine.estimate`.
     """
@@ -103,7 +104,7 @@ def conditional(
 
 
 def _error(whole: Estimate, part: Estimate) -> float:
-    """Of the difference."""
+    """The standard error of the difference."""
     if not (whole.influences and part.influences):
         return math.hypot(whole.stderr, part.stderr)
     rise = (whole.rise or 0.0) - (part.rise or 0.0)
