@@ -1,23 +1,24 @@
 r"""Images and their first rows: samples whose mutual information nobody knows.
 
-X is an image and Y_t its first t rows, the rest of it black, so that Y_t has X's shape and t rows'
-information. Song and Ermon, "Understanding the Limitations of Variational Mutual Information
-Estimators", ICLR 2020, https://arxiv.org/abs/1910.06222, make three self-consistency tests of it:
+X is an image. Y_t is the same image, black below its first t rows, so that Y_t has the shape of X
+and the information of t rows. Song and Ermon, "Understanding the Limitations of Variational Mutual
+Information Estimators", ICLR 2020, https://arxiv.org/abs/1910.06222, make three self-consistency
+tests of it:
 
     I(X; Y_t) does not fall as t grows                      view "one"
     I([X, X]; [Y_t, Y_{t-k}]) = I(X; Y_t)                   view "same": data processing
     I([X1, X2]; [Y1_t, Y2_t]) = 2 I(X; Y_t)                 view "two": independent images
 
-Beware: Y_t is a function of X, and so I(X; Y_t) = H(Y_t): infinite for images of real numbers, for
-those of so many grey levels an entropy that no sample of some thousand images can tell (no lower
-bound from n samples can be certified beyond ln n). An estimate goes on growing with the training
-and the network; its size means nothing here, ratios at equal training and their order do.
+Beware: Y_t is a function of X, so I(X; Y_t) = H(Y_t). That is infinite for images of real numbers.
+For grey levels it is an entropy that no sample of a few thousand images can tell: no lower bound
+from n samples can be certified beyond ln n. An estimate goes on growing with the training and the
+network. Its size means nothing here; ratios at equal training, and their order, do.
 
-The images are dealt to training, validation and test by the seed, so that the two sides of a ratio
-see the same ones. There are few of them and training sees each many times, so the critic is the
-best one on the validation images, and its value is taken on the test images. No image comes twice
-in a batch, nor in the test: a marginal pair never is a true one. (With images drawn with
-replacement it would be, once in N pairs, and all values would end at ln N.)
+The images are split into training, validation and test by the seed alone, so that the two sides of
+a ratio see the same images. There are few images and training sees each many times, so the critic
+is the best one on the validation images, and its value is taken on the test images. No image comes
+twice in a batch or in the test, so a marginal pair is never a joint one. (With images drawn with
+replacement one in N pairs would be, and all values would end at ln N.)
 """
 
 from __future__ import annotations

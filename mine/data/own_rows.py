@@ -18,7 +18,7 @@ from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
 
-UNITS_KEPT = None, "none", "standardise"  # in which a method that trains nothing finds the same
+SIMPLE_UNITS = None, "none", "standardise"  # a method that trains nothing has its own instead
 
 
 class Table(Protocol):
@@ -99,9 +99,9 @@ class OwnRows:
         )
 
     def all_rows(self, seed: int, key: str) -> Pairs:
-        """See `mine.data.sources.Source`; in units that could change what the method finds."""
+        """See `mine.data.sources.Source`; x and y are ranked where that is asked for."""
         x, y = self._copied(seed, key)
-        if self.preprocess in UNITS_KEPT:
+        if self.preprocess in SIMPLE_UNITS:
             return x, y
         of_x, of_y = self._fitted(str(self.preprocess), (x, y))
         return of_x(x).double(), of_y(y).double()
