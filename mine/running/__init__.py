@@ -7,7 +7,7 @@ training, a critic and a seed. The call makes three jobs.
 
 **Stack** (`plan`). Jobs of equal shapes are trained as one batched program: every parameter has
 a leading axis K, and cell k of it is one network. The three jobs have equal shapes, so they are
-one stack. A job of 900 rows would be a stack of its own.
+one stack. A job of 900 rows would be in another stack.
 
 **Fold** (`mine.data.split`). "auto" cross-fits with 5 folds: 200 rows test a critic that was
 trained on 600 of the other rows and stopped by the remaining 200. With 5 folds every row is

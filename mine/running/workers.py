@@ -41,33 +41,13 @@ def side_by_side(
     waiting = deque(todo)
     workers: dict[Connection, _Worker] = {}
     try:
-        while waiting or workers:
-            if options.stopping():
-                break
+        while (waiting or workers) and not options.stopping():
             while waiting and len(workers) < count:
                 worker = _Worker(jobs, device, options, list(workers))
                 workers[worker.connection] = worker
                 worker.take(waiting.popleft(), options.clock())
             for connection in wait(list(workers), timeout=_POLL_SECONDS):
-                worker = workers[cast(Connection, connection)]
-                event: Event | None
-                try:
-                    event = worker.connection.recv()
-                except (EOFError, ConnectionResetError):
-                    del workers[worker.connection]
-                    for event in worker.last_events():
-                        if isinstance(event, Halved):
-                            waiting.extendleft(reversed(halves(event.jobs)))
-                        yield event
-                    continue
-                if event is not None:
-                    worker.note(event, options.clock())
-                    yield event
-                elif waiting:
-                    worker.take(waiting.popleft(), options.clock())
-                else:
-                    del workers[worker.connection]
-                    worker.dismiss()
+                yield from _heard(workers, cast(Connection, connection), waiting, options)
             for worker in workers.values():
                 worker.give_up(options)
         if waiting or workers:
@@ -77,6 +57,38 @@ def side_by_side(
         for worker in workers.values():
             worker.process.kill()
             worker.process.join()
+
+
+def _heard(
+    workers: dict[Connection, _Worker],
+    connection: Connection,
+    waiting: deque[tuple[int, ...]],
+    options: RunOptions,
+) -> Iterator[Event]:
+    """A worker's next event. A worker that is idle gets the next stack, or is dismissed."""
+    worker = workers[connection]
+    try:
+        event: Event | None = connection.recv()
+    except (EOFError, ConnectionResetError):
+        del workers[connection]
+        yield from _last_events(worker, waiting)
+        return
+    if event is not None:
+        worker.note(event, options.clock())
+        yield event
+    elif waiting:
+        worker.take(waiting.popleft(), options.clock())
+    else:
+        del workers[connection]
+        worker.dismiss()
+
+
+def _last_events(worker: _Worker, waiting: deque[tuple[int, ...]]) -> Iterator[Event]:
+    """Of a worker that died. The halves of its stack wait before all others."""
+    for event in worker.last_events():
+        if isinstance(event, Halved):
+            waiting.extendleft(reversed(halves(event.jobs)))
+        yield event
 
 
 def _stop(workers: Iterable[_Worker]) -> Iterator[Event]:
