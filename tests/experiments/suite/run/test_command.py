@@ -39,6 +39,7 @@ from experiments.suite.figures import drawing
 from experiments.suite.report import report
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
+from mine.data.sources import Fixed
 from mine.running.events import Done, Event
 from mine.tasks import CorrelatedGaussian
 
@@ -774,7 +775,7 @@ def test_a_batch_larger_than_n_is_refused(monkeypatch: Patch) -> None:
     """Fixed data sets are KSG's alone in the configs; the job of one for a network says it."""
     job = run.prepare(config_of("experiment.methods=[mine]"))[1][0]
     with pytest.raises(ValueError, match="must fit into .* got batch_size=16 for 10 .*: lower"):
-        dataclasses.replace(job, n=10)
+        dataclasses.replace(job, source=Fixed(job.source.task, 10))
 
 
 def unusable(folder: Path) -> Iterator[str]:
