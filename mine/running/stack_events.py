@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def run_stack(
     jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, options: RunOptions
 ) -> Iterator[Event]:
-    """Runs the jobs of these indices; their neighbours in a stack that raised end as ever."""
+    """Runs the jobs of these indices as one stack. Where one raises, the others end without it."""
     yield Began(indices)
     try:
         outcomes = yield from _outcomes([jobs[i] for i in indices], indices, device, options)

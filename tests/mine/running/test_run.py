@@ -65,7 +65,7 @@ def test_a_job_that_raises_fails_alone():
         assert outcome.nats == pytest.approx(wanted.nats, abs=1e-5)
 
 
-def test_news_begin_advance_and_end():
+def test_events_begin_advance_and_end():
     events = list(run([job(), job(seed=1)], "cpu"))
     assert isinstance(events[0], Began)
     assert (
