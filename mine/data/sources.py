@@ -119,6 +119,10 @@ class Fixed:
     n: int
     split: None = None
 
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"a fixed set has rows, got n={self.n}: give n, such as 10000")
+
     @property
     def sizes(self) -> tuple[int, int, int]:
         return self.n, self.task.dim_x, self.task.dim_y

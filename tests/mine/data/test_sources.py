@@ -60,6 +60,11 @@ def test_a_fixed_set_is_trained_on_and_tested_on_other_samples():
     assert not set(dealt.seen[0][:, 0].tolist()) & set(dealt.test[0][:, 0].tolist())
 
 
+def test_a_fixed_set_without_rows_is_refused():
+    with pytest.raises(ValueError, match="a fixed set has rows, got n=0: give n"):
+        Fixed(TASK, 0)
+
+
 def test_rows_of_a_task_are_split_as_given_rows_are():
     rows = Fixed(TASK, 40).all_rows(0, "a")
     given, drawn = (
