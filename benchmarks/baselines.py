@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import Shape
-from mine.data.sources import block_steps, generator
+from mine.data.batches import block_steps
+from mine.data.generators import generator
 from mine.tasks import CorrelatedGaussian
 
 LEARNING_RATE = 1e-3

@@ -65,19 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def seconds(steps: int, folder: Path | None, every: float = 1.0) -> float:
     """Seconds to train all stacks; their checkpoints go to the folder, if there is one."""
     from experiments.suite.store.checkpoints import Checkpoints
+    from mine.data.sources import Fresh
+    from mine.estimators.own_job import method_named
     from mine.running.jobs import Job
-    from mine.running.workers import Care, run
+    from mine.running.run import run
+    from mine.running.run_options import RunOptions
     from mine.tasks import CorrelatedGaussian
     from mine.training.settings import Training
 
-    task, training = CorrelatedGaussian(20, 0.5), Training(steps=steps)
-    jobs = [Job(task, seed=s, training=training, n_test=100) for s in range(12)]
+    source, method = Fresh(CorrelatedGaussian(20, 0.5)), method_named("mine")
+    training = Training(steps=steps)
+    jobs = [Job(source, method, seed=s, training=training, n_test=100) for s in range(12)]
     keeper = None
     if folder is not None:
         keys = [f"{i:016x}" for i in range(len(jobs))]
         keeper = Checkpoints(folder, keys, every, time.monotonic)
     started = time.perf_counter()
-    for _ in run(jobs, "cpu", care=Care(keeper)):
+    for _ in run(jobs, "cpu", options=RunOptions(keeper)):
         pass
     return time.perf_counter() - started
 

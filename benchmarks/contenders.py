@@ -10,8 +10,11 @@ import torch
 from benchmarks import baselines
 from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
+from mine.data.sources import Fresh
+from mine.estimators.own_job import method_named
+from mine.running.events import Done, Failure
 from mine.running.jobs import Job
-from mine.running.workers import Done, Failure, run
+from mine.running.run import run
 from mine.training.settings import Training
 
 STACKED, CAREFUL, NOTEBOOK = "stacked", "careful", "notebook"
@@ -63,7 +66,14 @@ def stack(shape: Shape, k: int, steps: int) -> None:
     )
     critic = MLP(hidden=(shape.hidden, shape.hidden), activation="elu")
     jobs = [
-        Job(baselines.task(shape), seed=i, training=training, critic=critic, n_test=shape.batch)
+        Job(
+            Fresh(baselines.task(shape)),
+            method_named("mine"),
+            seed=i,
+            training=training,
+            critic=critic,
+            n_test=shape.batch,
+        )
         for i in range(k)
     ]
     for event in run(jobs, device="cpu"):

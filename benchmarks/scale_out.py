@@ -122,8 +122,8 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
     import torch
 
     from experiments.suite.run.jobs import job_of
-    from mine.running.jobs import stack_size
-    from mine.running.workers import forecast
+    from mine.running.forecast import forecast
+    from mine.running.plan import stack_size
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -165,7 +165,7 @@ def falling(seconds: Mapping[int, float]) -> dict[int, float]:
 def start_up() -> float:
     """Seconds of a process that imports what a job needs and computes its first tensor."""
     program = (
-        "import experiments.suite.run.command, mine.running.workers, torch; "
+        "import experiments.suite.run.command, mine.running.run, torch; "
         "torch.ones(8, 8) @ torch.ones(8, 8)"
     )
     started = time.perf_counter()

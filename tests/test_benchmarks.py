@@ -20,7 +20,7 @@ from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contend
 from benchmarks.results import csv_bytes, rows, verdicts
 from benchmarks.rounds import Measured, Sample
 from mine.critics.mlp import MLP
-from mine.data.sources import generator
+from mine.data.generators import generator
 from mine.method.bounds import MINE, donsker_varadhan, ema_init, ema_update
 from mine.training.loop import train
 from mine.training.settings import Training

@@ -17,8 +17,8 @@ from benchmarks.cuda import library, reference
 from benchmarks.cuda.library import Cells, Session
 from benchmarks.cuda.tasks import NO_DEVICE, CheckFailed, Numbers, Setting, Skipped, Task
 from mine.critics.mlp import MLP
+from mine.data.generators import generator
 from mine.data.pairs import Independent, Pairing, Permutations, Shifts
-from mine.data.sources import generator
 from mine.method.method import METHODS
 from mine.method.nearest_neighbours import ksg
 from mine.tasks import (

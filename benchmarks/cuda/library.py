@@ -13,12 +13,16 @@ from torch import Tensor
 from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
-from mine.data.sources import DataSet, Stream, generator
+from mine.data.batches import DataSet, Stream
+from mine.data.generators import generator
+from mine.data.sources import Fresh, of_task
 from mine.method.held_out import held_out_values
 from mine.method.method import METHODS
+from mine.running.candidates import train_stack
+from mine.running.events import Advance, Done, Failure
 from mine.running.jobs import Job
-from mine.running.stacks import train_stack
-from mine.running.workers import Advance, Care, Done, Failure, Stopped, run
+from mine.running.run import run
+from mine.running.run_options import RunOptions, Stopped
 from mine.tasks import CorrelatedGaussian
 from mine.training.loop import begin
 from mine.training.settings import Training
@@ -194,7 +198,14 @@ def gaussian_jobs(cells: Cells, n_test: int) -> list[Job]:
     task, shape = CorrelatedGaussian(cells.shape.dim, cells.rho), cells.shape
     critic, training = cells.critic or MLP((shape.hidden, shape.hidden)), _training(cells)
     return [
-        Job(task, cells.method, seed, training=training, critic=critic, n_test=n_test)
+        Job(
+            Fresh(task),
+            METHODS[cells.method],
+            seed,
+            training=training,
+            critic=critic,
+            n_test=n_test,
+        )
         for seed in cells.seeds
     ]
 
@@ -204,13 +215,12 @@ def panel_job(
 ) -> Job:
     """A cell of an experiment."""
     return Job(
-        data=task,
-        method=method,
+        source=of_task(task, n),
+        method=METHODS[method],
         seed=seed,
         key=key,
         training=Training(**training),
         critic=network,
-        n=n,
         n_test=n_test,
     )
 
@@ -237,9 +247,9 @@ def run_jobs(jobs: Sequence[Job], device: torch.device, deadline: float) -> Ran:
     nan = float("nan")
     nats, stderr, train_nats = ([nan] * len(jobs) for _ in range(3))
     steps, reasons, stopped = [0] * len(jobs), [], False
-    options = Care(stopping=lambda: time.perf_counter() > deadline)
+    options = RunOptions(stopping=lambda: time.perf_counter() > deadline)
     try:
-        for event in run(jobs, str(device), workers=1, care=options):
+        for event in run(jobs, str(device), workers=1, options=options):
             if isinstance(event, Advance):
                 for job, value in zip(event.jobs, event.values, strict=True):
                     train_nats[job] = value

@@ -165,11 +165,11 @@ def _affordable(
 ) -> tuple[int, float]:
     """How many seeds fit into what is left, and the seconds that they take."""
     jobs = jobs_of(asked)
-    if jobs[0].network_steps() == 0:  # nothing is trained: a stop between two jobs is soon enough
+    if jobs[0].network_steps == 0:  # nothing is trained: a stop between two jobs is soon enough
         return asked, math.nan
     seconds = min(2.0, setting.scale.seconds)
     set_up, per_step = library.pace(jobs, setting.device, seconds)
-    whole = set_up + per_step * jobs[0].network_steps()
+    whole = set_up + per_step * jobs[0].network_steps
     seeds = min(asked, int(asked * SPARE * setting.left() / whole))
     return seeds, whole * max(seeds, 1) / asked
 

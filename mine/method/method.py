@@ -28,9 +28,7 @@ from typing import Any, Protocol
 from torch import Generator, Tensor
 
 from mine.critics.densities import shaped_like
-from mine.critics.mlp import MLP
 from mine.critics.protocol import Critic
-from mine.critics.residual import Residual
 from mine.method import bounds
 from mine.method.bounds import Bound, Objective
 from mine.method.gaussian import gaussian, gaussian_copula
@@ -89,21 +87,13 @@ class Candidate:
         residual: whether its network starts from a fitted copula (`mine.critics.residual`).
     """
 
-    method: str
+    method: Method
     preprocess: str
     residual: bool = False
 
     def __str__(self) -> str:
         start = ", from a fitted copula" if self.residual else ""
-        return f"{self.method} on {self.preprocess} units{start}"
-
-    def of(self, job: Any) -> Any:
-        """The job that trains so."""
-        critic = job.critic
-        if self.residual and isinstance(critic, MLP):
-            critic = Residual(critic)
-        own = replace(job.own, preprocess=job.own.preprocess or self.preprocess)
-        return replace(job, method=self.method, critic=critic, own=own)
+        return f"{self.method.name} on {self.preprocess} units{start}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +120,7 @@ class Method:
         ceiling: partners of a row -> the largest value there can be, in nats.
         candidates: what it chooses from, where its rows are split.
         shares: of the training rows, that each is trained with: all, or all and half of them, for
-            what more would teach (`mine.running.estimates.extrapolated`).
+            what more would teach (`mine.running.extrapolation`).
         folds: of one's own data, unless another number is asked for.
         defaults: fields of `Training` and `MLP` for one's own data, where not the classes' own.
         name: as it was spelled.
@@ -378,8 +368,8 @@ def auto() -> Method:
         source="this suite",
         good_at="whatever comes: the default for one's own data",
         candidates=(
-            Candidate("js", "copula", residual=True),
-            Candidate("js", "auto"),
+            Candidate(replace(js(), name="js"), "copula", residual=True),
+            Candidate(replace(js(), name="js"), "auto"),
         ),
         shares=(1.0, 0.5),
         folds=5,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mine.data.sources import unpack
+from mine.data.batches import unpack
 from mine.method.bounds import State
 from mine.training.capture import CapturedStep
 from mine.training.clipping import clip_each

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
-from mine.data.sources import Source, block_steps, draw_block
+from mine.data.batches import Batches, block_steps, draw_block
 from mine.method.bounds import Objective
 from mine.training.settings import Training
 
@@ -29,7 +29,7 @@ class Stack:
     """
 
     critic: Critic
-    sources: Sequence[Source]
+    sources: Sequence[Batches]
     generators: Sequence[Generator]
     objective: Objective
     bound: Callable[[Tensor, Tensor], Tensor]

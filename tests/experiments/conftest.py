@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-import mine.running.workers
+import mine.running.forecast
 
 
 def load(place: str) -> ModuleType:
@@ -53,5 +53,5 @@ def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stack is foretold a second: the stacks keep their order, and nothing is tried."""
     monkeypatch.setattr(
-        mine.running.workers, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
+        mine.running.forecast, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
     )

@@ -48,7 +48,7 @@ def blank(name: str, scale: str = "default") -> pd.DataFrame:
     estimates = [
         Estimate(nats, 0.01, nats, cell.method, cell.n or 1000, 10_000, cell.steps)
         for cell, job in zip(cells, jobs, strict=True)
-        for nats in [getattr(job.data, "mi", 1.0)]
+        for nats in [getattr(job.source.task, "mi", 1.0)]
     ]
     return row_frame(
         to_row(cell, job, estimate, where, 1.0, "cpu")

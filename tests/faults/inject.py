@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 import mine.critics.mlp
-import mine.running.stacks
-import mine.running.workers
+import mine.data.sources
+import mine.running.forecast
 import mine.tasks
 from experiments.suite.run import provenance
 from experiments.suite.run.command import command
@@ -118,7 +118,7 @@ def task_that_gives_nan() -> None:
 @fault
 def cell_that_diverges() -> None:
     """One seed's training data are of an absurd size; its test data are as ever."""
-    prepare = mine.running.stacks._prepare
+    deal = mine.data.sources.Fresh.deal
 
     class Absurd:
         def __init__(self, source: Any) -> None:
@@ -129,13 +129,13 @@ def cell_that_diverges() -> None:
             x, y = self.source.draw(*arguments)
             return x * 1e38, y * 1e38
 
-    def bad(job: Any, device: Any) -> Any:
-        data = prepare(job, device)
-        if job.seed == BAD_SEED:
-            object.__setattr__(data, "source", Absurd(data.source))
-        return data
+    def bad(source: Any, seed: int, *rest: Any) -> Any:
+        dealt = deal(source, seed, *rest)
+        if seed == BAD_SEED:
+            object.__setattr__(dealt, "batches", Absurd(dealt.batches))
+        return dealt
 
-    mine.running.stacks._prepare = bad
+    mine.data.sources.Fresh.deal = bad  # type: ignore[method-assign]
 
 
 def larger_stacks(act: Callable[[], None]) -> None:
@@ -184,7 +184,7 @@ def forecast_that_fails() -> None:
     def fail(*_: object) -> None:
         raise ArithmeticError("nothing is foretold")
 
-    mine.running.workers.forecast = fail  # type: ignore[assignment]
+    mine.running.forecast.forecast = fail  # type: ignore[assignment]
 
 
 @fault

@@ -14,7 +14,8 @@ from safetensors.numpy import save
 from torch import nn
 
 import mine
-from mine.estimators.estimate import as_pair, own_job
+from mine.estimators.own_job import own_job
+from mine.estimators.rows import as_pair
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 60, "hidden": (8, 8), "batch_size": 50}
@@ -46,7 +47,7 @@ def test_the_mean_log_ratio_on_the_test_rows_is_the_estimate(method):
     x, y = data()
     e = mine.estimate(x, y, method, preprocess="copula", **QUICK)
     job = own_job(*as_pair(x, y), method, 0, **QUICK)
-    _, _, test = job.own.deal(len(x), job.generator("split"))
+    _, _, test = job.source.split.deal(len(x), job.generator("split"))
     assert e.critic.pointwise(x[test], y[test]).mean() == pytest.approx(e.nats, abs=1e-5)
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from mine.running.estimates import Estimate
+    from mine.running.events import Advance, Done, Failure
     from mine.running.jobs import Job
-    from mine.running.workers import Advance, Care, Done, Failure
+    from mine.running.run_options import RunOptions
 
     Ended = tuple[int, Estimate | Failure, float]
     """A job, its outcome, and its seconds."""
@@ -44,8 +45,7 @@ def compute_missing(
     """
     import torch
 
-    from mine.running.jobs import network_steps
-    from mine.running.workers import Care
+    from mine.running.run_options import RunOptions
 
     keeper = Checkpoints(
         progress.run.folder / "checkpoints",
@@ -54,7 +54,7 @@ def compute_missing(
         time.monotonic,
     )
     stacks = stacks_of(progress.missing, jobs, device, keeper)
-    progress.steps = network_steps(jobs[i] for stack in stacks for i in stack)
+    progress.steps = sum(jobs[i].network_steps for stack in stacks for i in stack)
     seed = int(progress.config["experiment"].get("first_seed", 0))
     progress.provenance = collect_provenance(
         device=device, seed=seed, threads=torch.get_num_threads()
@@ -64,7 +64,7 @@ def compute_missing(
     announce(progress, len(stacks), cost, device)
     progress.write("running")
     limit = progress.config["time_limit"]
-    options = Care(
+    options = RunOptions(
         keeper, lambda: bool(watch), math.inf if limit is None else float(limit), time.monotonic
     )
     Computation(jobs, stacks, progress, device, keeper).run(options)
@@ -76,7 +76,7 @@ def stacks_of(
     missing: Sequence[int], jobs: Sequence[Job], device: str, keeper: Checkpoints
 ) -> list[Stack]:
     """The stacks of the missing cells: first those that an earlier process made, then new ones."""
-    from mine.running.jobs import plan
+    from mine.running.plan import plan
 
     stacks = keeper.stacks(missing)
     new = sorted(set(missing).difference(*stacks))
@@ -93,7 +93,8 @@ def longest_first(
     With the longest first, no core is idle for long at the end. Where the forecast fails, the
     order stays.
     """
-    from mine.running.workers import forecast, makespan, resolve_device, workers_for
+    from mine.running.devices import resolve_device, workers_for
+    from mine.running.forecast import forecast, makespan
 
     try:
         found = zip(forecast(jobs, stacks, time.perf_counter, device), stacks, strict=True)
@@ -140,7 +141,7 @@ class Computation:
         self.began: dict[int, tuple[float, int]] = {}
         self.errors: dict[int, float] = {}
 
-    def run(self, options: Care) -> None:
+    def run(self, options: RunOptions) -> None:
         """Run the stacks to their end, with a progress bar.
 
         Raises:
@@ -148,13 +149,14 @@ class Computation:
         """
         from tqdm import tqdm
 
-        from mine.running.workers import Advance, Began, Halved, run
+        from mine.running.events import Advance, Began, Halved
+        from mine.running.run import run
 
         with tqdm(
             desc=self.progress.run.experiment, total=self.progress.steps, unit="step",
             unit_scale=True, disable=None, smoothing=0.05,
         ) as bar:  # fmt: skip
-            for event in run(self.jobs, self.device, stacks=self.stacks, care=options):
+            for event in run(self.jobs, self.device, stacks=self.stacks, options=options):
                 if isinstance(event, Began):
                     self.began |= dict.fromkeys(event.jobs, (time.monotonic(), len(event.jobs)))
                 elif isinstance(event, Advance):

@@ -62,6 +62,8 @@ def load(name: str) -> Any:
 
 def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     """The job of a cell. Its data depend on the cell's task and seed alone."""
+    from mine.data.sources import of_task
+    from mine.estimators.own_job import method_named
     from mine.running.jobs import Job
 
     config = merged(config, cell.overrides)
@@ -73,13 +75,12 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         for one in (with_data(cell.task, config), {**config["train"], **steps}, config["critic"])
     )
     return Job(
-        data=task,
-        method=cell.method,
+        source=of_task(task, cell.n),
+        method=method_named(cell.method),
         seed=cell.seed,
         key=data_key(cell),
         training=training,
         critic=critic,
-        n=cell.n,
         n_test=config["scale"]["n_test"],
         partners=config["estimator"]["partners"],
         k=config["estimator"]["k"],
@@ -88,7 +89,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
 
 def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
     """The job of `mine.estimate` on n rows of the task, with at most the cell's steps."""
-    from mine.estimators.estimate import task_job
+    from mine.estimators.own_job import method_named, task_job
 
     if not cell.n:
         raise ConfigError(
@@ -96,7 +97,8 @@ def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
             "experiment.n=5000"
         )
     task, options = _built(json.dumps(cell.task, sort_keys=True)), config["estimator"]
-    job = task_job(task, cell.n, cell.method, cell.seed, data_key(cell), cell.steps)
+    method = method_named(cell.method)
+    job = task_job(task, cell.n, method, cell.seed, data_key(cell), cell.steps)
     return replace(job, partners=options["partners"], k=options["k"])
 
 
@@ -119,7 +121,7 @@ def fetch(jobs: Iterable[Job]) -> None:
     Raises:
         ValueError: a data set cannot be fetched; the message says why.
     """
-    for data in dict.fromkeys(getattr(job.data, "data", None) for job in jobs):
+    for data in dict.fromkeys(getattr(job.source.task, "data", None) for job in jobs):
         if data is not None:
             data.fetch()
 

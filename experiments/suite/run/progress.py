@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from mine.running.estimates import Estimate
+    from mine.running.events import Failure
     from mine.running.jobs import Job
-    from mine.running.workers import Failure
 
 log = logging.getLogger(__name__)
 

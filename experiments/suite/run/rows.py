@@ -11,8 +11,8 @@ from experiments.suite.store.runs import Run
 
 if TYPE_CHECKING:
     from mine.running.estimates import Estimate
+    from mine.running.events import Failure
     from mine.running.jobs import Job
-    from mine.running.workers import Failure
 
 
 def to_row(
@@ -28,7 +28,7 @@ def to_row(
         "role": cell.role,
         "task": cell.task["_target_"].rpartition(".")[2],
         "params": json.dumps(params_of(cell)),
-        "dim": job.sizes()[1],
+        "dim": job.source.sizes[1],
         "method": cell.method,
         "seed": cell.seed,
         "steps": job.training.steps if cell.steps else 0,
@@ -76,4 +76,4 @@ def params_of(cell: Cell) -> dict[str, Any]:
 
 def truth_of(job: Job) -> float:
     """The true mutual information in nats; nan where it is unknown."""
-    return float(getattr(job.data, "mi", math.nan))
+    return float(getattr(job.source.task, "mi", math.nan))

@@ -42,7 +42,7 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
         ValueError: the config cannot be run.
         OSError: the outputs cannot be written. In both cases nothing has been written.
     """
-    from mine.running.workers import resolve_device
+    from mine.running.devices import resolve_device
 
     cap_threads(config.get("threads"))
     sinks.check(config.get("sinks", []))
@@ -79,7 +79,7 @@ def work_on(
     command: str,
 ) -> int:
     """Work on a run until it is finished or has to stop. Returns the exit status."""
-    from mine.running.workers import Stopped
+    from mine.running.run_options import Stopped
 
     progress = Progress.resume(run, cells, config, command)
     with watch_signals() as watch:

@@ -43,7 +43,7 @@ class BrokenCheckpointError(ValueError):
 
 @dataclass
 class Checkpoints:
-    """The checkpoints of one run; see `mine.running.workers.Keeper`.
+    """The checkpoints of one run; see `mine.running.run_options.Keeper`.
 
     Args:
         folder: where they are written; made with the first one.

@@ -15,7 +15,7 @@ from click.testing import Result
 import mine
 from mine.command import records
 from mine.command.errors import FAILED
-from mine.estimators.estimate import LEAST_ROWS
+from mine.estimators.rows import LEAST_ROWS
 from mine.running.estimates import Estimate
 
 Run = Callable[..., Result]

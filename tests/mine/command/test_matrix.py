@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 import mine
-from mine.estimators.estimate import SMALL
+from mine.estimators.pairwise import SMALL
 from mine.running.estimates import Estimate
 
 Run = Callable[..., Result]
@@ -71,7 +71,7 @@ def test_a_matrix_reads_all_columns_and_says_which_are_text(
 def test_a_cell_of_the_matrix_is_the_estimate_of_its_pair(
     read: Read, run: Run, tiny: Words, folder: Path
 ) -> None:
-    """At the network of `mine.estimators.estimate.SMALL`, which a matrix takes."""
+    """At the network of `mine.estimators.pairwise.SMALL`, which a matrix takes."""
     found = read(run("matrix", "people.csv", *CHOSEN, *tiny, "--json"))
     pair = next(p for p in found["pairs"] if {p["x"], p["y"]} == {"height", "age"})
     small = {"steps": 3, "hidden": (8,), "batch_size": 16, "device": "cpu"}

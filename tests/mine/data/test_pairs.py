@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mine.data.batches import DataSet, draw_block, unpack
 from mine.data.pairs import Independent, Permutations, Shifts, partners
-from mine.data.sources import DataSet, draw_block, unpack
 
 KINDS = ("derangement", "shuffle", "independent")
 rows = st.integers(3, 9)

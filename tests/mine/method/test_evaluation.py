@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mine.data.pairs import partners
 from mine.method.held_out import HeldOutValues, held_out_values
-from mine.running.estimates import Estimate, doubts
+from mine.running.estimates import Estimate
+from mine.running.warnings import warnings_of
 from mine.tasks import CorrelatedGaussian
 
 
@@ -159,7 +160,7 @@ def flat_curve(rise=0.0):
     ],
 )
 def test_doubts_are_said_when_there_is_reason(changes, warning):
-    found = doubts(an_estimate(**changes), budget=500)
+    found = warnings_of(an_estimate(**changes), budget=500)
     if warning is None:
         assert found == ()
     else:
@@ -168,10 +169,10 @@ def test_doubts_are_said_when_there_is_reason(changes, warning):
 
 
 def test_a_value_near_its_methods_ceiling_is_doubted():
-    (found,) = doubts(an_estimate(), budget=501, ceiling=math.log(3))
+    (found,) = warnings_of(an_estimate(), budget=501, ceiling=math.log(3))
     assert found.startswith("ceiling: the method cannot give more than 1.10 nats")
-    assert doubts(an_estimate(), budget=501, ceiling=math.log(11)) == ()
+    assert warnings_of(an_estimate(), budget=501, ceiling=math.log(11)) == ()
 
 
 def test_a_cell_that_validation_stopped_is_not_called_unconverged():
-    assert doubts(an_estimate(curve=flat_curve(0.2)), budget=501) == ()
+    assert warnings_of(an_estimate(curve=flat_curve(0.2)), budget=501) == ()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mine.critics.mlp import MLP
-from mine.data.sources import Stream, generator
+from mine.data.batches import Stream
+from mine.data.generators import generator
 from mine.method.bounds import MINE, donsker_varadhan
 from mine.tasks import CorrelatedGaussian
 from mine.training.loop import train

@@ -4,7 +4,7 @@ import torch
 
 from mine.critics.flat import per_parameter
 from mine.critics.mlp import MLP
-from mine.data.sources import generator
+from mine.data.generators import generator
 from mine.training.clipping import clip_each
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from mine.data.sources import generator
+from mine.data.generators import generator
 from mine.method.bounds import DV, MINE, MINE_F, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from mine.data.sources import draw_block, unpack
+from mine.data.batches import draw_block, unpack
 from mine.method.bounds import MINE
 from mine.training.loop import train
 from mine.training.settings import Training

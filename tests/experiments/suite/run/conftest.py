@@ -10,9 +10,9 @@ import pytest
 from tiny_run import Patch, run_in, threads
 
 import mine.critics.mlp
-import mine.running.workers
+import mine.running.run
 from experiments.suite.run.exits import OK
-from mine.running.workers import News
+from mine.running.events import Event
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(monkeypatch: Patch) -> list[tuple[str, float]]:
     """(method, rho) of every cell that was computed from here on."""
     found: list[tuple[str, float]] = []
-    stack_of = mine.running.workers._run_stack
+    stack_of = mine.running.run.run_stack
 
-    def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[News]:
-        found.extend((jobs[i].method, jobs[i].data.rho) for i in stack)
+    def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[Event]:
+        found.extend((jobs[i].method.name, jobs[i].source.task.rho) for i in stack)
         return stack_of(jobs, stack, *rest)
 
-    monkeypatch.setattr(mine.running.workers, "_run_stack", spy)
+    monkeypatch.setattr(mine.running.run, "run_stack", spy)
     return found

@@ -26,7 +26,7 @@ from tiny_run import (
 )
 
 import mine.critics.mlp
-import mine.running.workers
+import mine.running.forecast
 from experiments.suite.run.exits import FAILED, INTERRUPTED, OK
 from experiments.suite.store.table_bytes import csv_bytes
 
@@ -70,9 +70,9 @@ def test_the_longest_stacks_begin_first(
 ) -> None:
     seconds = {"ksg": 2.0, "mine": 1.0, "dv": 3.0}
     monkeypatch.setattr(
-        mine.running.workers,
+        mine.running.forecast,
         "forecast",
-        lambda jobs, of, *_: [seconds[jobs[i].method] for i, *_ in of],
+        lambda jobs, of, *_: [seconds[jobs[i].method.name] for i, *_ in of],
     )
     assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == OK
     assert [method for method, _ in asked] == ["dv"] * 4 + ["ksg"] * 4 + ["mine"] * 4
@@ -103,7 +103,7 @@ def test_a_stack_that_is_too_large_is_halved_and_the_status_says_so(
 def test_a_cell_that_raises_is_a_failed_row_and_its_neighbours_are_what_they_are_without_it(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(mine.running.workers, "forecast", FORECAST)
+    monkeypatch.setattr(mine.running.forecast, "forecast", FORECAST)
     break_at(monkeypatch, 0.3, message="no such sample\nframe #0: somewhere in C++")
     both, alone = tmp_path / "both", tmp_path / "alone"
     assert run_in(both) == FAILED

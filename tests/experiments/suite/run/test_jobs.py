@@ -33,7 +33,7 @@ FOREIGN = [
     *(
         "experiments.suite.store.files.os.system",
         "mine.tasks.normal.math.exp",
-        "mine.running.workers.torch.load",
+        "mine.running.candidates.torch.load",
     ),
 ]
 

@@ -31,7 +31,7 @@ from tiny_run import (
 )
 
 import mine.critics.mlp
-import mine.running.workers
+import mine.running.run
 from experiments.suite.run.exits import INTERRUPTED, OK
 from experiments.suite.store import checked_tables, runs
 from experiments.suite.store.files import write_atomic
@@ -101,7 +101,7 @@ def test_ctrl_c_in_a_process_keeps_the_finished_stacks(
     assert len(rows) > 0 and set(rows["method"]) == {"ksg"}
     assert_same_bits(rows, same.reset_index(drop=True))
 
-    monkeypatch.setattr(mine.running.workers, "run", lambda *_, **__: interrupt())
+    monkeypatch.setattr(mine.running.run, "run", lambda *_, **__: interrupt())
     assert run_in(tmp_path, *long) == INTERRUPTED  # the same command finds them
     assert f"6 cells, {len(rows)} kept from before" in capsys.readouterr().out
 

@@ -51,7 +51,7 @@ def test_rows_say_what_was_asked_and_what_came(uninterrupted: Path) -> None:
         assert (row["method"], row["seed"], row["role"]) == (cell.method, cell.seed, cell.role)
         assert row["task"] == "CorrelatedGaussian"
         assert json.loads(row["params"]) == {"dim": row["dim"], "rho": cell.task["rho"]}
-        assert row["truth"] == job.data.mi  # type: ignore[union-attr]
+        assert row["truth"] == job.source.task.mi  # type: ignore[union-attr]
         assert (row["status"], row["reason"], row["step_diverged"]) == ("ok", "", -1)
         assert math.isfinite(row["nats"]) and row["stderr"] >= 0
         assert math.isnan(row["train_nats"]) == (cell.method == "ksg")

@@ -16,14 +16,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import mine.critics.mlp
-import mine.running.workers
+import mine.running.forecast
+import mine.running.run
 from experiments.suite.run.command import CONFIGS, command
 from experiments.suite.run.running import run_experiment
 from experiments.suite.store.joined import load_runs
 from experiments.suite.store.runs import Run
 from experiments.suite.store.table_bytes import csv_bytes
 from experiments.suite.store.tables import ROW_COLUMNS
-from mine.running.workers import Done, News
+from mine.running.events import Done, Event
 from mine.tasks import CorrelatedGaussian
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -37,7 +38,7 @@ TINY = (
 CELLS = 2 * 3 * 3
 UNTIMED = [name for name in ROW_COLUMNS if name not in ("seconds", "run_id")]
 """What two runs of one config share to the last bit."""
-FORECAST = mine.running.workers.forecast
+FORECAST = mine.running.forecast.forecast
 Patch = pytest.MonkeyPatch
 
 
@@ -99,18 +100,18 @@ def threads(count: int) -> Iterator[None]:
 
 def after(monkeypatch: Patch, cells: int, act: Callable[[], None]) -> None:
     """Once only, acts when so many cells have been heard of."""
-    original = mine.running.workers.run
+    original = mine.running.run.run
 
-    def stream(*args: Any, **options: Any) -> Iterator[News]:
+    def stream(*args: Any, **options: Any) -> Iterator[Event]:
         done = 0
         for news in original(*args, **options):
             yield news
             done += isinstance(news, Done)
             if isinstance(news, Done) and done == cells:
-                monkeypatch.setattr(mine.running.workers, "run", original)
+                monkeypatch.setattr(mine.running.run, "run", original)
                 act()
 
-    monkeypatch.setattr(mine.running.workers, "run", stream)
+    monkeypatch.setattr(mine.running.run, "run", stream)
 
 
 def interrupt() -> None:

@@ -25,11 +25,11 @@ from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import row_frame
 from experiments.suite.task_tables import figures as task_figures
 from experiments.suite.task_tables import tables
-from mine.estimators.estimate import own_job
+from mine.estimators.own_job import own_job
 from mine.running.estimates import Estimate
+from mine.running.events import Done
 from mine.running.jobs import Job
-from mine.running.workers import Done
-from mine.running.workers import run as run_jobs
+from mine.running.run import run as run_jobs
 
 
 @cache
@@ -101,14 +101,15 @@ def test_a_cell_on_own_rows_is_what_estimate_does_on_the_rows_of_its_task() -> N
     assert [cell.n for cell in cells] == [120] * len(cells)
     done = {d.job: d.outcome for d in run_jobs(jobs, "cpu") if isinstance(d, Done)}
     for i, job in enumerate(jobs):
-        assert isinstance(job.data, mine.tasks.MultivariateNormal)
-        x, y = (v.double() for v in job.data.sample(120, job.generator("train")))
-        steps = {} if job.method in UNTRAINED else {"steps": 20}
-        alone = own_job(x, y, job.method, job.seed, key=job.key, **steps)
+        assert isinstance(job.source.task, mine.tasks.MultivariateNormal)
+        x, y = (v.double() for v in job.source.task.sample(120, job.generator("train")))
+        method = job.method.name
+        steps = {} if method in UNTRAINED else {"steps": 20}
+        alone = own_job(x, y, method, job.seed, key=job.key, **steps)
         (other,) = [d.outcome for d in run_jobs([alone], "cpu") if isinstance(d, Done)]
         one = done[i]
         assert isinstance(one, Estimate) and isinstance(other, Estimate)
-        assert one.nats == pytest.approx(other.nats, abs=1e-4), job.method
+        assert one.nats == pytest.approx(other.nats, abs=1e-4), method
         assert one.warnings == other.warnings
         assert (one.n_test, one.chosen) == (other.n_test, other.chosen)
     assert {job.folds for job in jobs} == {1, 5}
@@ -120,12 +121,12 @@ def test_the_network_steps_of_auto_count_its_folds_candidates_and_shares() -> No
     trained = 5 * len(auto.candidates) * len(auto.shares)
     expected = {"mine": 20, "smile(tau=5)": 20, "auto": 20 * trained, "ksg": 0,
                 "gaussian_copula": 0}  # fmt: skip
-    assert {job.method: job.network_steps() for job in jobs} == expected
+    assert {job.method.name: job.network_steps for job in jobs} == expected
 
 
 def test_steps_are_a_limit_on_the_methods_own() -> None:
     _, jobs = split_jobs("train.steps=1000000")
-    own = {job.method: job.training.steps for job in jobs if job.method not in UNTRAINED}
+    own = {job.method.name: job.training.steps for job in jobs if job.method.name not in UNTRAINED}
     assert own == {
         "mine": 2000,
         "smile(tau=5)": 2000,
@@ -142,7 +143,7 @@ def test_any_experiment_can_be_run_on_own_rows() -> None:
     cells, jobs = prepare(
         config_of("experiment=gaussian", "estimator.split=true", "experiment.n=700")
     )
-    assert {cell.n for cell in cells} == {700} and all(job.split for job in jobs)
+    assert {cell.n for cell in cells} == {700} and all(job.source.split for job in jobs)
     plain, _ = prepare(config_of("experiment=gaussian", "experiment.n=700"))
     assert {cell.n for cell in plain if cell.method == "ksg"} == {5000}
 

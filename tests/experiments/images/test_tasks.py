@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.images.tasks import VIEWS, Draws, TopRows
+from experiments.images.tasks import VIEWS, ImageBatches, TopRows
 from mine.critics.convolutional import Convolutional
-from mine.data.sources import Finite, generator
-from mine.running.jobs import Job, plan, stack_size
-from mine.running.workers import Done, run
+from mine.data.generators import generator
+from mine.data.sources import Source, of_task
+from mine.method.method import METHODS
+from mine.running.events import Done
+from mine.running.jobs import Job
+from mine.running.plan import plan, stack_size
+from mine.running.run import run
 from mine.training.settings import Training
 
 
@@ -31,10 +35,9 @@ class Numbered:
 SET = Numbered()
 
 
-def dealt(view="one", rows=2, n_test=1000, seed=0, order="order"):
+def dealt(view="one", rows=2, n_test=1000, seed=0, key=""):
     drop = 1 if view == "same" else 0
-    task = TopRows(SET, rows, view, drop)
-    return task.deal(n_test, generator(seed, "split"), generator(seed, order))
+    return TopRows(SET, rows, view, drop).deal(seed, key, n_test, torch.device("cpu"))
 
 
 def which(x):
@@ -66,16 +69,16 @@ def test_the_views_are_a_copy_with_fewer_rows_and_two_images_with_as_many():
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_image_is_in_two_parts(view):
     found = dealt(view)
-    x, _ = found.source.draw(40, 20, generator(0, "batches"))
+    x, _ = found.batches.draw(40, 20, generator(0, "batches"))
     parts = [set(which(v).flatten().tolist()) for v in (x, found.validation[0], found.test[0])]
     assert [len(part) for part in parts] == [60, 20, 20] and found.n_train == 60
     assert not any(a & b for a, b in combinations(parts, 2))
     assert set(which(found.seen[0]).flatten().tolist()) <= parts[0]
 
 
-def test_the_split_is_the_seeds_whatever_the_view_and_the_order():
+def test_the_split_is_the_seeds_whatever_the_view_and_the_key():
     tests = {
-        (seed, view): set(which(dealt(view, seed=seed, order=view).test[0]).flatten().tolist())
+        (seed, view): set(which(dealt(view, seed=seed, key=view).test[0]).flatten().tolist())
         for seed in (0, 1)
         for view in VIEWS
     }
@@ -86,7 +89,7 @@ def test_the_split_is_the_seeds_whatever_the_view_and_the_order():
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_image_comes_twice_on_one_side_of_a_batch_or_of_the_test(view):
     found = dealt(view)
-    x, _ = found.source.draw(7, 30, generator(0, "batches"))
+    x, _ = found.batches.draw(7, 30, generator(0, "batches"))
     for batch in (*which(x), which(found.test[0])):
         for image in batch.T:
             assert len(image.unique()) == len(image)
@@ -100,7 +103,7 @@ def test_fewer_test_rows_are_taken_where_fewer_are_asked_for():
 
 def test_a_batch_of_more_than_the_training_images_is_refused():
     with pytest.raises(ValueError, match="batch_size=61 for 60 of them"):
-        Draws(TopRows(SET, 1), dealt().source.levels).draw(1, 61, generator(0, "batches"))
+        ImageBatches(TopRows(SET, 1), dealt().batches.levels).draw(1, 61, generator(0, "batches"))
 
 
 @pytest.mark.parametrize(
@@ -118,18 +121,25 @@ def test_a_view_that_cannot_be_is_refused(options, message):
         TopRows(SET, **options)
 
 
-@pytest.mark.parametrize(
-    "options", [{"method": "ksg", "n": 50}, {"n": 50}, {"method": "gaussian"}]
-)
-def test_a_finite_set_is_for_networks_alone(options):
-    with pytest.raises(ValueError, match="a finite set deals itself"):
-        Job(TopRows(SET, 1), **options)
+@pytest.mark.parametrize("method", ["ksg", "gaussian"])
+def test_a_set_of_images_is_for_networks_alone(method):
+    with pytest.raises(ValueError, match="of images, take a method that trains a network"):
+        Job(TopRows(SET, 1), METHODS[method])
+    with pytest.raises(ValueError, match="deals itself to networks"):
+        TopRows(SET, 1).all_rows(0, "")
+
+
+def test_a_set_of_images_is_taken_whole():
+    assert of_task(TopRows(SET, 1)) == TopRows(SET, 1)
+    with pytest.raises(ValueError, match="a finite set deals itself, got n=50"):
+        of_task(TopRows(SET, 1), n=50)
 
 
 def image_job(**changes):
     critic = Convolutional(4, (4,), (8,))
     training = Training(steps=60, batch_size=30, validate_every=20, patience=1)
-    return replace(Job(TopRows(SET, 2), training=training, critic=critic, n_test=500), **changes)
+    job = Job(TopRows(SET, 2), METHODS["mine"], training=training, critic=critic, n_test=500)
+    return replace(job, **changes)
 
 
 def estimates(jobs):
@@ -139,7 +149,7 @@ def estimates(jobs):
 
 def test_a_job_on_images_is_trained_and_tested_and_has_no_truth():
     job = image_job()
-    assert isinstance(job.data, Finite) and not hasattr(job.data, "mi")
+    assert isinstance(job.source, Source) and not hasattr(job.source.task, "mi")
     (e,) = estimates([job])
     assert (e.n_train, e.n_test) == (60, 20)
     assert math.isfinite(e.nats) and math.isfinite(e.train_nats)
@@ -148,7 +158,7 @@ def test_a_job_on_images_is_trained_and_tested_and_has_no_truth():
 def test_a_constant_y_has_nothing_to_tell_and_an_image_has():
     training = Training(steps=300, batch_size=30, learning_rate=1e-2)
     nothing, all_of_it = (
-        image_job(data=TopRows(SET, t), training=training, key=str(t)) for t in (0, 4)
+        image_job(source=TopRows(SET, t), training=training, key=str(t)) for t in (0, 4)
     )
     found = estimates([nothing, all_of_it])
     assert abs(found[0].nats) < 0.2 and found[1].nats > 0.5
@@ -158,7 +168,7 @@ def test_images_and_tasks_of_equal_shape_do_not_share_a_stack():
     from mine.tasks import CorrelatedGaussian
 
     image = image_job()
-    task = replace(image, data=CorrelatedGaussian(16, 0.5))
+    task = replace(image, source=of_task(CorrelatedGaussian(16, 0.5)))
     assert sorted(plan([image, task, image, task], "cpu", 1)) == [(0, 2), (1, 3)]
 
 
@@ -166,7 +176,7 @@ def test_a_stack_of_larger_images_holds_fewer_critics():
     sizes = []
     for side in (4, 8, 28):
         job = image_job(
-            data=TopRows(Numbered(side=side), 2), critic=Convolutional(side, (4,), (8,))
+            source=TopRows(Numbered(side=side), 2), critic=Convolutional(side, (4,), (8,))
         )
         sizes.append(stack_size(job))
     assert sizes[0] > sizes[1] > sizes[2] >= 1
