@@ -31,6 +31,7 @@ TABLES_WHERE_USED = (*CLI, "mine.estimators.pairwise")
 
 RUNNER = (
     "experiments.images.tasks",
+    "experiments.probes",
     "experiments.suite.run.command",
     "experiments.suite.run.tally",
     "experiments.__main__",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mine.critics.mlp import MLP, CriticConfig, Modules
 from mine.data.columns import Layout, as_columns
 from mine.data.sources import Samples
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job, Own
 from mine.running.workers import Done, Failure, run

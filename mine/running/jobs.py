@@ -19,7 +19,8 @@ from mine.critics.mlp import MLP, CriticConfig, activation_bytes, even_parts
 from mine.data.columns import Layout
 from mine.data.preprocessing import KINDS
 from mine.data.sources import Finite, Samples, generator
-from mine.method.method import METHODS, Candidate
+from mine.method.method import Candidate
+from mine.method.names import METHODS
 from mine.training.loop import Training
 
 MLP_BYTES = 32 << 20  # of a stack's activations on a CPU, where a group at a time is worked on
@@ -105,7 +106,7 @@ class Job:
     Attributes:
         data: a task, which gives fresh samples; a finite set, which deals itself; or (x, y) of
             own data, shapes (n, dx), (n, dy).
-        method: one of `methods()`.
+        method: a `Method`; a name among `methods()` is resolved here.
         seed: with ``key``, names every random number of the job.
         key: what the job's data are derived from; jobs of one key and seed see the same samples.
         training: how the critic is trained.
@@ -120,7 +121,7 @@ class Job:
     """
 
     data: Samples | Finite | tuple[Tensor, Tensor]
-    method: str = "mine"
+    method: Any = "mine"
     seed: int = 0
     key: str = ""
     training: Training = field(default_factory=Training)
@@ -133,29 +134,30 @@ class Job:
     own: Own = field(default_factory=Own)
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {list(METHODS)}, got {self.method!r}")
+        if isinstance(self.method, str):
+            object.__setattr__(self, "method", METHODS.resolve(self.method))
         if self.split and not self.n:
             raise ValueError("a stream has no rows to split, got n=0: give n, such as 10000")
-        if isinstance(self.data, Finite) and (self.n or METHODS[self.method].objective is None):
+        if isinstance(self.data, Finite) and (self.n or self.method.is_direct):
             raise ValueError(
                 f"a finite set deals itself to networks, got n={self.n} and method="
-                f"{self.method!r}: set n=0 and take a method that trains one, such as mine"
+                f"{self.method.name!r}: set n=0 and take a method that trains one, such as mine"
             )
         rows = self.sizes()[0]
-        if METHODS[self.method].objective is None:
+        if self.method.is_direct:
             if rows <= self.k or self.k < 1:
                 raise ValueError(
-                    f"{self.method} needs a fixed data set of more than k rows and k >= 1, got "
-                    f"k={self.k} and {rows} rows: take another k, or n of more rows from a task"
+                    f"{self.method.name} needs a fixed data set of more than k rows and k >= 1, "
+                    f"got k={self.k} and {rows} rows: take another k, or n of more rows from a "
+                    "task"
                 )
             return
-        if METHODS[self.method].probe and isinstance(self.data, tuple):
+        if self.method.probe and isinstance(self.data, tuple):
             raise ValueError(
-                f"{self.method} measures a critic on a task whose densities are known, got rows: "
-                "take a task, or an estimator by name"
+                f"{self.method.name} measures a critic on a task whose densities are known, got "
+                "rows: take a task, or an estimator by name"
             )
-        METHODS[self.method].critic(self.critic)  # refuses one that the method cannot train
+        self.method.critic(self.critic)  # refuses one that the method cannot train
         n_train = self.own.training_rows(rows) if self.is_split else rows
         if n_train and self.training.batch_size > n_train:
             raise ValueError(
@@ -188,7 +190,7 @@ class Job:
     @property
     def shares(self) -> tuple[float, ...]:
         """Of the training rows, that each candidate is trained with."""
-        return METHODS[self.method].shares if self.is_split else (1.0,)
+        return self.method.shares if self.is_split else (1.0,)
 
     def _on(self, share: float) -> Job:
         """The job that trains on a share of the training rows only, in batches that fit."""
@@ -199,12 +201,12 @@ class Job:
 
     def candidates(self) -> list[Candidate]:
         """What the method chooses from; a network of one's own starts where it starts."""
-        there = METHODS[self.method].candidates if self.is_split else ()
+        there = self.method.candidates if self.is_split else ()
         return [c for c in there if isinstance(self.critic, MLP) or not c.residual]
 
     def network_steps(self) -> int:
         """Optimizer steps of all its networks together, at most."""
-        if METHODS[self.method].objective is None:
+        if self.method.is_direct:
             return 0
         return sum(job.training.steps for parts in self.rounds() for job in parts)
 
@@ -243,7 +245,7 @@ def plan(
 
 
 def _shape(job: Job, index: int) -> Any:
-    if METHODS[job.method].objective is None:
+    if job.method.is_direct:
         return index
     shared = replace(job.training, learning_rate=1.0, ema_rate=1.0)
     shape = job.is_split, isinstance(job.data, Finite), job.sizes(), job.folds, job.own.share
@@ -252,7 +254,7 @@ def _shape(job: Job, index: int) -> Any:
 
 def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     """How many jobs like this one make a stack."""
-    if METHODS[job.method].objective is None:
+    if job.method.is_direct:
         return 1
     critic, rows = job.critic, job.training.batch_size * (1 + job.training.marginal_samples)
     if isinstance(critic, MLP):

@@ -26,9 +26,9 @@ from mine.data.columns import Layout
 from mine.data.diagnostics import data_doubts
 from mine.data.preprocessing import Transform
 from mine.data.sources import DataSet, Finite, Samples, Source, Stream, generator
-from mine.method.bounds import Objective
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
-from mine.method.method import METHODS, Direct, Method, Probe
+from mine.method.method import Direct, Method, Probe
+from mine.method.objective import Objective
 from mine.running.estimates import Estimate, doubts, extrapolated
 from mine.running.jobs import Job
 from mine.saved import Fitted, joined, taken
@@ -52,10 +52,11 @@ def direct_estimate(job: Job, device: torch.device) -> Estimate:
             )
     else:
         x, y = cast(Samples, job.data).sample(job.n, job.generator("train"))
-    direct = cast(Direct, METHODS[job.method].direct)
+    direct = cast(Direct, job.method.direct)
     found = direct(x, y, job.k, job.seed, device.type)
     n = len(x)
-    return Estimate(found.nats, found.stderr, math.nan, job.method, n, n, 0, tuple(found.warnings))
+    name, warnings = job.method.name, tuple(found.warnings)
+    return Estimate(found.nats, found.stderr, math.nan, name, n, n, 0, warnings)
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,8 @@ class _Rounds:
             return ways[0]
         named = zip(names, ways, strict=True)
         return max(
-            (replace(e, method=job.method, chosen=name) for name, e in named), key=_by_validation
+            (replace(e, method=job.method.name, chosen=name) for name, e in named),
+            key=_by_validation,
         )
 
     def _parts(self, of_all: Sequence[T]) -> list[Sequence[T]]:
@@ -304,7 +306,7 @@ class _Sitting:
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
         first = jobs[0]
-        self.jobs, self.method = jobs, METHODS[first.method]
+        self.jobs, self.method = jobs, first.method
         self.data = [_prepare(job, device) for job in jobs]
         dx, dy = first.sizes()[1:]
         starts = [job.generator("start") for job in jobs]
@@ -436,7 +438,13 @@ class _Sitting:
         if not (job.own.keeps_critic and transforms and a_ratio):
             return None
         return taken(
-            job.method, _layouts(job), transforms, self.stack.critic, k, tested.offset, job.critic
+            job.method.name,
+            _layouts(job),
+            transforms,
+            self.stack.critic,
+            k,
+            tested.offset,
+            job.critic,
         )
 
 
@@ -566,14 +574,14 @@ def _estimate(
         nats=value,
         stderr=error,
         train_nats=train_value,
-        method=job.method,
+        method=job.method.name,
         n_train=data.n_train,
         n_test=len(data.test[0]),
         steps=steps,
         curve=tuple((s, float(v[k])) for s, v in kept),
         diverged_at=diverged_at,
     )
-    method = METHODS[job.method]
+    method = job.method
     about = doubts(bare, job.training.steps, method.ceiling(job.partners))
     if method.probe and diverged_at < 0 and math.isfinite(value):
         about = ()  # which are about estimates

@@ -31,7 +31,6 @@ from typing import Any, Protocol, TypeVar, cast
 
 import torch
 
-from mine.method.method import METHODS
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job, plan
 from mine.running.stacks import State, direct_estimate, train_stack
@@ -359,7 +358,7 @@ def _run_stack(
     yield Began(indices)
     chosen = [jobs[i] for i in indices]
     try:
-        if METHODS[chosen[0].method].objective is None:
+        if chosen[0].method.is_direct:
             outcomes = [direct_estimate(chosen[0], device)]
         else:
             outcomes = yield from _train(chosen, indices, device, care)
@@ -462,7 +461,7 @@ def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
 
 def _seconds(job: Job, k: int, device: torch.device, clock: Callable[[], float]) -> float:
     """Seconds of one job in a stack of k, from a small part of its work."""
-    if METHODS[job.method].objective is None:
+    if job.method.is_direct:
         if isinstance(job.data, tuple):
             return 0.0
         few = replace(job, n=max(200, job.n // 5))

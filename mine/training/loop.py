@@ -21,7 +21,7 @@ from torch import Tensor
 from mine.critics.mlp import Critic, flat_views, padded
 from mine.data import pairs
 from mine.data.sources import Source, block_steps, draw_block, unpack
-from mine.method.bounds import Objective, State
+from mine.method.objective import Objective, State
 
 log = logging.getLogger(__name__)
 

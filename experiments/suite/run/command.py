@@ -170,6 +170,7 @@ def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[Job]]:
 
 def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     """What a cell asks for, ready to run. Its data depend on its task and seed alone."""
+    from experiments.probes.names import METHODS
     from mine.running.jobs import Job
 
     config = merged(config, cell.overrides)
@@ -182,7 +183,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     )
     return Job(
         data=task,
-        method=cell.method,
+        method=METHODS.resolve(cell.method),
         seed=cell.seed,
         key=data_key(cell),
         training=training,

@@ -15,7 +15,7 @@ from mine.critics.residual import Residual
 from mine.data.pairs import Shifts, partners
 from mine.estimators.estimate import as_pair, own_job, task_job
 from mine.method.held_out import Influence
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.estimates import Estimate, extrapolated
 from mine.running.stacks import train_stack
 from mine.running.workers import Care, Done, run

@@ -10,8 +10,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import mine
 from experiments import equitability, gaussian
-from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
+from experiments.suite.grid.cells import UNTRAINED, Cell, gaussian_task, panel_cells
 from experiments.suite.run import command as run
 from experiments.suite.run import tally
 
@@ -135,3 +136,9 @@ def test_rows_that_a_cell_overrides_hold_for_every_method() -> None:
 def test_a_gaussian_of_so_many_nats_has_them() -> None:
     for dim, nats in ((1, 0.0), (2, 2.0), (20, 40.0)):
         assert run.build(gaussian_task(dim, nats)).mi == pytest.approx(nats, abs=1e-6)
+
+
+def test_the_untrained_methods_are_those_of_the_library_that_train_nothing() -> None:
+    """The grid loads no torch, and so cannot ask them."""
+    direct = {name for name, method in mine.methods().items() if method.is_direct}
+    assert direct == UNTRAINED, f"make UNTRAINED of grid/cells.py {sorted(direct)}"
