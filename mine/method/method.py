@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from torch import Generator, Tensor
 
-from mine.critics.mlp import MLP, Critic
-from mine.critics.residual import Residual
+from mine.critics.mlp import Critic
 from mine.method.bound import Bound
 from mine.method.held_out import HeldOutValues
 from mine.method.objective import Objective
@@ -153,14 +152,6 @@ class Candidate:
     def __str__(self) -> str:
         start = ", from a fitted copula" if self.residual else ""
         return f"{self.method.name} on {self.preprocess} units{start}"
-
-    def of(self, job: Any) -> Any:
-        """The job that trains this way."""
-        critic = job.critic
-        if self.residual and isinstance(critic, MLP):
-            critic = Residual(critic)
-        own = replace(job.own, preprocess=job.own.preprocess or self.preprocess)
-        return replace(job, method=self.method, critic=critic, own=own)
 
 
 def direct_method(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mine.critics.convolutional import Convolutional
 from mine.critics.mlp import MLP, CriticConfig, activation_bytes, even_parts
+from mine.critics.residual import Residual
 from mine.data.columns import Layout
 from mine.data.preprocessing import KINDS
 from mine.data.sources import Finite, Samples, generator
@@ -183,7 +184,7 @@ class Job:
         job = of_rows if len(self.shares) > 1 else self
         return [
             [replace(part, own=replace(part.own, fold=fold)) for fold in range(self.folds)]
-            for way in [candidate.of(job) for candidate in self.candidates()] or [job]
+            for way in [trained_as(job, one) for one in self.candidates()] or [job]
             for part in [way._on(share) for share in self.shares]
         ]
 
@@ -218,6 +219,15 @@ class Job:
 
     def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
         return generator(self.seed, purpose, self.key, device)
+
+
+def trained_as(job: Job, candidate: Candidate) -> Job:
+    """The job by one candidate."""
+    critic = job.critic
+    if candidate.residual and isinstance(critic, MLP):
+        critic = Residual(critic)
+    own = replace(job.own, preprocess=job.own.preprocess or candidate.preprocess)
+    return replace(job, method=candidate.method, critic=critic, own=own)
 
 
 def plan(

@@ -17,6 +17,7 @@ from mine.estimators.estimate import as_pair, own_job, task_job
 from mine.method.held_out import Influence
 from mine.method.names import METHODS
 from mine.running.estimates import Estimate, extrapolated
+from mine.running.jobs import trained_as
 from mine.running.stacks import train_stack
 from mine.running.workers import Care, Done, run
 from mine.tasks import CorrelatedGaussian
@@ -77,7 +78,7 @@ def test_the_network_starts_at_nothing_and_learns_what_is_left():
 
 def trained_alone(candidate, x, y, share=1.0) -> Estimate:
     """One candidate of the test below, with a share of the training rows."""
-    job = candidate.of(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK))
+    job = trained_as(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK), candidate)
     job = dataclasses.replace(job, own=dataclasses.replace(job.own, share=share))
     (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
     return outcome

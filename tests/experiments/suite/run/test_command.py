@@ -138,7 +138,7 @@ def asked(monkeypatch: Patch) -> list[tuple[str, float]]:
     stack_of = mine.running.workers._run_stack
 
     def spy(jobs: Sequence[Any], stack: tuple[int, ...], *rest: Any) -> Iterator[News]:
-        found.extend((jobs[i].method, jobs[i].data.rho) for i in stack)
+        found.extend((jobs[i].method.name, jobs[i].data.rho) for i in stack)
         return stack_of(jobs, stack, *rest)
 
     monkeypatch.setattr(mine.running.workers, "_run_stack", spy)
@@ -255,7 +255,7 @@ def test_the_longest_stacks_begin_first(
     monkeypatch.setattr(
         mine.running.workers,
         "forecast",
-        lambda jobs, of, *_: [seconds[jobs[i].method] for i, *_ in of],
+        lambda jobs, of, *_: [seconds[jobs[i].method.name] for i, *_ in of],
     )
     assert run_in(tmp_path, "experiment.rho=[0.3,0.9]") == run.OK
     assert [method for method, _ in asked] == ["dv"] * 4 + ["ksg"] * 4 + ["mine"] * 4
