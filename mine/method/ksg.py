@@ -7,7 +7,7 @@ Review E 69, 066138 (2004), https://doi.org/10.1103/PhysRevE.69.066138, Eq. 8:
 
 eps_i is the distance of row i to its k-th neighbour in the joint space, under the maximum norm
 over all columns of x and y; n_x (n_y) counts the other rows whose distance in x (in y) alone is
-strictly below eps_i. Distances mix the columns as they come: give them comparable units.
+strictly below eps_i. Distances mix the columns as given: give them comparable units.
 
 No value exceeds psi(N) - psi(k), about log(N / k), and in high dimension the estimate falls short
 long before that: for 20-D Gaussians of 2.88 nats, N = 10,000 gives 0.79. The neighbours are exact
