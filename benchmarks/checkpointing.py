@@ -66,14 +66,14 @@ def seconds(steps: int, folder: Path | None, every: float = 1.0) -> float:
     """Seconds to train all stacks; their checkpoints go to the folder, if there is one."""
     from experiments.suite.store.checkpoints import Checkpoints
     from mine.data.sources import Fresh
-    from mine.estimators.own_job import method_named
+    from mine.method.names import METHODS
     from mine.running.jobs import Job
     from mine.running.run import run
     from mine.running.run_options import RunOptions
     from mine.tasks import CorrelatedGaussian
     from mine.training.settings import Training
 
-    source, method = Fresh(CorrelatedGaussian(20, 0.5)), method_named("mine")
+    source, method = Fresh(CorrelatedGaussian(20, 0.5)), METHODS.resolve("mine")
     training = Training(steps=steps)
     jobs = [Job(source, method, seed=s, training=training, n_test=100) for s in range(12)]
     keeper = None

@@ -11,7 +11,7 @@ from benchmarks import baselines
 from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
 from mine.data.sources import Fresh
-from mine.estimators.own_job import method_named
+from mine.method.names import METHODS
 from mine.running.events import Done, Failure
 from mine.running.jobs import Job
 from mine.running.run import run
@@ -68,7 +68,7 @@ def stack(shape: Shape, k: int, steps: int) -> None:
     jobs = [
         Job(
             Fresh(baselines.task(shape)),
-            method_named("mine"),
+            METHODS.resolve("mine"),
             seed=i,
             training=training,
             critic=critic,

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from mine.estimators.conditional import Conditional, conditional
     from mine.estimators.estimate import estimate, estimate_many
     from mine.estimators.pairwise import Pairwise, pairwise
-    from mine.method.bounds import donsker_varadhan, f_divergence
-    from mine.method.method import methods
+    from mine.method.donsker_varadhan import donsker_varadhan
+    from mine.method.f_divergence import f_divergence
+    from mine.method.names import methods
     from mine.running.estimates import Estimate
     from mine.saved import load
     from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
@@ -50,12 +51,12 @@ _HOME = {
     "Training": "training.settings",
     "Warped": "tasks",
     "conditional": "estimators.conditional",
-    "donsker_varadhan": "method.bounds",
+    "donsker_varadhan": "method.donsker_varadhan",
     "estimate": "estimators.estimate",
     "estimate_many": "estimators.estimate",
-    "f_divergence": "method.bounds",
+    "f_divergence": "method.f_divergence",
     "load": "saved",
-    "methods": "method.method",
+    "methods": "method.names",
     "pairwise": "estimators.pairwise",
 }
 

@@ -19,8 +19,8 @@ from benchmarks.cuda.tasks import NO_DEVICE, CheckFailed, Numbers, Setting, Skip
 from mine.critics.mlp import MLP
 from mine.data.generators import generator
 from mine.data.pairs import Independent, Pairing, Permutations, Shifts
-from mine.method.method import METHODS
-from mine.method.nearest_neighbours import ksg
+from mine.method.ksg import ksg
+from mine.method.names import METHODS
 from mine.tasks import (
     CorrelatedGaussian,
     Folded,

@@ -17,7 +17,7 @@ from mine.data.batches import DataSet, Stream
 from mine.data.generators import generator
 from mine.data.sources import Fresh, of_task
 from mine.method.held_out import held_out_values
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.candidates import train_stack
 from mine.running.events import Advance, Done, Failure
 from mine.running.jobs import Job

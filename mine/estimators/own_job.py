@@ -18,25 +18,14 @@ from mine.data.preprocessing import KINDS
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
-from mine.method.method import METHODS, Method
+from mine.method.method import Method
+from mine.method.names import METHODS
 from mine.running.jobs import Job, fitting
 from mine.training.settings import Training
 
 OF_TRAINING = {f.name for f in fields(Training)}
 OF_NETWORK = {f.name for f in fields(MLP)}
 OPTIONS = OF_TRAINING | OF_NETWORK | {"k"}
-
-
-def method_named(name: str) -> Method:
-    """The method of this name.
-
-    Raises:
-        ValueError: there is none, or its parameters cannot be right.
-    """
-    found = METHODS.get(name)
-    if found is None:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {name!r}")
-    return found
 
 
 def own_job(
@@ -67,7 +56,7 @@ def own_job(
         defaults: options that go before the method's own, and behind the overrides.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
-    found = method_named(method)
+    found = METHODS.resolve(method)
     if preprocess is not None and preprocess not in KINDS:
         raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))

@@ -14,7 +14,7 @@ from mine.critics.densities import ConditionalDensity
 from mine.critics.protocol import Critic
 from mine.critics.residual import StackedResidual
 from mine.fitted import Fitted, taken
-from mine.method.bounds import Objective
+from mine.method.objective import Objective
 from mine.running.early_stopping import EarlyStopping
 from mine.running.estimates import Estimate
 from mine.running.held_out_rows import Tested, probed, tested, train_values

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from mine.data.batches import unpack
-from mine.method.bounds import State
+from mine.method.objective import State
 from mine.training.capture import CapturedStep
 from mine.training.clipping import clip_each
 from mine.training.optimizers import Optimizer, make_optimizer

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
 from mine.data.batches import Batches, block_steps, draw_block
-from mine.method.bounds import Objective
+from mine.method.objective import Objective
 from mine.training.settings import Training
 
 

@@ -62,8 +62,8 @@ def load(name: str) -> Any:
 
 def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     """The job of a cell. Its data depend on the cell's task and seed alone."""
+    from experiments.probes.names import METHODS
     from mine.data.sources import of_task
-    from mine.estimators.own_job import method_named
     from mine.running.jobs import Job
 
     config = merged(config, cell.overrides)
@@ -76,7 +76,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
     )
     return Job(
         source=of_task(task, cell.n),
-        method=method_named(cell.method),
+        method=METHODS.resolve(cell.method),
         seed=cell.seed,
         key=data_key(cell),
         training=training,
@@ -89,7 +89,8 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
 
 def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
     """The job of `mine.estimate` on n rows of the task, with at most the cell's steps."""
-    from mine.estimators.own_job import method_named, task_job
+    from experiments.probes.names import METHODS
+    from mine.estimators.own_job import task_job
 
     if not cell.n:
         raise ConfigError(
@@ -97,7 +98,7 @@ def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
             "experiment.n=5000"
         )
     task, options = _built(json.dumps(cell.task, sort_keys=True)), config["estimator"]
-    method = method_named(cell.method)
+    method = METHODS.resolve(cell.method)
     job = task_job(task, cell.n, method, cell.seed, data_key(cell), cell.steps)
     return replace(job, partners=options["partners"], k=options["k"])
 

@@ -12,7 +12,7 @@ from experiments.images.tasks import VIEWS, ImageBatches, TopRows
 from mine.critics.convolutional import Convolutional
 from mine.data.generators import generator
 from mine.data.sources import Source, of_task
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.events import Done
 from mine.running.jobs import Job
 from mine.running.plan import plan, stack_size

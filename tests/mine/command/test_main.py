@@ -63,9 +63,9 @@ def test_a_process_reads_stdin_and_prints_one_object(people: People) -> None:
 
 def test_a_process_whose_estimation_fails_midway_says_so_in_one_line(folder: Path) -> None:
     program = (
-        "import mine.method.method, mine.command.main\n"
+        "import mine.method.nearest_neighbours, mine.command.main\n"
         "def fails(*_, **__): raise RuntimeError('no memory')\n"
-        "mine.method.method.ksg = fails\n"
+        "mine.method.nearest_neighbours.ksg = fails\n"
         "mine.command.main.main()"
     )
     done = subprocess.run(

@@ -16,7 +16,7 @@ from mine.data.pairs import Shifts, partners
 from mine.estimators.own_job import own_job, task_job
 from mine.estimators.rows import as_pair
 from mine.method.held_out import Influence
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.candidates import train_stack
 from mine.running.estimates import Estimate
 from mine.running.events import Done

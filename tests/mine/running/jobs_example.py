@@ -6,7 +6,7 @@ from mine.critics.mlp import MLP
 from mine.data.columns import Layout
 from mine.data.own_rows import Given, OwnRows
 from mine.data.sources import of_task
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.events import Done
 from mine.running.jobs import Job
 from mine.running.run import run

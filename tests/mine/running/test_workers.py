@@ -79,7 +79,7 @@ ORPHANS = """
 import os, signal, sys
 from mine.critics.mlp import MLP
 from mine.data.sources import Fresh
-from mine.method.method import METHODS
+from mine.method.names import METHODS
 from mine.running.events import Advance
 from mine.running.jobs import Job
 from mine.running.run import run

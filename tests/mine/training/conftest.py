@@ -6,7 +6,7 @@ import torch
 from mine.critics.mlp import MLP
 from mine.data.batches import Stream
 from mine.data.generators import generator
-from mine.method.bounds import MINE, donsker_varadhan
+from mine.method.donsker_varadhan import MINE, donsker_varadhan
 from mine.tasks import CorrelatedGaussian
 from mine.training.loop import train
 from mine.training.settings import Training

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mine.data.generators import generator
-from mine.method.bounds import DV, MINE, MINE_F, f_divergence
+from mine.method.donsker_varadhan import DV, MINE
+from mine.method.f_divergence import MINE_F, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian
 from mine.training.loop import begin, train

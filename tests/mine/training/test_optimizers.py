@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mine.data.batches import draw_block, unpack
-from mine.method.bounds import MINE
+from mine.method.donsker_varadhan import MINE
 from mine.training.loop import train
 from mine.training.settings import Training
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma
 
-from mine.method import nearest_neighbours as module
-from mine.method.nearest_neighbours import ksg
+from mine.method import neighbour_counts as counts
+from mine.method.ksg import ksg
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +47,9 @@ def columns(x: np.ndarray) -> np.ndarray:
 
 
 ROADS = {
-    "tree": lambda x, y, k: module._tree(columns(x), columns(y), k, 1),
-    "all pairs": lambda x, y, k: module._all_pairs(columns(x), columns(y), k, 2),
-    "all pairs, torch": lambda x, y, k: module._all_pairs_torch(columns(x), columns(y), k, "cpu"),
+    "tree": lambda x, y, k: counts._tree(columns(x), columns(y), k, 1),
+    "all pairs": lambda x, y, k: counts._all_pairs(columns(x), columns(y), k, 2),
+    "all pairs, torch": lambda x, y, k: counts._all_pairs_torch(columns(x), columns(y), k, "cpu"),
 }
 
 DATA = {
@@ -265,7 +265,7 @@ def test_a_device_that_is_not_there_is_refused(device):
 
 
 def test_ksg_on_numpy_needs_no_torch():
-    code = "import sys, numpy as np; from mine.method.nearest_neighbours import ksg; "
+    code = "import sys, numpy as np; from mine.method.ksg import ksg; "
     code += "rng = np.random.default_rng(0); "
     code += "ksg(rng.normal(size=99), rng.normal(size=99)); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

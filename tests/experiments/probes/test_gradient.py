@@ -1,102 +1,17 @@
-"""What is measured of a critic itself: against closed forms, brute force and Monte Carlo."""
-
-import math
+"""Bias and scatter of minibatch gradients: against brute force and autograd."""
 
 import pytest
 import torch
 from torch import nn
 
-import mine
+from experiments.probes.gradient import _factors, _population, gradient_errors
 from mine.critics.mlp import MLP
-from mine.critics.modules import Modules, stack_modules
-from mine.method import bounds
-from mine.method.bounds import DV, MINE, log_mean_exp, normalised
-from mine.method.held_out import held_out_values
-from mine.method.method import METHODS
-from mine.method.probes import _factors, _population, gibbs_divergence, gradient_errors
-from mine.running.events import Done
-from mine.running.jobs import Job
-from mine.running.run import run
-from mine.tasks import CorrelatedGaussian, MultivariateNormal
-from mine.training.settings import Training
-
-SCALARS = MultivariateNormal(1, 1, (0.8,))
-
-
-class Quadratic(nn.Module):
-    """T = a x^2 + b xy + c y^2 + d: its Gibbs density is normal."""
-
-    def __init__(self, a, b, c, d):
-        super().__init__()
-        self.weights = nn.Parameter(torch.tensor([a, b, c, d]))
-
-    def forward(self, x, y):
-        a, b, c, d = self.weights
-        return (a * x * x + b * x * y + c * y * y + d).sum(-1)
-
-
-def normal_divergence(rho, a, b, c):
-    """KL(P || G) of normals: P of that correlation, G of precision 1 - 2 [[a, b/2], [b/2, c]]."""
-    p = torch.tensor([[1.0, rho], [rho, 1.0]], dtype=torch.float64)
-    precision = torch.eye(2, dtype=torch.float64) - torch.tensor([[2 * a, b], [b, 2 * c]]).double()
-    product = precision @ p
-    return float(0.5 * (product.trace() - 2.0 - product.logdet()))
-
-
-QUADRATICS = [
-    (0.0, 0.0, 0.0, 0.0),  # G is Q, and the divergence is I
-    (0.1, 0.4, -0.2, 3.0),
-    (-0.3, 0.9, -0.6, -1.0),
-    (-0.8889, 2.2222, -0.8889, 0.3),  # the best critic of rho .8: G is P
-]
-
-# --------------------------------------------------------------- KL(P || G)
-
-
-@pytest.mark.parametrize("weights", QUADRATICS)
-def test_the_gibbs_divergence_of_a_quadratic_critic_is_that_of_two_normals(weights):
-    critic = stack_modules([Quadratic(*weights)])
-    value, error = gibbs_divergence(critic, [SCALARS])
-    expected = normal_divergence(0.8, *weights[:3])
-    assert float(value) == pytest.approx(expected, abs=1e-5)
-    assert float(error) < 1e-4
-
-
-def test_of_no_critic_it_is_the_information_and_of_the_best_one_nothing():
-    zero, best = (gibbs_divergence(stack_modules([Quadratic(*w)]), [SCALARS])[0]
-                  for w in (QUADRATICS[0], QUADRATICS[3]))  # fmt: skip
-    assert float(zero) == pytest.approx(SCALARS.mi, abs=1e-6)
-    assert float(best) == pytest.approx(0.0, abs=1e-5)
-
-
-def test_it_is_what_donsker_and_varadhan_lacks_by_monte_carlo():
-    """A network that nobody trained, two correlations in one stack."""
-    tasks = [SCALARS, MultivariateNormal(1, 1, (0.3,))]
-    starts = [torch.Generator().manual_seed(k) for k in range(2)]
-    critic = MLP((32,)).stack(1, 1, starts, "cpu")
-    critic.theta *= 2.0
-    found, _ = gibbs_divergence(critic, tasks)
-    n = 50_000
-    for k, task in enumerate(tasks):
-        x, y = task.sample(n, torch.Generator().manual_seed(7))
-        values = held_out_values(critic, x.expand(2, n, 1), y.expand(2, n, 1), 1)
-        dv, error = values.donsker_varadhan()
-        assert abs(float(found[k]) - (task.mi - float(dv[k]))) < 4 * float(error[k])
-        assert float(found[k]) > 0.01
-
-
-def test_the_grid_refuses_what_it_cannot_hold():
-    def critic(dx, dy):
-        return MLP((4,)).stack(dx, dy, [torch.Generator().manual_seed(0)], "cpu")
-
-    wide = MultivariateNormal(1, 1, (0.5,), scale=(6.0, 1.0))
-    with pytest.raises(ValueError, match="a mass of 0.8.* there: take a task of unit scale"):
-        gibbs_divergence(critic(1, 1), [wide])
-    with pytest.raises(ValueError, match="got 2 and 1 columns: take a task of one dimension"):
-        gibbs_divergence(critic(1, 1), [MultivariateNormal(2, 1)])
-
-
-# ------------------------------------------------------------ minibatch gradients
+from mine.critics.modules import stack_modules
+from mine.method.bound import log_mean_exp
+from mine.method.donsker_varadhan import DV, MINE
+from mine.method.moving_average import ema_init, ema_update
+from mine.method.surrogate import normalised
+from mine.tasks import CorrelatedGaussian
 
 
 def setting(n, k=1, hidden=(8,), scale=2.0):
@@ -201,9 +116,9 @@ def test_the_factor_is_that_of_our_own_objectives_weights():
     """A batch enters the normaliser by its mean alone, whatever its values are."""
     g = torch.Generator().manual_seed(0)
     t = torch.randn(4, 32, generator=g, dtype=torch.float64)
-    state = bounds.ema_init((4,))
+    state = ema_init((4,))
     state = tuple(s.double() for s in state)
-    _, state = bounds.ema_update(state, torch.randn(4, generator=g).double(), torch.tensor(0.1))
+    _, state = ema_update(state, torch.randn(4, generator=g).double(), torch.tensor(0.1))
     rate = torch.full((4,), 0.1, dtype=torch.float64)
     _, weights, _ = MINE.descent(t, t, state, rate)
     factor = _factors(MINE, log_mean_exp(t).exp().view(1, 4, 1), state, 0.1)
@@ -246,58 +161,3 @@ def test_a_batch_that_the_population_cannot_give_is_refused(batch):
     critic, x, y = setting(300)
     with pytest.raises(ValueError, match=f"a batch of 2 to 300 rows.*got {batch}: take a smaller"):
         gradient_errors(critic, x, y, batch, 0.1, [torch.Generator()])
-
-
-# ------------------------------------------------------------------- as methods
-
-
-QUICK = Training(steps=40, batch_size=64)
-
-
-def value_of(method, seed=0, critic=None):
-    job = Job(SCALARS, method, seed, "probe", QUICK, critic or MLP((16,)), n_test=2000, partners=5)
-    (done,) = [news for news in run([job], "cpu") if isinstance(news, Done)]
-    return done.outcome
-
-
-def test_reporting_another_value_trains_the_same_critic():
-    """DV - F = e^(C - 1) - C only if all three are values of one critic on the same samples."""
-    dv, f, constant = (value_of(m) for m in ("mine_f/dv", "mine_f", "mine_f/constant"))
-    assert dv.nats > f.nats
-    assert dv.nats - f.nats == pytest.approx(
-        math.exp(constant.nats - 1.0) - constant.nats, abs=1e-6
-    )
-
-
-def test_a_probe_is_a_value_of_the_critic_that_its_pair_trains():
-    dv, gibbs = value_of("mine_f/dv"), value_of("mine_f/gibbs")
-    assert gibbs.nats == pytest.approx(SCALARS.mi - dv.nats, abs=4 * dv.stderr)
-    assert gibbs.warnings == ()
-    gradient = value_of("mine/gradient(batch=32, rate=1)")
-    smaller = value_of("mine/gradient(batch=32, rate=0.1)")
-    assert 0 < smaller.nats < 0.5 * gradient.nats < gradient.nats < gradient.stderr
-    assert value_of("mine/gradient(batch=32, rate=1)") == gradient
-
-
-def test_probes_have_names_and_parameters_as_methods_have():
-    assert METHODS["mine/gradient"].parameters == {"batch": 64, "rate": 0.02}
-    assert METHODS["dv/gibbs"].objective is DV
-    assert {"gibbs", "gradient"}.isdisjoint(list(METHODS))
-    for wrong, message in (
-        ("mine/gradient(batch=1)", "batch must be a whole number >= 2"),
-        ("mine/gradient(rate=0)", r"rate must be in \(0, 1\]"),
-        ("gibbs", "trains nothing and is no estimate of I: .* 'mine/gibbs'"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            METHODS[wrong]
-
-
-def test_a_probe_of_ones_own_rows_is_refused():
-    x = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ValueError, match="mine/gibbs measures a critic on a task .* got rows"):
-        mine.estimate(x, -x + 0.1 * x.flip(0), "mine/gibbs")
-
-
-def test_a_users_module_can_be_probed_through_the_runner():
-    found = value_of("mine/gibbs", critic=Modules(lambda dx, dy: Quadratic(0.0, 0.0, 0.0, 0.0)))
-    assert 0.0 <= found.nats < SCALARS.mi

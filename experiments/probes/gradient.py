@@ -1,8 +1,21 @@
-r"""What is measured of a trained critic itself, on a task, beyond its values on held-out samples.
+r"""The bias of the minibatch gradient of Eq. 12 about the full gradient of DV, at a critic.
 
-Neither is an estimate of mutual information. P is the joint distribution of (X, Y), Q the product
-of its marginals, T the critic, which stays as it is. Belghazi et al. 2018,
-https://arxiv.org/abs/1801.04062, Sec. 3.1 (`gibbs_divergence`) and Sec. 3.2 (`gradient_errors`).
+Belghazi et al. 2018, https://arxiv.org/abs/1801.04062, Sec. 3.2. The population is N rows: joint
+pairs (x_i, y_i), marginal pairs (x_i, y_{i+1}). The full gradient G is that of DV over all of it.
+A minibatch is B consecutive rows from a random place. The gradient followed is g = J_b + r S_b,
+with J_b of the joint rows, S_b of the marginal rows under softmax weights, and r = E_b[e^T] / c,
+where c is the normaliser that the objective's `descent` gives after a history of batches. T does
+not move: the lag of a moving average behind a critic that moves is not measured.
+
+Every place is equally likely. So c has the mean D = E_q[e^T], whatever the weights of the average,
+and the e^T-weighted mean of S_b is S, that of the full gradient. Only products of deviations are
+sampled: what is linear in them has mean 0 and is left out, or else the noise of R batches would
+hide a bias of 1e-4. With D for c the bias is exactly 0. To second order it is
+
+    r (V / (2 - r) S - C),    V = Var(e^T) / (B D^2),  C = Cov(e^T, e^T grad T) / (B D^2),
+
+here with r for the rate. The two terms have similar sizes: the share of plain DV's bias (r = 1)
+that is left is about the rate, not exactly. It is no estimate of I.
 
 Shapes: K cells, N rows of the population, B rows of a batch, R batches, C histories, P parameters.
 """
@@ -11,98 +24,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mine.critics.protocol import Critic
-from mine.data.pairs import Independent, Shifts
-from mine.method.bounds import MINE, Objective, State, log_mean_exp
+from mine.data.pairs import Independent
+from mine.method.bound import log_mean_exp
+from mine.method.donsker_varadhan import MINE, mine
+from mine.method.method import NEITHER, Method, check_parameter
+from mine.method.objective import Objective, State
 
 CHUNK_ROWS = 1000
-EDGE, STEP = 8.0, 0.1  # of the grid of `gibbs_divergence`
 BATCHES = 64, 256  # the fewest and the most, between which they have BATCH_ROWS together
 BATCH_ROWS = 1 << 18
 HISTORIES = 64
 MEMORIES = 3.0  # length of a history, in units of the moving average's 1 / rate batches
-
-
-# ------------------------------------------------------------------ Sec. 3.1
-
-
-class Densities(Protocol):
-    """A task whose densities are known."""
-
-    @property
-    def dim_x(self) -> int: ...
-    @property
-    def dim_y(self) -> int: ...
-    def log_densities(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """log p(x), log p(y), log p(x, y) of rows: each (N,)."""
-        ...
-
-
-def gibbs_divergence(critic: Critic, tasks: Sequence[Densities]) -> tuple[Tensor, Tensor]:
-    r"""KL(P || G) of the critic's Gibbs density dG = e^T dQ / E_q[e^T], in nats.
-
-    It is what DV lacks at this critic: I - (E_p[T] - log E_q[e^T]) = E_p[log dP/dG]. Here no
-    sample is drawn: both integrals are sums over a grid of (x, y), so that this is another road
-    to that number than DV on held-out samples.
-
-    Args:
-        critic: K critics of scalar x and y.
-        tasks: K tasks, whose mass lies within +-8.
-
-    Returns:
-        The divergence and, for its error, how far a grid of twice the step is from it: each (K,).
-    """
-    device = critic.theta.device
-    line = torch.linspace(-EDGE, EDGE, round(2 * EDGE / STEP) + 1, device=device)
-    x, y = (v.reshape(-1, 1) for v in torch.meshgrid(line, line, indexing="ij"))
-    t = _on_rows(critic, x, y)
-    found = [_divergence(of_k, task, x, y, len(line)) for of_k, task in zip(t, tasks, strict=True)]
-    fine, coarse = torch.tensor(found, dtype=torch.float64, device=device).T
-    return fine, (fine - coarse).abs()
-
-
-def _on_rows(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
-    """T on the same rows x (N, dx), y (N, dy) for each of the K critics: (K, N), float64."""
-    parts = []
-    for of_x, of_y in zip(x.split(CHUNK_ROWS), y.split(CHUNK_ROWS), strict=True):
-        rows_x, rows_y = (v.expand(critic.k, *v.shape).contiguous() for v in (of_x, of_y))
-        parts.append(critic.values(rows_x, rows_y, Shifts(0), keep=False)[0].double())
-    return torch.cat(parts, 1)
-
-
-def _divergence(
-    t: Tensor, task: Densities, x: Tensor, y: Tensor, side: int
-) -> tuple[float, float]:
-    """KL(P || G) by the grid, and by every other line of it."""
-    if (task.dim_x, task.dim_y) != (1, 1):
-        raise ValueError(
-            f"the grid is for scalar x and y, got {task.dim_x} and {task.dim_y} columns: take a "
-            "task of one dimension"
-        )
-    of_x, of_y, of_both = (v.double() for v in task.log_densities(x, y))
-    found = []
-    for every in (1, 2):
-        log_q, log_p, at = (
-            v.view(side, side)[::every, ::every].flatten() for v in (of_x + of_y, of_both, t)
-        )
-        log_cell = 2.0 * math.log(STEP * every)
-        mass = (log_p + log_cell).exp()
-        if abs(float(mass.sum()) - 1.0) > 1e-3:
-            raise ValueError(
-                f"expected a density that a grid over +-{EDGE:g} holds, got a mass of "
-                f"{float(mass.sum()):.4f} there: take a task of unit scale"
-            )
-        log_partition = torch.logsumexp(log_q + at + log_cell, 0)
-        found.append(float((mass * (log_p - log_q - at)).sum() + log_partition))
-    return found[0], found[1]
-
-
-# ------------------------------------------------------------------ Sec. 3.2
 
 
 class GradientErrors(NamedTuple):
@@ -140,23 +79,6 @@ def gradient_errors(
 ) -> GradientErrors:
     r"""Bias and scatter of the minibatch gradient of Eq. 12 about the full gradient of DV.
 
-    The population is these N rows: joint pairs (x_i, y_i), marginal pairs (x_i, y_{i+1}). The
-    full gradient G is that of DV over all of it; a minibatch is B rows in a row from a random
-    place on. The gradient followed is g = J_b + r S_b, with J_b of the joint rows, S_b of the
-    marginal ones under softmax weights, and r = E_b[e^T] / c, where c is the normaliser that the
-    objective's own `descent` gives after a history of batches. T does not move, so what a moving
-    average lags behind is not in it.
-
-    Every place is equally likely, so that c has the mean D = E_q[e^T] whatever the weights of the
-    average, and S_b e^T-weighted that of the full one. Products of deviations alone are sampled:
-    what is linear in them has mean 0 and is left out, or no bias of 1e-4 could be told from the
-    noise of R batches. With D itself for c the bias is exactly 0; to second order it is
-
-        r (V / (2 - r) S - C),    V = Var(e^T) / (B D^2),  C = Cov(e^T, e^T grad T) / (B D^2),
-
-    here with r for the rate: the two terms are alike in size, so that the share of plain DV's bias
-    (r = 1) that is left is about the rate, not exactly.
-
     Args:
         critic: K critics.
         x: (K, N, dx), in random order.
@@ -164,10 +86,13 @@ def gradient_errors(
         batch: B, at most N.
         rate: weight of the newest batch in the moving average; 1: plain DV.
         generators: one a cell.
-        objective: what is measured; `bounds.MINE` unless said, else another whose marginal
-            weights are e^T over a normaliser.
+        objective: what is measured: `MINE`, or another whose marginal weights are e^T over a
+            normaliser.
         batches: R; None for some hundreds.
         histories: C.
+
+    Raises:
+        ValueError: the population cannot give such a batch.
     """
     n = x.shape[1]
     if not 2 <= batch <= n:
@@ -211,7 +136,7 @@ def gradient_errors(
 
 
 class _Windows:
-    """Means over B values in a row of a circle of N, from sums: (K, N)."""
+    """Means over B consecutive values of a circle of N, from cumulated sums: (K, N)."""
 
     def __init__(self, values: Tensor, batch: int) -> None:
         around = torch.cat([values, values[:, :batch]], 1).double()
@@ -233,7 +158,7 @@ def _places(n: int, count: int, generators: Sequence[torch.Generator]) -> Tensor
 def _factors(objective: Objective, mean: Tensor, state: State, rate: float) -> Tensor:
     """r of batches with these means of e^T over D, each after its history: (K, C, R) for both.
 
-    A batch enters the normaliser by its mean alone, so that one value stands for all of it.
+    A batch enters the normaliser by its mean alone, so one value stands for the whole batch.
     """
     t = mean.log().reshape(-1, 1)
     of_all = tuple(s.repeat_interleave(mean.shape[-1]) for s in state)
@@ -249,7 +174,7 @@ def _history(
     generators: Sequence[torch.Generator],
     histories: int,
 ) -> State:
-    """The objective's state after batches enough to have forgotten its start: (K C,) each."""
+    """The objective's state after so many batches that its start is forgotten: (K C,) each."""
     k, device = len(generators), means.sums.device
     state = tuple(s.double() for s in objective.init(k * histories, device))
     rates = torch.full((k * histories,), rate, dtype=torch.float64, device=device)
@@ -283,7 +208,7 @@ def _population(critic: Critic, x: Tensor, y: Tensor) -> _Gradients:
 def _windows_gradients(
     critic: Critic, x: Tensor, y: Tensor, places: Tensor, batch: int
 ) -> tuple[Tensor, Tensor]:
-    """J_b and S_b of the batches that begin there: each (K, R, P)."""
+    """J_b and S_b of the batches that begin at these places: each (K, R, P)."""
     n = x.shape[1]
     cells = torch.arange(len(x), device=x.device).unsqueeze(1)
     rows = torch.arange(batch, device=x.device)
@@ -312,3 +237,23 @@ def _by_cell(critic: Critic) -> Tensor:
     """The critic's gradient as (K, P), float64."""
     pieces = critic.grad.split([v.numel() for v in critic.views])
     return torch.cat([p.view(critic.k, -1) for p in pieces], 1).double()
+
+
+def gradient(batch: int = 64, rate: float = 0.02) -> Method:
+    """The value of a pair alone: the bias, over the norm of the full gradient of the test rows.
+
+    The standard deviation of one minibatch gradient, over that norm, stands for its error. Rate 1
+    is plain DV.
+    """
+    check_parameter("batch", batch, batch >= 2, "a whole number >= 2, such as 64")
+    check_parameter("rate", rate, 0.0 < rate <= 1.0, "in (0, 1], such as 0.01 (1: plain DV)")
+    return replace(
+        mine(),
+        name="gradient",
+        reports="bias of a minibatch gradient of Eq. 12 over the full gradient's norm",
+        kind=NEITHER,
+        good_at="",
+        probe=lambda critic, tasks, rows, generators: gradient_errors(
+            critic, *rows, batch, rate, generators
+        ),
+    )
