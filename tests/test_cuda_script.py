@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from benchmarks.cuda.report import table
 from benchmarks.cuda.scales import PAPER, TINY
 from benchmarks.cuda.tasks import CheckFailed, Part, Setting, Skipped, Task, as_mapping, run_parts
 from experiments.suite.run import command
+from experiments.suite.run.jobs import prepare
+from mine.method.names import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_NEEDED = "experiments", "hydra", "omegaconf", "pandas", "rich", "tqdm", "yaml", "pytest"
@@ -196,11 +199,13 @@ def config_of(experiment: str) -> dict[str, Any]:
 
 
 def by_name(jobs: list[Any]) -> list[Any]:
-    return sorted(jobs, key=lambda job: (job.key, str(job.method), job.seed))
+    """The jobs with their methods by name: each registry makes methods of its own."""
+    named = [(job.method.name, replace(job, method=METHODS["mine"])) for job in jobs]
+    return sorted(named, key=lambda one: (one[1].key, one[0], one[1].seed))
 
 
 def test_the_panel_of_gaussian_is_the_suites_at_scale_paper() -> None:
-    cells, jobs = command.prepare(config_of("gaussian"))
+    cells, jobs = prepare(config_of("gaussian"))
     wanted = [job for cell, job in zip(cells, jobs, strict=True) if cell.role == "high"]
     methods = ("mine", "mine_f", "dv", "ksg")
     found = [job for m in methods for job in panels.gaussian_jobs(PAPER, m, PAPER.seeds)]
@@ -208,7 +213,7 @@ def test_the_panel_of_gaussian_is_the_suites_at_scale_paper() -> None:
 
 
 def test_equitability_is_the_suites_at_scale_paper() -> None:
-    _, wanted = command.prepare(config_of("equitability"))
+    _, wanted = prepare(config_of("equitability"))
     assert by_name(panels.equitability_jobs(PAPER, PAPER.seeds)) == by_name(wanted)
 
 

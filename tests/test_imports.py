@@ -30,6 +30,7 @@ TABLES_WHERE_USED = ("mine.command", "mine.estimators.pairwise")
 RUNNER = (
     "experiments.__main__",
     "experiments.images.tasks",
+    "experiments.probes",
     "experiments.suite.run",
 )
 """Turns cells into tasks and methods; the rest of experiments/ works from plain data."""

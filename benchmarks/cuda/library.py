@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from mine.critics.modules import Modules
 from mine.data.batches import DataSet, Stream
 from mine.data.generators import generator
 from mine.data.sources import Fresh, of_task
+from mine.method.donsker_varadhan import held_out_donsker_varadhan
 from mine.method.held_out import held_out_values
 from mine.method.names import METHODS
 from mine.running.candidates import train_stack
@@ -24,6 +25,7 @@ from mine.running.jobs import Job
 from mine.running.run import run
 from mine.running.run_options import RunOptions, Stopped
 from mine.tasks import CorrelatedGaussian
+from mine.training.capture import CapturedStep
 from mine.training.loop import begin
 from mine.training.settings import Training
 from mine.training.stack import Stack
@@ -32,6 +34,7 @@ LEARNING_RATE = 1e-3
 ENDLESS = 10**6  # steps: more than any measurement does
 WARM_STEPS = 8  # by then a step is captured, where it can be
 State = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -105,27 +108,27 @@ class Session:
     @torch.no_grad()
     def step_through(self, batches: Sequence[Tensor]) -> int:
         """Steps through batches that are drawn already; returns how many."""
-        rates = self.stack.learning_rate.unique()
-        for i, batch in enumerate(zip(*batches, strict=True)):
-            self.loop._run(list(batch), rates, i)
+        self.loop.run_block(batches)
         return len(batches[0])
 
     def forbid_waiting(self) -> None:
         """From here on a step in which the host waits for the device raises."""
-        run_step, capture = self.loop._run, self.loop._capture
+        run_step = self.loop.run_step
 
-        def guarded(*arguments: Any) -> None:
-            _while_waiting("error", lambda: run_step(*arguments))
+        def guarded(batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+            return _while_waiting("error", lambda: run_step(batch))
 
-        self.loop._run = guarded
-        self.loop._capture = lambda: _while_waiting("default", capture)
+        self.loop.run_step = guarded
+        if isinstance(run_step, CapturedStep):
+            capture = run_step._capture
+            run_step._capture = lambda: _while_waiting("default", capture)
 
     def forbid_capture(self) -> None:
-        self.loop.capture = False
+        self.loop.run_step = self.loop._step
 
     @property
     def captured(self) -> bool:
-        return self.loop.graph is not None
+        return isinstance(self.loop.run_step, CapturedStep) and self.loop.run_step.captured
 
     @property
     def theta(self) -> Tensor:
@@ -146,7 +149,7 @@ class Session:
         drawn = task.sample(rows, generator(7, "test"))
         k = len(self.cells.seeds)
         x, y = (v.to(self.device).expand(k, -1, -1) for v in drawn)
-        return held_out_values(self.stack.critic, x, y, 3).donsker_varadhan()[0].cpu()
+        return held_out_donsker_varadhan(held_out_values(self.stack.critic, x, y, 3))[0].cpu()
 
 
 def _training(cells: Cells) -> Training:
@@ -165,12 +168,12 @@ def _source(task: CorrelatedGaussian, rows: int, seed: int, device: torch.device
     return DataSet(*task.sample(rows, generator(seed, "rows", device=device)))
 
 
-def _while_waiting(mode: str, work: Callable[[], None]) -> None:
+def _while_waiting(mode: str, work: Callable[[], T]) -> T:
     """Does it while a wait of the host for the device is allowed ("default") or an "error"."""
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode(mode)
     try:
-        work()
+        return work()
     finally:
         torch.cuda.set_sync_debug_mode(before)
 

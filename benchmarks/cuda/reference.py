@@ -30,7 +30,7 @@ def perceptron(
         activation: a key of `ACTIVATIONS`.
     """
     act = ACTIVATIONS[activation]
-    sides = pairing.beside(pairing.around(y), x.shape[1])
+    sides = pairing.pair(pairing.extend(y), x.shape[1])
     rows = torch.cat([torch.cat([x, side], -1) for side in sides], 1)
     first, *between, last, bias = views
     hidden = act(rows @ first[:, :-1] + first[:, -1:])

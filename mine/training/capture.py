@@ -34,6 +34,11 @@ class CapturedStep:
         self._values: tuple[Tensor, Tensor] | None = None
         self._can_capture = True
 
+    @property
+    def captured(self) -> bool:
+        """Whether the steps are replays of a graph."""
+        return self._graph is not None
+
     def __call__(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         if not self._can_capture:
             return self._step(batch)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mine.data.batches import unpack
 from mine.method.objective import State
-from mine.training.capture import CapturedStep
+from mine.training.capture import CapturedStep, Step
 from mine.training.clipping import clip_each
 from mine.training.optimizers import Optimizer, make_optimizer
 from mine.training.stack import Stack
@@ -66,6 +66,7 @@ class Loop:
         good: whether no value was non-finite so far, (K,).
         good_steps: steps before the first non-finite value, (K,).
         step: steps done so far.
+        run_step: does a step; on CUDA as a captured graph.
     """
 
     stack: Stack
@@ -80,24 +81,34 @@ class Loop:
     good_steps: Tensor
     step: int = 0
 
+    def __post_init__(self) -> None:
+        self.run_step: Step = CapturedStep(self._step) if self.good.is_cuda else self._step
+
     @torch.no_grad()
     def train(self) -> Iterator[Progress]:
         """Trains to the last step, a block of steps at a time."""
+        while self.step < self.stack.training.steps:
+            batches = self.stack.draw(self.step, self.every)
+            self.run_block(batches)
+            self._record(len(batches[0]))
+            self.step += len(batches[0])
+            yield self.progress()
+
+    def run_block(self, batches: Sequence[Tensor]) -> None:
+        """The steps of one block, at the learning rates of the schedule.
+
+        Args:
+            batches: what `Stack.draw` gave, each tensor with a leading axis of steps.
+        """
         training, device = self.stack.training, self.good.device
         highest = self.stack.learning_rate.to(device).unique()
-        run = CapturedStep(self._step) if self.good.is_cuda else self._step
-        while self.step < training.steps:
-            batches = self.stack.draw(self.step, self.every)
-            rates = [training.rate(self.step + s) for s in range(len(batches[0]))]
-            of_groups = torch.outer(torch.tensor(rates, device=device), highest)
-            for i, (*batch, now) in enumerate(zip(*batches, of_groups, strict=True)):
-                self.rates.copy_(now)
-                t_joint, t_marginal = run(batch)
-                self.t_joint[i].copy_(t_joint)
-                self.t_marginal[i].copy_(t_marginal)
-            self._record(len(rates))
-            self.step += len(rates)
-            yield self.progress()
+        rates = [training.rate(self.step + s) for s in range(len(batches[0]))]
+        of_groups = torch.outer(torch.tensor(rates, device=device), highest)
+        for i, (*batch, now) in enumerate(zip(*batches, of_groups, strict=True)):
+            self.rates.copy_(now)
+            t_joint, t_marginal = self.run_step(batch)
+            self.t_joint[i].copy_(t_joint)
+            self.t_marginal[i].copy_(t_marginal)
 
     def progress(self) -> Progress:
         """The state after one step or more."""

@@ -10,6 +10,9 @@ import mine
 from experiments.probes.names import METHODS
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
+from mine.data.columns import Layout
+from mine.data.own_rows import Given, OwnRows
+from mine.data.sources import Fresh
 from mine.method.donsker_varadhan import DV
 from mine.running.events import Done
 from mine.running.jobs import Job
@@ -35,7 +38,7 @@ class FromZero(nn.Module):
 
 def value_of(method, seed=0, critic=None):
     job = Job(
-        SCALARS,
+        Fresh(SCALARS),
         METHODS[method],
         seed,
         "probe",
@@ -82,8 +85,9 @@ def test_probes_have_names_and_parameters_as_methods_have():
 
 def test_a_probe_of_ones_own_rows_is_refused():
     x = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
+    rows = OwnRows(Given(x, -x + 0.1 * x.flip(0)), (Layout.numbers(1), Layout.numbers(1)))
     with pytest.raises(ValueError, match="mine/gibbs measures a critic on a task .* got rows"):
-        Job((x, -x + 0.1 * x.flip(0)), METHODS["mine/gibbs"])
+        Job(rows, METHODS["mine/gibbs"])
 
 
 @pytest.mark.parametrize("name", ["mine/gibbs", "mine/constant", "dv/gradient(batch=16)"])

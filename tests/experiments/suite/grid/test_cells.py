@@ -126,7 +126,7 @@ def test_overrides_change_the_job_and_its_row_but_not_its_data() -> None:
     assert (two.training.ema_rate, two.training.marginal_samples) == (0.1, 4)
     assert (two.critic.hidden, two.partners) == ((16,), 3)
     assert two.training.learning_rate == one.training.learning_rate
-    assert (one.key, one.seed, one.data) == (two.key, two.seed, two.data)
+    assert (one.key, one.seed, one.source) == (two.key, two.seed, two.source)
     assert params_of(changed) == {"dim": 1, "rho": plain.task["rho"], **overrides}
     assert config == config_of("experiment=gaussian")
 

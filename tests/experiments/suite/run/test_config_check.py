@@ -12,6 +12,7 @@ from tiny_run import Patch, config_of
 
 from experiments.suite.run.jobs import prepare
 from experiments.suite.run.running import run_experiment
+from mine.data.sources import Fixed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GONE = object()
@@ -87,4 +88,4 @@ def test_a_batch_larger_than_n_is_refused(monkeypatch: Patch) -> None:
     """Fixed data sets are KSG's alone in the configs; the job of one for a network says it."""
     job = prepare(config_of("experiment.methods=[mine]"))[1][0]
     with pytest.raises(ValueError, match="must fit into .* got batch_size=16 for 10 .*: lower"):
-        dataclasses.replace(job, n=10)
+        dataclasses.replace(job, source=Fixed(job.source.task, 10))
