@@ -83,11 +83,12 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     )
     assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
     for cell, job in zip(cells, jobs, strict=True):
-        assert (job.method, job.seed, job.n) == (cell.method, cell.seed, cell.n)
+        asked = (cell.method, cell.seed, cell.n)
+        assert (job.method.name, job.seed, job.source.sizes[0]) == asked
         own = merged(config, cell.overrides)
         assert job.k == own["estimator"]["k"]
-        assert job.split == own["estimator"]["split"]
-        if job.split:  # test_task_tables.py has the rest
+        assert (job.source.split is not None) == own["estimator"]["split"]
+        if job.source.split:  # test_task_tables.py has the rest
             continue
         assert job.n_test == own["scale"]["n_test"]
         if cell.method not in UNTRAINED:
@@ -127,7 +128,7 @@ def test_every_data_set_makes_jobs_and_is_not_fetched_for_that(
     cells, jobs = prepare({**config, "outputs": str(tmp_path / "outputs")})
     assert {cell.task["data"] for cell in cells} == {option}
     side = config["data"]["side"]
-    assert {job.sizes()[1] for job in jobs} == {side**2, 2 * side**2}
+    assert {job.source.sizes[1] for job in jobs} == {side**2, 2 * side**2}
     assert {job.critic.side for job in jobs} == {side}  # type: ignore[attr-defined]
     assert not (tmp_path / "outputs").exists()
 
@@ -136,7 +137,7 @@ def test_where_images_are_cached_does_not_change_the_cells(tmp_path: Path) -> No
     config = config_of("experiment=self_consistency", "scale=smoke")
     one, two = (prepare({**config, "outputs": str(tmp_path / name)}) for name in "ab")
     assert [cell.key for cell in one[0]] == [cell.key for cell in two[0]]
-    assert {job.data.data.cache for job in one[1]} == {str(tmp_path / "a" / "cache")}  # type: ignore[union-attr]
+    assert {job.source.task.data.cache for job in one[1]} == {str(tmp_path / "a" / "cache")}  # type: ignore[union-attr]
 
 
 def test_a_critic_for_images_without_images_is_refused() -> None:
@@ -223,7 +224,7 @@ def test_every_experiment_runs_to_its_end(
 
     rows, curves = found.read_rows(), found.read_curves()
     assert list(rows["key"]) == [cell.key for cell in cells]
-    truths = [getattr(job.data, "mi", math.nan) for job in jobs]
+    truths = [getattr(job.source.task, "mi", math.nan) for job in jobs]
     np.testing.assert_array_equal(rows["truth"], truths)  # nan where nobody knows it
     assert rows["truth"].isna().all() == (name in ON_IMAGES)
     assert set(rows["role"]) == set(config["experiment"]["panels"])

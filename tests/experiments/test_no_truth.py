@@ -71,7 +71,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_row_without_a_truth_has_nan_there() -> None:
     rows = rows_of(config_of())
     assert rows["truth"].isna().all() and rows["truth"].dtype == np.float64
-    assert truth_of(SimpleNamespace(data=SimpleNamespace(mi=2))) == 2.0  # type: ignore[arg-type]
+    assert truth_of(SimpleNamespace(source=SimpleNamespace(task=SimpleNamespace(mi=2)))) == 2.0  # type: ignore[arg-type]
 
 
 def test_the_progress_bar_says_nothing_of_errors_that_nobody_knows() -> None:
