@@ -23,7 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.checks import Finding, all_hold, check, measure, more_than
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean
+from experiments.suite.claims.rows import differences
 from experiments.suite.figures import style as marks
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
@@ -91,44 +94,21 @@ def biases(rows: pd.DataFrame) -> dict[tuple[float, int], pd.Series]:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The bias falls with B, the average takes off what its rate says, and little was at stake."""
-    all_rows = table(rows)
-    return [
-        falls(all_rows),
-        proportional(all_rows),
-        small(all_rows),
-        helps(all_rows),
-        needless(all_rows),
-    ]
-
-
-def claim(
-    name: str, rows: pd.DataFrame, found: tuple[str, c.Verdict, c.Interval | None], words: str,
-    rule: str,
-) -> c.Claim:  # fmt: skip
-    measured, verdict, interval = found
-    figure = FIGURE if len(rows) else ""
-    return c.Claim(f"bias-{name}", "bias", PAPER, words, measured, rule, verdict, figure, interval)
-
-
-def falls(rows: pd.DataFrame) -> c.Claim:
-    """Plain DV: the slope of log bias against log B lies within -1 +- .25, by least squares."""
+@claim(
+    "bias-falls",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="slope of log bias against log B at rate 1 within −1 ± 0.25",
+)
+def falls(rows: pd.DataFrame) -> Finding | None:
+    """The minibatch gradient of DV is biased, by a share that falls as 1/B."""
     plain = {batch: found for (rate, batch), found in biases(rows).items() if rate == PLAIN}
-    checks = []
-    if len(plain) > 1:
-        seeds = sorted(set.intersection(*(set(one.index) for one in plain.values())))
-        slopes = [
-            slope([(batch, float(one[seed])) for batch, one in plain.items()]) for seed in seeds
-        ]
-        checks = [c.check("slope + 1", np.array(slopes) + 1.0, 0.25, unit=False)]
-    return claim(
-        "falls",
-        rows,
-        c.conclusion(checks if checks and checks[0].seeds else [], rows, "slopes"),
-        "The minibatch gradient of DV is biased, by a share that falls as 1/B.",
-        "slope of log bias against log B at rate 1 within −1 ± 0.25",
-    )
+    if len(plain) < 2:
+        return None
+    seeds = sorted(set.intersection(*(set(one.index) for one in plain.values())))
+    slopes = [slope([(batch, float(one[seed])) for batch, one in plain.items()]) for seed in seeds]
+    checks = [check("slope + 1", np.array(slopes) + 1.0, 0.25, unit=False)] if slopes else []
+    return all_hold(checks, "slopes", rows)
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -139,8 +119,14 @@ def slope(points: list[tuple[float, float]]) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def proportional(rows: pd.DataFrame) -> c.Claim:
-    """log10 of (bias at the rate / plain bias) less log10 of the rate within +-log10 3."""
+@claim(
+    "bias-corrected",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="bias / plain bias within a factor 3 of the rate, at each rate and B (log10, ±0.477)",
+)
+def proportional(rows: pd.DataFrame) -> Finding | None:
+    """The moving average takes off the bias, but for a share that is its rate."""
     found = biases(rows)
     checks = []
     for (rate, batch), own in found.items():
@@ -153,78 +139,75 @@ def proportional(rows: pd.DataFrame) -> c.Claim:
         values = ratio.where(np.isfinite(ratio), math.inf).to_numpy(float)
         if len(values):
             label = f"rate {marks.signed(rate)}, B {batch}, log10 of the ratio over the rate"
-            checks.append(c.check(label, values, math.log10(3.0), unit=False))
-    return claim(
-        "corrected",
-        rows,
-        c.conclusion(checks, rows, "settings"),
-        "The moving average takes off the bias, but for a share that is its rate.",
-        "bias / plain bias within a factor 3 of the rate, at each rate and B (log10, ±0.477)",
-    )
+            checks.append(check(label, values, math.log10(3.0), unit=False))
+    return all_hold(checks, "settings", rows)
 
 
-def small(rows: pd.DataFrame) -> c.Claim:
-    """Plain DV: bias^2 over the variance of one minibatch gradient is at most 1 % at each B."""
+@claim(
+    "bias-small",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="bias² / variance of plain DV's minibatch gradient at most 0.01 at each B",
+)
+def small(rows: pd.DataFrame) -> Finding | None:
+    """What the correction takes off is small beside the scatter of one minibatch gradient."""
     own = rows[(rows["role"] == GRADIENT) & (rows["rate"] == PLAIN) & (rows["status"] != "failed")]
     checks = []
     for batch, group in own.groupby("batch"):
         share = np.square(group["nats"] / group["stderr"])
         share = share.where((group["status"] == "ok") & np.isfinite(share), math.inf)
         label = f"B {batch}, bias² / variance"
-        checks.append(c.check(label, share.to_numpy(float), 0.01, unit=False))
-    return claim(
-        "small",
-        rows,
-        c.conclusion(checks, rows, "batch sizes"),
-        "What the correction takes off is small beside the scatter of one minibatch gradient.",
-        "bias² / variance of plain DV's minibatch gradient at most 0.01 at each B",
-    )
+        checks.append(check(label, share.to_numpy(float), 0.01, unit=False))
+    return all_hold(checks, "batch sizes", rows)
 
 
-def gaps(rows: pd.DataFrame, rate: float, batch: int) -> list[c.Array]:
+def gaps(rows: pd.DataFrame, rate: float, batch: int) -> list[Array]:
     """Estimate at that rate less plain DV's, paired by seed."""
-    own = rows[(rows["role"] == ESTIMATE) & (rows["batch"] == batch)]
-    return c.differences(own, "rate", rate, PLAIN, ["batch"])
+    return differences(rows[rows["batch"] == batch], "rate", rate, PLAIN, ["batch"])
 
 
-def helps(rows: pd.DataFrame) -> c.Claim:
-    """At the least B, the estimate at rate .01 less plain DV's is above 0."""
+@claim(
+    "bias-helps",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="estimate at rate 0.01 − plain DV's above 0 at the least batch size",
+    missing="this run has no pairs of both",
+)
+def helps(rows: pd.DataFrame) -> Finding | None:
+    """With small batches the correction gives a better estimate (a larger lower bound)."""
     own = rows[rows["role"] == ESTIMATE]
-    measured, interval = "this run has no pairs of both", None
-    verdict: c.Verdict = "inconclusive"
-    groups = gaps(rows, CORRECTED, int(own["batch"].min())) if len(own) else []
-    if groups:
-        interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
-        measured = (
-            f"at B = {own['batch'].min()} rate {marks.signed(CORRECTED)} gives"
-            f" {c.nats(float(c.pooled_mean(groups)), signed=True)} against plain DV,"
-            f" {c.interval_words(interval, seeds, signed=True)}, over {c.counted(seeds, 'seed')}"
-            f"{c.lost(own)}"
-        )
-    return claim(
-        "helps",
-        rows,
-        (measured, verdict, interval),
-        "With small batches the correction gives a better estimate (a larger lower bound).",
-        "estimate at rate 0.01 − plain DV's above 0 at the least batch size",
+    least = own["batch"].min()
+    return measure(
+        gaps(own, CORRECTED, least),
+        pooled_mean,
+        more_than(0.0),
+        f"at B = {least} rate {marks.signed(CORRECTED)} gives"
+        " {value} against plain DV, {interval}, over {seeds}",
+        own,
     )
 
 
-def needless(rows: pd.DataFrame) -> c.Claim:
-    """At the largest B, each rate's estimate less plain DV's lies within +-.03 nats (2 %)."""
+@claim(
+    "bias-needless",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="estimate − plain DV's within ±0.03 nats (±0.043 bits) at the largest batch size",
+)
+def needless(rows: pd.DataFrame) -> Finding | None:
+    """With large batches there is nothing left to correct.
+
+    .03 nats is 2 % of the true value.
+    """
     own = rows[rows["role"] == ESTIMATE]
-    checks = []
-    for rate in sorted(set(own["rate"]) - {PLAIN}):
-        found = gaps(rows, rate, int(own["batch"].max()))
-        checks += [c.check(f"rate {marks.signed(rate)}", one, 0.03) for one in found]
-    return claim(
-        "needless",
-        rows,
-        c.conclusion(checks, own, "rates"),
-        "With large batches there is nothing left to correct.",
-        "estimate − plain DV's within ±0.03 nats (±0.043 bits) at the largest batch size",
-    )
+    checks = [
+        check(f"rate {marks.signed(rate)}", one, 0.03)
+        for rate in sorted(set(own["rate"]) - {PLAIN})
+        for one in gaps(own, rate, own["batch"].max())
+    ]
+    return all_hold(checks, "rates", own)
+
+
+claims = [falls, proportional, small, helps, needless]
 
 
 # Figures

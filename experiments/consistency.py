@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.checks import Finding, all_hold, check, compare, more_than
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array
+from experiments.suite.claims.rows import differences, errors
 from experiments.suite.figures import style as marks
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
@@ -70,101 +74,80 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The error vanishes, and so does each of its two parts."""
-    all_rows = table(rows)
-    return [consistent(all_rows), estimation(all_rows), approximation(all_rows)]
+@claim(
+    "consistency-error",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"mean error within ±0.05 nats (±0.072 bits) at the most rows, width {WIDE} or more",
+)
+def consistent(rows: pd.DataFrame) -> Finding | None:
+    """With width and rows enough the estimate is as near to the truth as one likes.
 
-
-def consistent(rows: pd.DataFrame) -> c.Claim:
-    """At the most rows, the mean error at each width >= 128 lies within +-.05 nats (5 %)."""
+    .05 nats is 5 % of the true value.
+    """
     finite = rows[np.isfinite(rows["n"]) & (rows["width"] >= WIDE)]
     most = finite[finite["n"] == finite["n"].max()]
     checks = [
-        c.check(f"width {width}", c.errors(group), 0.05) for width, group in most.groupby("width")
+        check(f"width {width}", errors(group), 0.05) for width, group in most.groupby("width")
     ]
-    measured, verdict, interval = c.conclusion(checks, most, "widths")
-    return c.Claim(
-        "consistency-error",
-        "consistency",
-        PAPER,
-        "With width and rows enough the estimate is as near to the truth as one likes.",
-        measured,
-        f"mean error within ±0.05 nats (±0.072 bits) at the most rows, width {WIDE} or more",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
+    return all_hold(checks, "widths", most)
+
+
+def falls(
+    poor: Sequence[Array], rich: Sequence[Array], what: str, rows: pd.DataFrame
+) -> Finding | None:
+    """The mean size of a gap is smaller in the second of two lists of groups, nats."""
+    words = f"{what} falls by {{value}}, {{interval}}, over {{seeds}} a setting"
+    return compare(poor, rich, mean_size, operator.sub, more_than(0.0), words, rows)
+
+
+def mean_size(groups: Sequence[Array]) -> Array:
+    """Mean over groups of |mean of the group|: shapes (..., S_g) to (...)."""
+    return np.mean([np.abs(one.mean(-1)) for one in groups], axis=0)
+
+
+ESTIMATION = "|I_n − I_∞|, mean over widths, from the fewest rows to the most"
+APPROXIMATION = "|I_∞ − I| from the least width to the largest"
+NO_ENDS = "this run has no two ends to compare"
+
+
+@claim(
+    "consistency-estimation",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"{ESTIMATION}: a fall above 0",
+    missing=NO_ENDS,
+)
+def estimation(rows: pd.DataFrame) -> Finding | None:
+    """The estimation gap vanishes as the rows grow."""
+    n = rows.loc[np.isfinite(rows["n"]), "n"]
+    if n.nunique() < 2:
+        return None
+    poor, rich = (
+        differences(rows.assign(n_=rows["n"]), "n_", end, math.inf, ["width"])
+        for end in (n.min(), n.max())
     )
+    return falls(poor, rich, ESTIMATION, rows)
 
 
-def sizes_fall(
-    name: str, rows: pd.DataFrame, groups: Sequence[Sequence[c.Array]], what: str, words: str
-) -> c.Claim:
-    """The claim that the mean size of a gap is smaller in the second of two lists of groups.
-
-    Args:
-        groups: gaps in nats, an array of shape (S,) for each setting, at the poor end and at the
-            rich end.
-    """
-    measured, interval, verdict = "this run has no two ends to compare", None, "inconclusive"
-    if all(groups) and all(len(one) for side in groups for one in side):
-        cut = len(groups[0])
-
-        def fall(drawn: Sequence[c.Array]) -> c.Array:
-            poor, rich = (
-                np.mean([np.abs(one.mean(-1)) for one in side], axis=0)
-                for side in (drawn[:cut], drawn[cut:])
-            )
-            with np.errstate(invalid="ignore"):
-                return np.asarray(poor - rich)
-
-        both = [*groups[0], *groups[1]]
-        interval, seeds = c.bootstrap_interval(both, fall), c.fewest_seeds(both)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
-        measured = (
-            f"{what} falls by {c.nats(float(fall(both)), signed=True)},"
-            f" {c.interval_words(interval, seeds, signed=True)}, over"
-            f" {c.counted(seeds, 'seed')} a setting{c.lost(rows)}"
-        )
-    return c.Claim(
-        f"consistency-{name}", "consistency", PAPER, words, measured,
-        f"{what}: a fall above 0", verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "", interval,
-    )  # fmt: skip
-
-
-def estimation_gaps(rows: pd.DataFrame, n: float) -> list[c.Array]:
-    """I_n - I_inf paired by seed, shape (S,), for each width."""
-    return c.differences(rows.assign(n_=rows["n"]), "n_", n, math.inf, ["width"])
-
-
-def estimation(rows: pd.DataFrame) -> c.Claim:
-    """Mean over widths of |I_n - I_inf|: at the fewest rows less at the most, above 0."""
-    finite = rows.loc[np.isfinite(rows["n"]), "n"]
-    ends = [estimation_gaps(rows, n) for n in (finite.min(), finite.max())]
-    return sizes_fall(
-        "estimation",
-        rows,
-        ends if finite.nunique() > 1 else [[], []],
-        "|I_n − I_∞|, mean over widths, from the fewest rows to the most",
-        "The estimation gap vanishes as the rows grow.",
-    )
-
-
-def approximation(rows: pd.DataFrame) -> c.Claim:
-    """|I_inf - I|: at the least width less at the largest, above 0."""
+@claim(
+    "consistency-approximation",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"{APPROXIMATION}: a fall above 0",
+    missing=NO_ENDS,
+)
+def approximation(rows: pd.DataFrame) -> Finding | None:
+    """The approximation gap vanishes as the network widens."""
     fresh = rows[~np.isfinite(rows["n"])]
-    ends = [
-        [c.errors(fresh[fresh["width"] == width])]
-        for width in (fresh["width"].min(), fresh["width"].max())
-    ]
-    return sizes_fall(
-        "approximation",
-        rows,
-        ends if fresh["width"].nunique() > 1 else [[], []],
-        "|I_∞ − I| from the least width to the largest",
-        "The approximation gap vanishes as the network widens.",
-    )
+    widths = fresh["width"]
+    if widths.nunique() < 2:
+        return None
+    poor, rich = (errors(fresh[widths == end]) for end in (widths.min(), widths.max()))
+    return falls([poor], [rich], APPROXIMATION, rows)
+
+
+claims = [consistent, estimation, approximation]
 
 
 # Figures

@@ -20,7 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.checks import (
+    Finding,
+    Verdict,
+    all_hold,
+    check,
+    difference,
+    number_of,
+    strictest,
+    verdict_within,
+)
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, Interval, fewest_seeds
+from experiments.suite.claims.rows import errors, summary
+from experiments.suite.claims.wording import counted, interval_words, lost, nats, number
 from experiments.suite.figures import style as marks
 from experiments.suite.grid.cells import Cell, panel_cells
 
@@ -82,29 +95,24 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The claims of Sec. 4.2, of the estimator `mine` where cells sigma > 0."""
-    all_rows = table(rows)
-    finite = all_rows[(all_rows["sigma"] > 0) & (all_rows["method"] == "mine")]
-    on_map, on_self = (finite[finite["role"] == role] for role in (MAP, SELF))
-    return [recovers(on_map), invariant(on_map), self_equitable(on_map, on_self)]
+TOLERANCE = "within ±0.05 nats (±0.072 bits) for σ ≥ .2, ±0.15 nats (±0.216 bits) at .1"
 
 
 def tolerance(sigma: float) -> float:
     """.05 nats for sigma >= .2, .15 below: what this suite asks of each cell.
 
-    The paper shows a colour for each and prints no number.
-
-    Two-dimensional truths run from .16 to 3.3 nats, so it is a third of the least and 5 % of the
-    largest.
+    The paper shows a colour for each and prints no number. Two-dimensional truths run from .16 to
+    3.3 nats, so this is a third of the least and 5 % of the largest.
     """
     return 0.05 if sigma > 0.2 - 1e-9 else 0.15
 
 
-TOLERANCE = "within ±0.05 nats (±0.072 bits) for σ ≥ .2, ±0.15 nats (±0.216 bits) at .1"
+def of_mine(rows: pd.DataFrame, role: str) -> pd.DataFrame:
+    """MINE's rows of a role where sigma > 0."""
+    return rows[(rows["sigma"] > 0) & (rows["method"] == "mine") & (rows["role"] == role)]
 
 
-def by_cell(rows: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
+def settings(rows: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
     """(function, sigma) -> its rows."""
     return {(str(f), float(s)): group for (f, s), group in rows.groupby(["function", "sigma"])}
 
@@ -113,85 +121,76 @@ def name(function: str, sigma: float) -> str:
     return f"f = {marks.function_label(function)}, σ {marks.signed(sigma)}"
 
 
-def recovers(rows: pd.DataFrame) -> c.Claim:
-    """Every cell's mean error lies within `tolerance`."""
+def map_figure(rows: pd.DataFrame) -> str:
+    """The figure of the map; its dimension is the first one of MINE's rows."""
+    return f"equitability_map_mine_{int(of_mine(rows, MAP)['dim'].iloc[0])}d"
+
+
+def self_figure(rows: pd.DataFrame) -> str:
+    """The figure of self-equitability; its dimension is the first one of MINE's rows."""
+    return f"equitability_self_mine_{int(of_mine(rows, SELF)['dim'].iloc[0])}d"
+
+
+@claim(
+    "equitability-map", paper=PAPER, figure=map_figure, rule=f"mean error of each cell {TOLERANCE}"
+)
+def recovers(rows: pd.DataFrame) -> Finding | None:
+    """MINE recovers each cell of the map (f × noise)."""
+    own = of_mine(rows, MAP)
     checks = [
-        c.check(name(*cell), c.errors(group), tolerance(cell[1]))
-        for cell, group in by_cell(rows).items()
+        check(name(*setting), errors(group), tolerance(setting[1]))
+        for setting, group in settings(own).items()
     ]
-    measured, verdict, interval = c.conclusion(checks, rows, "cells of the map")
-    return c.Claim(
-        "equitability-map",
-        "equitability",
-        PAPER,
-        "MINE recovers each cell of the map (f × noise).",
-        measured,
-        f"mean error of each cell {TOLERANCE}",
-        verdict,
-        figure_of(rows, "map_mine"),
-        interval,
-    )
+    return all_hold(checks, "cells of the map", own)
 
 
-def invariant(rows: pd.DataFrame) -> c.Claim:
-    """The spread (largest - smallest) over f at each sigma, of the true values and the estimates.
+@claim(
+    "equitability-invariance",
+    paper=PAPER,
+    figure=map_figure,
+    rule=f"spread over f at each σ {TOLERANCE}, of the true values and the estimates",
+    missing="this run has no two functions at one sigma > 0",
+)
+def invariant(rows: pd.DataFrame) -> Finding | None:
+    """Mutual information is invariant to f and depends on the noise alone.
 
-    The sentence is about the mutual information itself, so the true values decide: a spread above
-    the map's tolerance at any sigma is a "not reproduced" that no number of seeds can change.
-    Where the true values agree, the estimates must agree too, each spread's interval within it.
+    Measured: the spread (largest - smallest) over f at each sigma, of the true values and of the
+    estimates. The sentence is about the mutual information itself, so the true values decide: a
+    spread above the map's tolerance at any sigma is a "not reproduced" that no number of seeds can
+    change. Where the true values agree, the estimates must agree too, each spread's interval
+    within it.
     """
-    statement = "Mutual information is invariant to f and depends on the noise alone."
-    rule = f"spread over f at each σ {TOLERANCE}, of the true values and the estimates"
     lines = [
         Spread.of(sigma, groups)
-        for sigma, groups in by_sigma(rows).items()
+        for sigma, groups in by_sigma(of_mine(rows, MAP)).items()
         if len(groups) > 1 and all(len(errors) for _, errors in groups.values())
     ]
     if not lines:
-        return c.Claim(
-            "equitability-invariance",
-            "equitability",
-            PAPER,
-            statement,
-            "this run has no two functions at one sigma > 0",
-            rule,
-            "inconclusive",
-            figure_of(rows, "map_mine"),
-        )
-    verdict = c.strictest(line.verdict for line in lines)
+        return None
+    verdict = strictest(line.verdict for line in lines)
     deciding = [line for line in lines if line.verdict == verdict]
     worst = max(deciding, key=lambda line: line.true / line.tolerance)
     wide = sum(line.true > line.tolerance for line in lines)
     values = ", ".join(
-        f"{marks.function_label(function)} {c.number(truth)}"
+        f"{marks.function_label(function)} {number(truth)}"
         for function, truth in sorted(worst.truths.items(), key=lambda one: -one[1])
     )
-    measured = (
+    words = (
         f"the true values differ by more than the tolerance at {wide} of {len(lines)} noise"
         f" levels; at σ {marks.signed(worst.sigma)} they are {values} nats: spread"
-        f" {c.nats(worst.true)}. The estimates' spread there: {c.nats(worst.estimated)},"
-        f" {c.interval_words(worst.interval, worst.seeds)}, over {c.counted(worst.seeds, 'seed')}"
+        f" {nats(worst.true)}. The estimates' spread there: {nats(worst.estimated)},"
+        f" {interval_words(worst.interval, worst.seeds)}, over {counted(worst.seeds, 'seed')}"
     )
-    return c.Claim(
-        "equitability-invariance",
-        "equitability",
-        PAPER,
-        statement,
-        measured,
-        rule,
-        verdict,
-        figure_of(rows, "map_mine"),
-        worst.interval,
-    )
+    return Finding(words, verdict, worst.interval)
 
 
-def by_sigma(rows: pd.DataFrame) -> dict[float, dict[str, tuple[float, c.Array]]]:
+def by_sigma(rows: pd.DataFrame) -> dict[float, dict[str, tuple[float, Array]]]:
     """sigma -> function -> (truth, errors of shape (S,)), where the truth is finite."""
-    found: dict[float, dict[str, tuple[float, c.Array]]] = {}
-    for (function, sigma), group in by_cell(rows).items():
+    found: dict[float, dict[str, tuple[float, Array]]] = {}
+    for (function, sigma), group in settings(rows).items():
         truth = float(group["truth"].iloc[0])
         if math.isfinite(truth):
-            found.setdefault(sigma, {})[function] = (truth, c.errors(group))
+            found.setdefault(sigma, {})[function] = (truth, errors(group))
     return found
 
 
@@ -202,20 +201,15 @@ class Spread:
     sigma: float
     truths: Mapping[str, float]
     estimated: float
-    interval: c.Interval
+    interval: Interval
     seeds: int
 
     @classmethod
-    def of(cls, sigma: float, groups: Mapping[str, tuple[float, c.Array]]) -> Spread:
+    def of(cls, sigma: float, groups: Mapping[str, tuple[float, Array]]) -> Spread:
         """From a truth and errors of shape (S,) for each function."""
         values = [truth + errors for truth, errors in groups.values()]
-        return cls(
-            sigma,
-            {function: truth for function, (truth, _) in groups.items()},
-            float(spread_of_means(values)),
-            c.bootstrap_interval(values, spread_of_means),
-            c.fewest_seeds(values),
-        )
+        truths = {function: truth for function, (truth, _) in groups.items()}
+        return cls(sigma, truths, *number_of(values, spread_of_means), fewest_seeds(values))
 
     @property
     def true(self) -> float:
@@ -226,58 +220,51 @@ class Spread:
         return tolerance(self.sigma)
 
     @property
-    def verdict(self) -> c.Verdict:
+    def verdict(self) -> Verdict:
         if self.true > self.tolerance:
             return "not reproduced"
-        return c.verdict_within(self.interval, 0.0, self.tolerance, self.seeds)
+        return verdict_within(self.interval, 0.0, self.tolerance, self.seeds)
 
 
-def spread_of_means(groups: Sequence[c.Array]) -> c.Array:
+def spread_of_means(groups: Sequence[Array]) -> Array:
     """Largest minus smallest mean of the groups: shapes (..., S_g) to (...)."""
     means = np.stack([group.mean(-1) for group in groups])
-    with np.errstate(invalid="ignore"):
-        return np.asarray(means.max(0) - means.min(0))
+    return np.asarray(means.max(0) - means.min(0))
 
 
-def self_equitable(on_map: pd.DataFrame, on_self: pd.DataFrame) -> c.Claim:
-    """For each f and sigma: I(X;Y) - I(f(X);Y), and each side's error, lie within `tolerance`.
+@claim(
+    "equitability-self",
+    paper="Sec. 4.2; Kinney & Atwal 2014",
+    figure=self_figure,
+    rule=f"both sides against each other and against the truth {TOLERANCE}",
+)
+def self_equitable(rows: pd.DataFrame) -> Finding | None:
+    """Self-equitability holds: I(X;Y) = I(f(X);Y) for the same f and noise.
 
     The two sides are separate estimates on samples of their own, so their difference is that of
     two independent means.
     """
-    left, right = by_cell(on_map), by_cell(on_self)
-    checks = []
-    for cell in left.keys() & right.keys():
-        one, two = c.errors(left[cell]), c.errors(right[cell])
-        limit, where = tolerance(cell[1]), name(*cell)
-        checks += [
-            c.check(f"I(X;Y) − truth at {where}", one, limit),
-            c.check(f"I(f(X);Y) − truth at {where}", two, limit),
-            c.difference(f"I(X;Y) − I(f(X);Y) at {where}", one, two, limit),
-        ]
-    checks.sort(key=lambda one: one.label)
     import pandas as pd
 
-    measured, verdict, interval = c.conclusion(checks, pd.concat([on_map, on_self]), "comparisons")
-    return c.Claim(
-        "equitability-self",
-        "equitability",
-        "Sec. 4.2; Kinney & Atwal 2014",
-        "Self-equitability holds: I(X;Y) = I(f(X);Y) for the same f and noise.",
-        measured,
-        f"both sides against each other and against the truth {TOLERANCE}",
-        verdict,
-        figure_of(on_self, "self_mine"),
-        interval,
-    )
+    on_map, on_self = of_mine(rows, MAP), of_mine(rows, SELF)
+    left, right = settings(on_map), settings(on_self)
+    checks = []
+    for setting in left.keys() & right.keys():
+        one, two = errors(left[setting]), errors(right[setting])
+        limit, where = tolerance(setting[1]), name(*setting)
+        checks += [
+            check(f"I(X;Y) − truth at {where}", one, limit),
+            check(f"I(f(X);Y) − truth at {where}", two, limit),
+            difference(f"I(X;Y) − I(f(X);Y) at {where}", one, two, limit),
+        ]
+    checks.sort(key=lambda one: one.label)
+    return all_hold(checks, "comparisons", pd.concat([on_map, on_self]))
+
+
+claims = [recovers, invariant, self_equitable]
 
 
 # Figures
-
-
-def figure_of(rows: pd.DataFrame, what: str) -> str:
-    """The name of the figure of these rows' first dimension; '' where they draw none."""
-    return f"equitability_{what}_{int(rows['dim'].iloc[0])}d" if len(rows) else ""
 
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
@@ -341,7 +328,7 @@ def draw_maps(rows: pd.DataFrame) -> Figure:
     )
     notes = [note]
     if (rows["status"] != "ok").any():
-        notes.append(f"Lost: {c.lost(rows)[2:]}. * without some seeds; × diverged, □ failed.")
+        notes.append(f"Lost: {lost(rows)[2:]}. * without some seeds; × diverged, □ failed.")
     figure.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
     figure.supxlabel("\n".join(notes), x=0.005, ha="left", fontsize=7.5)
     figure.set_label(f"{setting(rows)}: heat maps of the estimates, the true values, the errors.")
@@ -358,7 +345,7 @@ def plot_map(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
     """
     import seaborn
 
-    lines = c.summary(rows, ["function", "sigma"])
+    lines = summary(rows, ["function", "sigma"])
     grid = lines.pivot(index="function", columns="sigma", values=value).loc[functions(rows)]
     scale = (
         error_scale(lines)
@@ -465,7 +452,7 @@ def plot_r2(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(0.0, 1.15 * marks.nats_range(known)[1])
     for function in functions(known):
         group = known[known["function"] == function]
-        lines = c.summary(group, ["sigma"])
+        lines = summary(group, ["sigma"])
         x = np.array([r_squared(function, float(sigma)) for sigma in lines["sigma"]])
         look = marks.function_look(function)
         marks.truth_line(ax, *between_points(x, lines["truth"].to_numpy(dtype=float)))
@@ -488,7 +475,7 @@ def plot_r2(rows: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def between_points(x: c.Array, truth: c.Array) -> tuple[Sequence[float], Sequence[float]]:
+def between_points(x: Array, truth: Array) -> tuple[Sequence[float], Sequence[float]]:
     """The truth between its points, linear in -log(1 - R^2): about what it is for a Gaussian."""
     information = -np.log1p(-np.sort(x))
     fine = np.linspace(information[0], information[-1], 120)
@@ -523,8 +510,8 @@ def sides(
     for function in functions(on_self):
         yield (
             function,
-            c.summary(on_map[(on_map["function"] == function) & (on_map["sigma"] > 0)], ["sigma"]),
-            c.summary(on_self[on_self["function"] == function], ["sigma"]),
+            summary(on_map[(on_map["function"] == function) & (on_map["sigma"] > 0)], ["sigma"]),
+            summary(on_self[on_self["function"] == function], ["sigma"]),
         )
 
 
@@ -593,7 +580,7 @@ def plot_side_errors(on_map: pd.DataFrame, on_self: pd.DataFrame, ax: Axes) -> A
             group = rows[(rows["function"] == function) & rows["sigma"].isin(sigmas)]
             offset = (2 * i + side - len(names) + 0.5) * step
             spots = {sigma: index + offset for sigma, index in place.items()}
-            lines = c.summary(group, ["sigma"])
+            lines = summary(group, ["sigma"])
             x, error = lines["sigma"].map(spots).to_numpy(dtype=float), lines["error"].to_numpy()
             ax.errorbar(
                 x,

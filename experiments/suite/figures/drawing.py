@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import importlib
-import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from experiments.suite.claims.rows import given
 from experiments.suite.figures.style import DARK
 from experiments.suite.store import runs as store
 
@@ -33,12 +33,6 @@ PAGE_COLOURS = {
 """The figures' colours that follow the page; the others, and those of map cells, stay."""
 MANY = 5
 """Experiments that are worth processes of their own."""
-
-
-def given(function: Callable[..., Any], rows: pd.DataFrame, curves: pd.DataFrame) -> Any:
-    """What an experiment's `figures` or `claims` returns; one may ask for the curves, too."""
-    asks = "curves" in inspect.signature(function).parameters
-    return function(rows, curves) if asks else function(rows)
 
 
 def draw(name: str, rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Drawn]:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims.claim import BITS_PER_NAT, counted, summary
+from experiments.suite.claims.rows import summary
+from experiments.suite.claims.wording import BITS_PER_NAT, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -413,7 +414,7 @@ def learning_curves(points: pd.DataFrame, ax: Axes, by: str = "method") -> Axes:
     """Training value in nats against steps: the mean over seeds, and a band from least to most.
 
     Args:
-        points: of `claims.points`, one task's; a point of a diverged training is left out.
+        points: of `curve_points`, one task's; a point of a diverged training is left out.
         ax: to draw on; its y limits stay.
         by: the column whose values are told apart.
     """

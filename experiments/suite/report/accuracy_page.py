@@ -13,7 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.intervals import share_interval
+from experiments.suite.claims.rows import summary
+from experiments.suite.claims.wording import between, number
 from experiments.suite.figures import style as marks
 from experiments.suite.report import report
 from experiments.suite.store import runs as store
@@ -66,9 +68,9 @@ def methods(rows: pd.DataFrame) -> str:
         (
             [
                 marks.label(line["method"]),
-                c.number(line["mean"]),
-                "–" if math.isnan(line["low"]) else c.between((line["low"], line["high"])),
-                c.number(line["median"]),
+                number(line["mean"]),
+                "–" if math.isnan(line["low"]) else between((line["low"], line["high"])),
+                number(line["median"]),
                 f"{line['off']} of {line['cells']}",
                 line["diverged"],
                 line["failed"],
@@ -82,7 +84,7 @@ def methods(rows: pd.DataFrame) -> str:
 def errors(rows: pd.DataFrame, family: str) -> str:
     """One family: a line a method, a column a task."""
     own = rows[rows["family"] == family]
-    lines = c.summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
+    lines = summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
     places = tables.places(own).to_dict("records")
 
     def cell(name: str, method: str) -> str:
@@ -94,10 +96,10 @@ def errors(rows: pd.DataFrame, family: str) -> str:
         if not line["ok"]:
             return f"{lost} lost"
         interval = (line["low"] - line["truth"], line["high"] - line["truth"])
-        between = f" {c.between(interval, signed=True)}" if line["ok"] > 1 else ""
-        return f"{c.number(line['error'], signed=True)}{between}{note}"
+        interval_text = f" {between(interval, signed=True)}" if line["ok"] > 1 else ""
+        return f"{number(line['error'], signed=True)}{interval_text}{note}"
 
-    head = [f"{one['name']}: {c.number(one['truth'])}, n = {one['n']:,}" for one in places]
+    head = [f"{one['name']}: {number(one['truth'])}, n = {one['n']:,}" for one in places]
     return grid(
         ["method", *head],
         (
@@ -116,8 +118,8 @@ def off(rows: pd.DataFrame) -> str:
         [
             line["name"],
             line["seed"],
-            c.number(line["truth"]),
-            c.number(line["error"], signed=True),
+            number(line["truth"]),
+            number(line["error"], signed=True),
             line["warnings"] or line["reason"] or "nothing",
         ]
         for line in own.to_dict("records")
@@ -132,8 +134,8 @@ def shares(rows: pd.DataFrame, column: str, by: str = "family") -> str:
 
     def line(name: str, part: pd.DataFrame) -> list[Any]:
         hits, n = int(part[column].sum()), len(part)
-        interval = tables.share_interval(hits, n)
-        return [name, f"{hits} of {n}", c.number(hits / n if n else 0.0), c.between(interval)]
+        interval = share_interval(hits, n)
+        return [name, f"{hits} of {n}", number(hits / n if n else 0.0), between(interval)]
 
     return grid([by, "cells", "share", "95 % interval"], (line(*part) for part in parts))
 

@@ -27,15 +27,17 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims.claim import BITS_PER_NAT, Claim, number, summary
-from experiments.suite.figures.drawing import Drawn, given, side_by_side
+from experiments.suite.claims.claim import Claim, judge
+from experiments.suite.claims.rows import summary
+from experiments.suite.claims.wording import BITS_PER_NAT, duration, number
+from experiments.suite.figures.drawing import Drawn, side_by_side
 from experiments.suite.figures.style import DARK, label, order
 from experiments.suite.grid import shards
 from experiments.suite.store import runs as store
@@ -98,8 +100,19 @@ def experiment_names() -> tuple[str, ...]:
     return tuple(
         path.stem
         for path in sorted(EXPERIMENTS.glob("*.py"))
-        if wanted <= {n.name for n in ast.parse(path.read_bytes()).body if hasattr(n, "name")}
+        if wanted <= set(defined(ast.parse(path.read_bytes())))
     )
+
+
+def defined(module: ast.Module) -> Iterator[str]:
+    """The names of a module's functions, classes and variables."""
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (one.id for one in node.targets if isinstance(one, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
 
 
 def experiments_in_order() -> dict[str, ModuleType]:
@@ -376,14 +389,6 @@ def facts(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def duration(seconds: Any) -> str:
-    """'6 min 52 s'."""
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        return "unknown"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
 # Sweeps
 
 
@@ -603,7 +608,7 @@ def section(
             problems.append(f"{name}: {what}: {type(error).__name__}: {error}")
             return otherwise
 
-    claims = attempt("claims", lambda: given(module.claims, record.rows, record.curves), [])
+    claims = attempt("claims", lambda: judge(module, record.rows, record.curves), [])
     drawn = attempt("figures", figures, {})
     swept = attempt("sweep", sweeps, [])
     return Section(name, title, record, claims, list(drawn.values()), problems, swept)

@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.suite.claims.wording import duration
 from experiments.suite.store import lock
 from experiments.suite.store import runs as store
 from experiments.suite.sweeps.sweep import flatten, show, varying
@@ -221,7 +222,14 @@ def show_table(lines: Sequence[Line]) -> None:
     for one in lines:
         cells = "–" if one.cells is None else f"{one.done or 0}/{one.cells}"
         pace = "–" if one.cells_a_minute is None else f"{one.cells_a_minute:.3g}"
-        texts = (one.experiment, one.run_id, one.state, cells, pace, duration(one.seconds_left))
+        texts = (
+            one.experiment,
+            one.run_id,
+            one.state,
+            cells,
+            pace,
+            duration(one.seconds_left, "coarse"),
+        )
         cut = one.updated[:16].replace("T", " ") or "–"
         table.add_row(
             *(
@@ -245,16 +253,6 @@ def remarks(line: Line) -> str:
     if line.host:
         parts.append(f"held by process {line.pid} on {line.host} since {line.since}")
     return "; ".join(part for part in [*parts, line.problem] if part) or "–"
-
-
-def duration(seconds: float | None) -> str:
-    """'45 s', '12 min', '3 h 05 min'; '–' for nothing."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{round(seconds)} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def printable(text: str) -> str:

@@ -31,6 +31,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.suite.claims.wording import duration
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import UNTRAINED, Cell, merged
 from experiments.suite.run import launchers as launching
@@ -368,7 +369,7 @@ def longest_first(
         found = zip(forecast(jobs, todo, time.perf_counter, device), todo, strict=True)
         ordered = sorted(found, key=lambda one: one[0], reverse=True)
         workers = workers_for(len(todo), resolve_device(device))
-        cost = duration(makespan((seconds for seconds, _ in ordered), workers))
+        cost = duration(makespan((seconds for seconds, _ in ordered), workers), "whole")
         return [stack for _, stack in ordered], f"about {cost}"
     except Exception as error:  # the row of the cell that raised will say so again
         return list(todo), f"for an unknown time ({type(error).__name__} while trying it)"
@@ -461,14 +462,9 @@ def finish(tally: Tally) -> int:
     say(
         f"{tally.run.experiment} {tally.run.run_id}: {counts['ok']} ok, "
         f"{counts['diverged']} diverged, {counts['failed']} failed, in "
-        f"{duration(time.monotonic() - tally.clock)}: {tally.run.folder}"
+        f"{duration(time.monotonic() - tally.clock, 'whole')}: {tally.run.folder}"
     )
     return FAILED if counts["failed"] else OK
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{max(1, rest)} s"
 
 
 def say(line: str) -> None:

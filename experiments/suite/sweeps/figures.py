@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims.claim import counted
+from experiments.suite.claims.wording import counted
 from experiments.suite.figures import style as marks
 from experiments.suite.sweeps.sweep import (
     Axis,

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from experiments.suite.claims.claim import bootstrap_interval
+from experiments.suite.claims.intervals import bootstrap_interval
 from experiments.suite.figures import style as marks
 from experiments.suite.store.runs import IGNORED_KEYS, canonical_json
 
@@ -366,7 +366,7 @@ def error_interval(table: pd.DataFrame, keys: Sequence[str]) -> tuple[float, flo
         return math.nan, math.nan
     weights = np.array([len(group) for group in groups]) / sum(map(len, groups))
 
-    def mean(drawn: list[Any]) -> Any:
+    def mean(drawn: Sequence[Any]) -> Any:
         return sum(weight * one.mean(-1) for weight, one in zip(weights, drawn, strict=True))
 
     return bootstrap_interval(groups, mean)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.intervals import share_interval
+from experiments.suite.claims.wording import number as three_decimals
 from experiments.suite.figures import style as marks
 from experiments.suite.task_tables import tables
 
@@ -69,7 +70,8 @@ def plot_errors(rows: pd.DataFrame, ax: Axes, lines: pd.DataFrame, methods: Sequ
         ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=6.5, color=colour)
     alike = lines["n"].nunique() < 2
     names = [
-        f"{line['name']}   {c.number(line['truth'])}" + ("" if alike else f"   {line['n']:>6,}")
+        f"{line['name']}   {three_decimals(line['truth'])}"
+        + ("" if alike else f"   {line['n']:>6,}")
         for line in lines.to_dict("records")
     ]
     ax.set_yticks(np.arange(len(lines)) + 0.5, names, fontsize=7)
@@ -260,7 +262,7 @@ def plot_shares(
         ax.fill_betweenx([i - 0.4, i + 0.4], *wanted, color=marks.GRID, lw=0, zorder=0)
         if n:
             colour = marks.SETTINGS[0] if column == "covered" else marks.SETTINGS[5]
-            ax.plot(tables.share_interval(hits, n), [i, i], color=colour, lw=1.3)
+            ax.plot(share_interval(hits, n), [i, i], color=colour, lw=1.3)
             ax.plot([hits / n], [i], "o", color=colour, ms=4.5)
         ax.text(1.03, i, f"{hits} of {n}", fontsize=7, va="center", ha="left")
     ax.axhline(len(parts) - 1.5, color=marks.INK, lw=0.6)

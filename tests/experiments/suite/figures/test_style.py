@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from experiments import equitability, gaussian
+from experiments.suite.claims.claim import judge
 from experiments.suite.figures import style as marks
 
 
@@ -127,7 +128,8 @@ def test_figures_are_named_by_what_they_show(
         "equitability_r2_mine_2d",
         "equitability_self_mine_2d",
     ]
-    found = gaussian.claims(gaussian_rows) + equitability.claims(equitability_rows)
+    found = judge(gaussian, gaussian_rows, gaussian_rows[:0])
+    found += judge(equitability, equitability_rows, equitability_rows[:0])
     assert {claim.figure for claim in found} <= set(names)
 
 
