@@ -453,7 +453,7 @@ def test_each_claim_names_a_figure_of_its_experiment(name: str) -> None:
     "name", sorted({case[0].partition("-")[0] for case in [*CASES, *COLUMNS]})
 )
 def test_where_verdicts_are_tested_each_claim_has_both(name: str) -> None:
-    """Those of the main experiments are in files of their own."""
+    """Those of the main experiments are in test_main_claims.py."""
     verdicts = {(case[0], case[-1]) for case in [*CASES, *COLUMNS]}
     for stated in MODULES[name].claims:
         for verdict in ("reproduced", "not reproduced"):

@@ -1,4 +1,4 @@
-"""The claims of Sec. 4.1 on rows whose answer is known."""
+"""The claims of the main experiments, Sec. 4.1 and 4.2, on rows whose answer is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import gaussian
+from experiments import equitability, gaussian
 from experiments.suite.claims.claim import Claim, judge
 
 Row = Mapping[str, Any]
@@ -100,18 +100,37 @@ GAUSSIAN: list[tuple[str, Callable[[Row], float], str]] = [
 ]
 
 
-def claim_of(rows: pd.DataFrame, name: str) -> Claim:
-    return {claim.id: claim for claim in judge(gaussian, rows, rows[:0])}[name]
+EQUITABILITY: list[tuple[str, Callable[[Row], float], str]] = [
+    ("equitability-map", exact, "reproduced"),
+    ("equitability-map", constant(0.049), "reproduced"),
+    (
+        "equitability-map",
+        lambda row: 0.14 if '"sigma": 0.1,' in row["params"] else 0.0,
+        "reproduced",
+    ),
+    (
+        "equitability-map",
+        lambda row: 0.06 if '"cube", "sigma": 0.4' in row["params"] else 0.0,
+        "not reproduced",
+    ),
+    ("equitability-map", straddling(0.06), "inconclusive"),
+    ("equitability-self", exact, "reproduced"),
+    (
+        "equitability-self",
+        lambda row: (0.03 if row["role"] == "map" else -0.03) + 0.0,
+        "not reproduced",
+    ),
+    ("equitability-self", constant(0.06), "not reproduced"),
+    (
+        "equitability-self",
+        lambda row: spread(row, 0.06) if row["role"] == "self" else 0.0,
+        "inconclusive",
+    ),
+]
 
 
-@pytest.mark.parametrize(("name", "bias", "verdict"), GAUSSIAN)
-def test_a_gaussian_claim_has_the_verdict_that_its_rows_imply(
-    example: ModuleType, name: str, bias: Callable[[Row], float], verdict: str
-) -> None:
-    rows = example.example_rows(small_gaussian(example), bias)
-    claim = claim_of(rows, name)
-    assert claim.verdict == verdict, claim.measured
-    assert "3 seeds" in claim.measured
+def claim_of(module: ModuleType, rows: pd.DataFrame, name: str) -> Claim:
+    return {claim.id: claim for claim in judge(module, rows, rows[:0])}[name]
 
 
 def small_gaussian(example: ModuleType, seeds: int = 3) -> dict[str, Any]:
@@ -124,17 +143,72 @@ def small_gaussian(example: ModuleType, seeds: int = 3) -> dict[str, Any]:
     return config
 
 
+def small_equitability(example: ModuleType, seeds: int = 3) -> dict[str, Any]:
+    config: dict[str, Any] = example.equitability_config(seeds, sigma=[0.0, 0.1, 0.2, 0.4])
+    return config
+
+
+@pytest.mark.parametrize(("name", "bias", "verdict"), [*GAUSSIAN, *EQUITABILITY])
+def test_a_claim_has_the_verdict_that_its_rows_imply(
+    example: ModuleType, name: str, bias: Callable[[Row], float], verdict: str
+) -> None:
+    module, small = (
+        (gaussian, small_gaussian)
+        if name.startswith("gaussian")
+        else (equitability, small_equitability)
+    )
+    claim = claim_of(module, example.example_rows(small(example), bias), name)
+    assert claim.verdict == verdict, claim.measured
+    assert "3 seeds" in claim.measured
+
+
 def test_fewer_than_three_seeds_reproduce_nothing(example: ModuleType) -> None:
     for seeds in (1, 2):
         rows = example.example_rows(small_gaussian(example, seeds))
-        assert {claim.verdict for claim in judge(gaussian, rows, rows[:0])} == {"inconclusive"}
+        found = judge(gaussian, rows, rows[:0])
+        rows = example.example_rows(small_equitability(example, seeds))
+        found += judge(equitability, rows, rows[:0])
+        assert {claim.verdict for claim in found if claim.id != "equitability-invariance"} == {
+            "inconclusive"
+        }
+
+
+def test_invariance_is_refuted_by_the_true_values_with_their_numbers(example: ModuleType) -> None:
+    rows = example.example_rows(small_equitability(example, seeds=1))
+    claim = claim_of(equitability, rows, "equitability-invariance")
+    assert claim.verdict == "not reproduced"
+    assert "x 2.129, sin x 1.930, x³ 1.464 nats: spread 0.664 nats (0.958 bits)" in claim.measured
+
+
+@pytest.mark.parametrize(
+    ("bias", "verdict"),
+    [
+        (exact, "reproduced"),
+        (lambda row: 0.2 if '"cube"' in row["params"] else 0.0, "not reproduced"),
+        (
+            lambda row: 0.04 + spread(row, 0.03) if '"cube"' in row["params"] else 0.0,
+            "inconclusive",
+        ),
+    ],
+)
+def test_invariance_would_hold_if_true_values_and_estimates_agreed(
+    example: ModuleType, bias: Callable[[Row], float], verdict: str
+) -> None:
+    rows = example.example_rows(example.equitability_config(sigma=[0.4]), bias)
+    rows = rows.assign(nats=rows["nats"] - rows["truth"] + 1.0, truth=1.0)
+    assert claim_of(equitability, rows, "equitability-invariance").verdict == verdict
+
+
+def test_invariance_needs_two_functions(example: ModuleType) -> None:
+    rows = example.example_rows(example.equitability_config(functions=["sin"]))
+    assert claim_of(equitability, rows, "equitability-invariance").verdict == "inconclusive"
 
 
 def test_a_diverged_mine_cell_breaks_the_20d_target(example: ModuleType) -> None:
     rows = example.example_rows(small_gaussian(example))
     lost = (rows["dim"] == 20) & (rows["method"] == "mine") & (rows["truth"] > 30)
     rows = example.edited(rows, lost & (rows["seed"] == 0), status="diverged", nats=1e9)
-    claim = claim_of(rows, "gaussian-high-target")
+    claim = claim_of(gaussian, rows, "gaussian-high-target")
     assert claim.verdict == "not reproduced"
     assert "1 of 15 cells diverged" in claim.measured
 
@@ -143,7 +217,7 @@ def test_dv_that_diverges_for_good_shows_that_the_correction_helps(example: Modu
     rows = example.example_rows(small_gaussian(example), constant(0.01))
     lost = (rows["dim"] == 20) & (rows["method"] == "dv") & rows["truth"].between(10, 20)
     rows = example.edited(rows, lost, status="diverged", nats=math.nan)
-    claim = claim_of(rows, "gaussian-ema")
+    claim = claim_of(gaussian, rows, "gaussian-ema")
     assert claim.verdict == "reproduced"
     assert "diverged: MINE 0 of 12 cells, plain DV 3 of 12 cells" in claim.measured
 
@@ -152,7 +226,7 @@ def test_one_dv_cell_that_diverges_is_not_enough(example: ModuleType) -> None:
     rows = example.example_rows(small_gaussian(example), constant(0.01))
     lost = (rows["dim"] == 20) & (rows["method"] == "dv") & rows["truth"].between(10, 20)
     rows = example.edited(rows, lost & (rows["seed"] == 0), status="diverged", nats=math.nan)
-    assert claim_of(rows, "gaussian-ema").verdict == "inconclusive"
+    assert claim_of(gaussian, rows, "gaussian-ema").verdict == "inconclusive"
 
 
 def test_a_pair_in_which_one_diverged_is_won_by_the_other(example: ModuleType) -> None:
