@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims.claim import Claim
-from experiments.suite.task_tables import figures as draw
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.figures import errors
+from experiments.suite.task_tables.own_figure import own
 from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
@@ -130,6 +131,6 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     )
     title = "Development tasks: error of each method"
     return {
-        ERRORS: draw.errors(compared, title, [note]),
-        OWN_FIGURE: draw.own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
+        ERRORS: errors(compared, title, [note]),
+        OWN_FIGURE: own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
     }

@@ -21,7 +21,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import (
+    bits_axis,
+    error_limit,
+    even_axis,
+    nats_range,
+    plain_log_ticks,
+    truth_level,
+    truth_line,
+)
+from experiments.suite.figures.heatmap import Place, heat_map, inner_axes, name_cells
+from experiments.suite.figures.labels import (
+    FUNCTIONS,
+    dim_of,
+    function_label,
+    label,
+    short,
+    signed,
+)
+from experiments.suite.figures.notes import head, sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import SHADE, TRUTH, function_look
+from experiments.suite.figures.series import edge_marks, intervals, lost_cells
+from experiments.suite.figures.style import new_figure, style
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -110,7 +131,7 @@ def by_cell(rows: pd.DataFrame) -> dict[tuple[str, float], pd.DataFrame]:
 
 
 def name(function: str, sigma: float) -> str:
-    return f"f = {marks.function_label(function)}, σ {marks.signed(sigma)}"
+    return f"f = {function_label(function)}, σ {signed(sigma)}"
 
 
 def recovers(rows: pd.DataFrame) -> c.Claim:
@@ -163,12 +184,12 @@ def invariant(rows: pd.DataFrame) -> c.Claim:
     worst = max(deciding, key=lambda line: line.true / line.tolerance)
     wide = sum(line.true > line.tolerance for line in lines)
     values = ", ".join(
-        f"{marks.function_label(function)} {c.number(truth)}"
+        f"{function_label(function)} {c.number(truth)}"
         for function, truth in sorted(worst.truths.items(), key=lambda one: -one[1])
     )
     measured = (
         f"the true values differ by more than the tolerance at {wide} of {len(lines)} noise"
-        f" levels; at σ {marks.signed(worst.sigma)} they are {values} nats: spread"
+        f" levels; at σ {signed(worst.sigma)} they are {values} nats: spread"
         f" {c.nats(worst.true)}. The estimates' spread there: {c.nats(worst.estimated)},"
         f" {c.interval_words(worst.interval, worst.seeds)}, over {c.counted(worst.seeds, 'seed')}"
     )
@@ -277,75 +298,82 @@ def self_equitable(on_map: pd.DataFrame, on_self: pd.DataFrame) -> c.Claim:
 
 def figure_of(rows: pd.DataFrame, what: str) -> str:
     """The name of the figure of these rows' first dimension; '' where they draw none."""
-    return f"equitability_{what}_{int(rows['dim'].iloc[0])}d" if len(rows) else ""
+    return f"equitability_{what}_{dim_of(rows)}d" if len(rows) else ""
 
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """For each method and dimension: the maps, values against R^2, and self-equitability."""
     drawn: dict[str, Figure] = {}
-    with marks.style():
-        for (method, dim), group in table(rows).groupby(["method", "dim"], sort=False):
-            suffix = f"{method}_{dim}d"
-            on_map, on_self = (group[group["role"] == role] for role in (MAP, SELF))
-            if len(on_map):
-                drawn[f"equitability_map_{suffix}"] = draw_maps(on_map)
-            if (on_map["function"].isin(VARIANCES) & (on_map["sigma"] > 0)).any():
-                drawn[f"equitability_r2_{suffix}"] = draw_r2(on_map)
-            if len(on_self):
-                drawn[f"equitability_self_{suffix}"] = draw_self(on_map, on_self)
+    for (method, dim), group in table(rows).groupby(["method", "dim"], sort=False):
+        suffix = f"{method}_{dim}d"
+        on_map, on_self = (group[group["role"] == role] for role in (MAP, SELF))
+        if len(on_map):
+            drawn[f"equitability_map_{suffix}"] = draw_maps(on_map)
+        if (on_map["function"].isin(VARIANCES) & (on_map["sigma"] > 0)).any():
+            drawn[f"equitability_r2_{suffix}"] = draw_r2(on_map)
+        if len(on_self):
+            drawn[f"equitability_self_{suffix}"] = draw_self(on_map, on_self)
     return drawn
 
 
 def setting(rows: pd.DataFrame) -> str:
     """'MINE, X and Y each 2-D'."""
-    dim = int(rows["dim"].iloc[0])
+    dim = dim_of(rows)
     where = "X and Y scalar" if dim == 1 else f"X and Y each {dim}-D"
-    return f"{marks.label(str(rows['method'].iloc[0]))}, {where}"
+    return f"{label(str(rows['method'].iloc[0]))}, {where}"
 
 
 def functions(rows: pd.DataFrame) -> list[str]:
     """The functions in the rows, known ones first."""
     found = set(rows["function"])
-    return [f for f in marks.FUNCTIONS if f in found] + sorted(found - set(marks.FUNCTIONS))
+    return [f for f in FUNCTIONS if f in found] + sorted(found - set(FUNCTIONS))
 
 
-HATCHED = "#f4f4f4"
+# Maps
 
 
 def draw_maps(rows: pd.DataFrame) -> Figure:
     """Estimate, truth and error side by side: one colour scale for the first two."""
+    with style():
+        figure = new_figure(11.0, 1.85 + 0.36 * len(functions(rows)))
+        axes = figure.subplots(1, 3)
+        estimate, _, error = (
+            plot_map(rows, ax, value).collections[0]
+            for ax, value in zip(axes, ("mean", "truth", "error"), strict=True)
+        )
+        inner_axes(axes)
+        colour_bar(figure, estimate, axes[:2], 80)
+        colour_bar(figure, error, axes[2:], 38)
+        title = f"Noisy functions Y = f(X) + σε: {setting(rows)}"
+        caption = f"{setting(rows)}: heat maps of the estimates, the true values, the errors."
+        head(figure, title, map_notes(rows), caption)
+    return figure
+
+
+def colour_bar(figure: Figure, mesh: Any, axes: Iterable[Axes], aspect: float) -> None:
+    """A bar below the axes that have these colours."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = marks.new_figure(11.0, 1.85 + 0.36 * len(functions(rows)))
-    axes = figure.subplots(1, 3)
-    for ax, value in zip(axes, ("mean", "truth", "error"), strict=True):
-        plot_map(rows, ax, value)
-    for ax in axes[1:]:
-        ax.set_yticklabels([])
-        ax.set_ylabel("")
-    for shared, aspect in ((axes[:2], 80), (axes[2:], 38)):
-        figure.colorbar(
-            shared[0].collections[0],
-            ax=list(shared),
-            orientation="horizontal",
-            pad=0.03,
-            aspect=aspect,
-            shrink=0.9,
-            ticks=MaxNLocator(6),
-        )
-    title = f"Noisy functions Y = f(X) + σε: {setting(rows)}"
+    figure.colorbar(
+        mesh,
+        ax=list(axes),
+        orientation="horizontal",
+        pad=0.03,
+        aspect=aspect,
+        shrink=0.9,
+        ticks=MaxNLocator(6),
+    )
+
+
+def map_notes(rows: pd.DataFrame) -> list[str]:
+    """Samples, seeds and units; and what was lost."""
     note = (
-        f"{marks.sample_note(rows)} {marks.seed_note(rows).split(' with ')[0]}."
+        f"{sample_note(rows)} {seed_note(rows, bars=False)}."
         " In nats (1 nat = 1.443 bits). Hatched: the truth is infinite at σ = 0, a finite estimate"
         " there is an artefact."
     )
-    notes = [note]
-    if (rows["status"] != "ok").any():
-        notes.append(f"Lost: {c.lost(rows)[2:]}. * without some seeds; × diverged, □ failed.")
-    figure.suptitle(title, x=0.005, ha="left", fontsize=10, fontweight="bold")
-    figure.supxlabel("\n".join(notes), x=0.005, ha="left", fontsize=7.5)
-    figure.set_label(f"{setting(rows)}: heat maps of the estimates, the true values, the errors.")
-    return figure
+    lost = f"Lost: {c.lost(rows)[2:]}. * without some seeds; × diverged, □ failed."
+    return [note, lost] if (rows["status"] != "ok").any() else [note]
 
 
 def plot_map(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
@@ -356,65 +384,39 @@ def plot_map(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
         ax: to draw on.
         value: "mean" (the estimate), "truth" or "error".
     """
-    import seaborn
-
     lines = c.summary(rows, ["function", "sigma"])
-    grid = lines.pivot(index="function", columns="sigma", values=value).loc[functions(rows)]
-    scale = (
-        error_scale(lines)
-        if value == "error"
-        else {"cmap": "cividis", "vmin": 0.0, "vmax": marks.nats_range(rows)[1]}
-    )
-    seaborn.heatmap(
-        grid.where(np.isfinite(grid)).astype(float),
-        ax=ax,
-        linewidths=0.6,
-        linecolor="white",
-        cbar=False,
-        **scale,
-    )
-    place_x = {sigma: i + 0.5 for i, sigma in enumerate(grid.columns)}
-    place_y = {function: i + 0.5 for i, function in enumerate(grid.index)}
+    names, sigmas = functions(rows), sorted(set(lines["sigma"]))
+    grid = np.full((len(names), len(sigmas)), np.nan)
+    texts: dict[Place, str] = {}
     for line in lines.to_dict("records"):
-        write_cell(ax, place_x[line["sigma"]], place_y[line["function"]], line, value)
+        place = names.index(line["function"]), sigmas.index(line["sigma"])
+        grid[place] = line[value] if math.isfinite(line[value]) else math.nan
+        texts[place] = cell_text(line, value)
+    heat_map(
+        ax,
+        grid,
+        texts,
+        fontsize=6.6 if value == "error" else 7,
+        hatched=[
+            place for place, truth in zip(texts, lines["truth"], strict=True) if math.isinf(truth)
+        ],
+        gap=0.6,
+        **(error_scale(lines) if value == "error" else value_scale(rows)),
+    )
+    ax.invert_yaxis()
+    ax.spines[:].set_visible(False)
+    name_cells(
+        ax, [function_label(name) for name in names], [signed(s) for s in sigmas], va="center"
+    )
+    ax.set(xlabel="noise σ", ylabel="f")
     titles = {"mean": "estimate", "truth": "truth", "error": "error = estimate − truth"}
-    ax.set_title(titles[value], loc="left")
-    ax.set_xticklabels([marks.signed(float(sigma)) for sigma in grid.columns], rotation=0)
-    ax.set_yticklabels([marks.function_label(str(f)) for f in grid.index], rotation=0)
-    ax.set_xlabel("noise σ")
-    ax.set_ylabel("f")
-    ax.tick_params(length=0)
+    ax.set_title(titles[value])
     return ax
 
 
-def write_cell(ax: Axes, x: float, y: float, line: Mapping[str, Any], value: str) -> None:
-    """The number of one cell: hatched if the truth is infinite, a sign if no seed is left."""
-    from matplotlib.patches import Rectangle
-
-    number = float(line[value])
-    text = cell_text(number, value == "error")
-    if value != "truth" and line["diverged"] + line["failed"]:
-        text = f"{text}*" if line["ok"] else ("×" if line["diverged"] else "□")
-    colour = marks.INK
-    if math.isinf(line["truth"]):
-        box = Rectangle(
-            (x - 0.5, y - 0.5), 1, 1, fc=HATCHED, ec="#b5b5b5", hatch="////", lw=0.0, zorder=2
-        )
-        ax.add_patch(box)
-        colour = marks.ON_COLOUR
-    elif math.isfinite(number):
-        colour = marks.text_colour(ax.collections[0], number)
-    ax.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=6.6 if value == "error" else 7,
-        zorder=3,
-        color=colour,
-        bbox={"fc": HATCHED, "ec": "none", "pad": 0.8} if math.isinf(line["truth"]) else None,
-    )
+def value_scale(rows: pd.DataFrame) -> dict[str, Any]:
+    """From 0 to the largest finite truth."""
+    return {"cmap": "cividis", "vmin": 0.0, "vmax": nats_range(rows)[1]}
 
 
 def error_scale(lines: pd.DataFrame) -> dict[str, Any]:
@@ -424,33 +426,44 @@ def error_scale(lines: pd.DataFrame) -> dict[str, Any]:
     return {"cmap": "RdBu_r", "vmin": -top, "vmax": top}
 
 
-def cell_text(value: float, is_error: bool) -> str:
+def cell_text(line: Mapping[Any, Any], value: str) -> str:
+    """The number of one cell, with a star where some seeds were lost; a sign where all were."""
+    text = number_text(float(line[value]), value == "error")
+    if value == "truth" or not line["diverged"] + line["failed"]:
+        return text
+    return f"{text}*" if line["ok"] else ("×" if line["diverged"] else "□")
+
+
+def number_text(value: float, is_error: bool) -> str:
     """'1.06', '+.021', '∞'; short, because thirty of them stand side by side."""
     if math.isnan(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if is_error:
-        return marks.short(f"{value:+.3f}" if abs(value) < 1 else f"{value:+.1f}")
+        return short(f"{value:+.3f}" if abs(value) < 1 else f"{value:+.1f}")
     return f"{value:.2f}".replace("-", "−")
+
+
+# Values against R^2
 
 
 def draw_r2(rows: pd.DataFrame) -> Figure:
     """Values against R^2: the functions' curves would coincide if MI were a function of R^2."""
-    figure = marks.new_figure(7.4, 4.6)
-    ax = figure.subplots()
-    plot_r2(rows, ax)
-    marks.bits_axis(ax)
-    title = f"Values against R²: {setting(rows)}"
     note = (
-        f"R² = Var f(X) / (Var f(X) + σ²). {marks.seed_note(rows)}."
+        f"R² = Var f(X) / (Var f(X) + σ²). {seed_note(rows)}."
         " σ = 0 (R² = 1, truth infinite) is left out."
     )
-    marks.entitle(figure, title, rows[rows["sigma"] > 0], [marks.sample_note(rows), note])
-    figure.set_label(
-        f"{setting(rows)}: estimates and true values against R². If mutual information were a"
-        " function of R² alone, the functions' curves would coincide."
-    )
+    with titled_figure(
+        7.4,
+        4.6,
+        title=f"Values against R²: {setting(rows)}",
+        caption=f"{setting(rows)}: estimates and true values against R². If mutual information"
+        " were a function of R² alone, the functions' curves would coincide.",
+        rows=rows[rows["sigma"] > 0],
+        notes=[sample_note(rows), note],
+    ) as figure:
+        bits_axis(plot_r2(rows, figure.subplots()))
     return figure
 
 
@@ -462,30 +475,42 @@ def r_squared(function: str, sigma: float) -> float:
 def plot_r2(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate and truth in nats against R^2, for each function whose variance is known."""
     known = rows[rows["function"].isin(VARIANCES) & (rows["sigma"] > 0)]
-    ax.set_ylim(0.0, 1.15 * marks.nats_range(known)[1])
+    ax.set_ylim(0.0, 1.15 * nats_range(known)[1])
     for function in functions(known):
         group = known[known["function"] == function]
         lines = c.summary(group, ["sigma"])
         x = np.array([r_squared(function, float(sigma)) for sigma in lines["sigma"]])
-        look = marks.function_look(function)
-        marks.truth_line(ax, *between_points(x, lines["truth"].to_numpy(dtype=float)))
-        ax.errorbar(
-            x,
-            lines["mean"],
-            yerr=marks.bars(lines),
-            ls="none",
-            elinewidth=1.2,
-            ms=5.5,
-            zorder=4,
-            **look,
-            label=f"f = {marks.function_label(function)}",
-        )
-        marks.edge_marks(ax, x, lines["mean"].to_numpy(dtype=float), look["color"])
+        truth_line(ax, *between_points(x, lines["truth"].to_numpy(dtype=float)))
         place = dict(zip(lines["sigma"], x, strict=True))
-        marks.lost_cells(ax, group, "sigma", place, look["color"])
+        look = {**function_look(function), "label": f"f = {function_label(function)}"}
+        plot_means(group, ax, lines, "mean", place, **look, elinewidth=1.2, ms=5.5)
     ax.set_xlabel("R², the share of the variance of Y that f(X) explains")
     ax.set_ylabel("mutual information, nats")
     return ax
+
+
+def plot_means(
+    rows: pd.DataFrame,
+    ax: Axes,
+    lines: pd.DataFrame,
+    value: str,
+    place: Mapping[float, float],
+    **style: Any,
+) -> None:
+    """One function's means at the places of sigma, those outside the axis, and what was lost.
+
+    Args:
+        rows: of the function.
+        ax: to draw on.
+        lines: their summary by sigma.
+        value: "mean" or "error".
+        place: sigma -> x.
+        style: colour, marker and sizes.
+    """
+    x, y = lines["sigma"].map(place).to_numpy(dtype=float), lines[value].to_numpy(dtype=float)
+    ax.errorbar(x, y, yerr=intervals(lines), ls="none", zorder=4, **style)
+    edge_marks(ax, x, y, style["color"])
+    lost_cells(ax, rows, "sigma", place, style["color"])
 
 
 def between_points(x: c.Array, truth: c.Array) -> tuple[Sequence[float], Sequence[float]]:
@@ -496,23 +521,27 @@ def between_points(x: c.Array, truth: c.Array) -> tuple[Sequence[float], Sequenc
     return list(-np.expm1(-fine)), list(values)
 
 
+# Self-equitability
+
+
 def draw_self(on_map: pd.DataFrame, on_self: pd.DataFrame) -> Figure:
     """Both sides against each other, and each against its truth."""
-    figure = marks.new_figure(9.4, 4.9)
-    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
-    plot_sides(on_map, on_self, left)
-    plot_side_errors(on_map, on_self, right)
     import pandas as pd
 
     both = pd.concat([on_map[on_map["sigma"] > 0], on_self])
-    title = f"Self-equitability: {setting(on_self)}"
-    note = (
-        f"{marks.seed_note(both)}. The two sides are separate estimates on samples of their own."
-    )
-    marks.entitle(figure, title, both, [marks.sample_note(both), note])
-    figure.set_label(
-        f"{setting(on_self)}: estimates of I(X;Y) against I(f(X);Y), and the error of each."
-    )
+    note = f"{seed_note(both)}. The two sides are separate estimates on samples of their own."
+    with titled_figure(
+        9.4,
+        4.9,
+        title=f"Self-equitability: {setting(on_self)}",
+        caption=f"{setting(on_self)}: estimates of I(X;Y) against I(f(X);Y), and the error of"
+        " each.",
+        rows=both,
+        notes=[sample_note(both), note],
+    ) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
+        plot_sides(on_map, on_self, left)
+        plot_side_errors(on_map, on_self, right)
     return figure
 
 
@@ -530,88 +559,75 @@ def sides(
 
 def plot_sides(on_map: pd.DataFrame, on_self: pd.DataFrame, ax: Axes) -> Axes:
     """I(f(X);Y) against I(X;Y), log scales; equality is dashed, the crosses are the truths."""
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    ax.set(xscale="log", yscale="log")
     low, high, hidden = math.inf, 0.0, 0
     for function, one, two in sides(on_map, on_self):
         both = one.merge(two, on="sigma", suffixes=("_x", "_f"))
         positive = (both["mean_x"] > 0) & (both["mean_f"] > 0)
         hidden += int((~positive).sum())
-        both = both[positive]
-        ax.errorbar(
-            both["mean_x"],
-            both["mean_f"],
-            xerr=marks.bars(both, "_x"),
-            yerr=marks.bars(both, "_f"),
-            ls="none",
-            elinewidth=1.0,
-            ms=5.5,
-            zorder=4,
-            **marks.function_look(function),
-            label=f"f = {marks.function_label(function)}",
-        )
-        truths = two["truth"].to_numpy(dtype=float)
-        ax.plot(truths, truths, "+", color=marks.TRUTH, ms=7, mew=0.7, zorder=11)
+        both, truths = both[positive], two["truth"].to_numpy(dtype=float)
+        plot_side(both, ax, function)
+        ax.plot(truths, truths, "+", color=TRUTH, ms=7, mew=0.7, zorder=11)
         values = np.concatenate([truths, both["mean_x"], both["mean_f"]])
         low, high = min(low, values.min(initial=low)), max(high, values.max(initial=high))
     if high > 0:
         ends = [0.8 * low, 1.25 * high]
-        marks.truth_line(ax, ends, ends)
-        ax.set_xlim(*ends)
-        ax.set_ylim(*ends)
+        truth_line(ax, ends, ends)
+        ax.set(xlim=ends, ylim=ends)
     if hidden:
         text = f"not shown: {hidden} without two estimates above 0"
         ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=7)
     for axis in (ax.xaxis, ax.yaxis):
-        marks.plain_log_ticks(axis)
-    ax.set_aspect("equal")
-    ax.set_title("both sides; + the true values", loc="left")
-    ax.set_xlabel("estimate of I(X; Y), nats")
-    ax.set_ylabel("estimate of I(f(X); Y), nats")
+        plain_log_ticks(axis)
+    ax.set(
+        aspect="equal", xlabel="estimate of I(X; Y), nats", ylabel="estimate of I(f(X); Y), nats"
+    )
+    ax.set_title("both sides; + the true values")
     return ax
 
 
-def error_limit(*parts: pd.DataFrame) -> float:
-    """Shows errors up to .5 nats; what lies beyond is marked at the edge."""
-    size = np.concatenate([np.abs(part["nats"] - part["truth"]) for part in parts])
-    return float(np.clip(1.25 * size[np.isfinite(size)].max(initial=0.0), 0.17, 0.5))
+def plot_side(both: pd.DataFrame, ax: Axes, function: str) -> None:
+    """One function's estimates of both sides, with their intervals."""
+    ax.errorbar(
+        both["mean_x"],
+        both["mean_f"],
+        xerr=intervals(both, "_x"),
+        yerr=intervals(both, "_f"),
+        ls="none",
+        elinewidth=1.0,
+        ms=5.5,
+        zorder=4,
+        **function_look(function),
+        label=f"f = {function_label(function)}",
+    )
 
 
 def plot_side_errors(on_map: pd.DataFrame, on_self: pd.DataFrame, ax: Axes) -> Axes:
     """Errors in nats against sigma: filled I(X;Y), hollow I(f(X);Y); the band is the tolerance."""
-    sigmas = sorted(set(on_self["sigma"]))
-    place = {sigma: i for i, sigma in enumerate(sigmas)}
-    names = functions(on_self)
+    import pandas as pd
+
+    sigmas, names = sorted(set(on_self["sigma"])), functions(on_self)
+    limit = error_limit(pd.concat([on_map, on_self]), 1.25, 0.17, 0.5)
     step = 0.8 / (2 * len(names))
-    edges = np.repeat(np.arange(len(sigmas) + 1) - 0.5, 2)[1:-1]
-    band = np.repeat([tolerance(sigma) for sigma in sigmas], 2)
-    ax.fill_between(edges, -band, band, color=marks.SHADE, lw=0, zorder=0)
-    ax.set_ylim(*(sign * error_limit(on_map, on_self) for sign in (-1.0, 1.0)))
+    shade_tolerance(ax, sigmas)
+    ax.set_ylim(-limit, limit)
     for i, function in enumerate(names):
-        look = marks.function_look(function)
+        look = function_look(function)
         for side, rows in enumerate((on_map, on_self)):
             group = rows[(rows["function"] == function) & rows["sigma"].isin(sigmas)]
             offset = (2 * i + side - len(names) + 0.5) * step
-            spots = {sigma: index + offset for sigma, index in place.items()}
-            lines = c.summary(group, ["sigma"])
-            x, error = lines["sigma"].map(spots).to_numpy(dtype=float), lines["error"].to_numpy()
-            ax.errorbar(
-                x,
-                error,
-                yerr=marks.bars(lines),
-                ls="none",
-                elinewidth=1.0,
-                ms=4.0,
-                zorder=4,
-                **look,
-                mfc="white" if side else look["color"],
-            )
-            marks.edge_marks(ax, x, error, look["color"])
-            marks.lost_cells(ax, group, "sigma", spots, look["color"])
-    marks.truth_line(ax, [-0.5, len(sigmas) - 0.5], [0.0, 0.0])
-    ax.set_xlim(-0.5, len(sigmas) - 0.5)
-    ax.set_xticks(range(len(sigmas)), [marks.signed(sigma) for sigma in sigmas])
-    ax.set_title("errors: filled I(X; Y), hollow I(f(X); Y); band: tolerance", loc="left")
-    ax.set_xlabel("noise σ")
-    ax.set_ylabel("estimate − truth, nats")
+            place = {sigma: index + offset for index, sigma in enumerate(sigmas)}
+            face = {"mfc": "white" if side else look["color"], "elinewidth": 1.0, "ms": 4.0}
+            plot_means(group, ax, c.summary(group, ["sigma"]), "error", place, **look, **face)
+    truth_level(ax, len(sigmas))
+    even_axis(ax, [signed(sigma) for sigma in sigmas])
+    ax.set(xlabel="noise σ", ylabel="estimate − truth, nats")
+    ax.set_title("errors: filled I(X; Y), hollow I(f(X); Y); band: tolerance")
     return ax
+
+
+def shade_tolerance(ax: Axes, sigmas: Sequence[float]) -> None:
+    """The claims' tolerance at each sigma."""
+    edges = np.repeat(np.arange(len(sigmas) + 1) - 0.5, 2)[1:-1]
+    band = np.repeat([tolerance(sigma) for sigma in sigmas], 2)
+    ax.fill_between(edges, -band, band, color=SHADE, lw=0, zorder=0)

@@ -28,7 +28,11 @@ import numpy as np
 
 from experiments.images.data import SETS
 from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import DASHES, even_axis, shade_uncertified
+from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import GRID, SHADE, TRUTH, order
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -113,7 +117,7 @@ class Test:
 
     def __str__(self) -> str:
         return (
-            f"{marks.label(self.method)}, {self.of} {c.number(self.value)},"
+            f"{label(self.method)}, {self.of} {c.number(self.value)},"
             f" {c.interval_words(self.interval, self.seeds, unit=False)}"
         )
 
@@ -198,7 +202,7 @@ def ratios(over: c.Array, under: c.Array) -> c.Array:
 def claims(rows: pd.DataFrame) -> list[c.Claim]:
     """Nothing seen is 0, more is not less, a copy adds nothing, two are twice one; who fails."""
     all_rows = table(rows)
-    methods = marks.order(set(all_rows["method"]))
+    methods = order(set(all_rows["method"]))
     zero = {method: zero_tests(all_rows, method) for method in methods}
     steps = {method: step_tests(all_rows, method) for method in methods}
     ratio = {
@@ -266,7 +270,7 @@ def claim_of(
 def failed_words(tests: Iterable[Test]) -> str:
     """'; it fails for InfoNCE', or ''."""
     methods = dict.fromkeys(one.method for one in tests if one.verdict == "not reproduced")
-    names = ", ".join(marks.label(method) for method in methods)
+    names = ", ".join(label(method) for method in methods)
     return f"; it fails for {names}" if names else ""
 
 
@@ -283,7 +287,7 @@ def someone_fails(
         passes = bool(every) and set(every) == {"reproduced"} and all(part for _, part in parts)
         verdicts.append("reproduced" if failed else "not reproduced" if passes else "inconclusive")
         doubt = "none" if passes else "none for certain"
-        words.append(f"{marks.label(method)} {' and '.join(failed) or doubt}")
+        words.append(f"{label(method)} {' and '.join(failed) or doubt}")
     measured = "this run has no rows for it"
     if seeds:
         measured = f"fails: {'; '.join(words)}, over {c.counted(min(seeds), 'seed')}{c.lost(rows)}"
@@ -305,32 +309,41 @@ def someone_fails(
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against the rows seen, and the two ratios."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.6, 4.4)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
-    plot_estimates(rows[rows["role"] == MONOTONE], left)
-    plot_ratios(rows, PROCESSING, middle)
-    plot_ratios(rows, ADDITIVITY, right)
     data = str(rows["data"].iloc[0])
     side = SETS[data].side
+    with titled_figure(
+        9.6,
+        4.4,
+        title=f"Self-consistency: {data}, images of {side} × {side} and their first rows",
+        caption="Estimates against rows seen, and the ratios that must be 1 and 2.",
+        rows=rows,
+        notes=[
+            image_note(rows),
+            (
+                f"{seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines:"
+                " the claims' tolerance."
+            ),
+        ],
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
+        plot_estimates(rows[rows["role"] == MONOTONE], left)
+        plot_ratios(rows, PROCESSING, middle)
+        plot_ratios(rows, ADDITIVITY, right)
+    return figure
+
+
+def image_note(rows: pd.DataFrame) -> str:
+    """How many images the networks trained and were tested on."""
     drew = rows[rows["status"] != "failed"]
-    counts = [marks.spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
-    drawn = (
-        f"Trained on {counts[0]} images for at most {marks.spread(rows['steps'])} steps, stopped"
+    counts = [spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
+    return (
+        f"Trained on {counts[0]} images for at most {spread(rows['steps'])} steps, stopped"
         f" by others, tested on {counts[1]} others; no truth is known."
     )
-    shown = (
-        f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines: the"
-        " claims' tolerance."
-    )
-    title = f"Self-consistency: {data}, images of {side} × {side} and their first rows"
-    marks.entitle(figure, title, rows, [drawn, shown])
-    figure.set_label("Estimates against rows seen, and the ratios that must be 1 and 2.")
-    return figure
 
 
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
@@ -339,11 +352,9 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     values = values[np.isfinite(values)]
     top = 1.3 * max(1.0, float(values.max(initial=0.0)))  # with room for the words above
     ax.set_ylim(min(-0.04 * top, 1.1 * float(values.min(initial=0.0))), top)
-    n_test = int(rows["n_test"].max()) if len(rows) else 0
-    if n_test > 1:
-        marks.shade_uncertified(ax, n_test)
+    shade_uncertified(ax, int(rows["n_test"].max()) if len(rows) else 0)
     seen_axis(rows, ax, "nats")
-    ax.axhline(0.0, color=marks.GRID, lw=0.8, zorder=1)
+    ax.axhline(0.0, color=GRID, lw=0.8, zorder=1)
     ax.set_ylabel("I(X; Yₜ), nats")
     return ax
 
@@ -354,9 +365,9 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
     shown = ratio_rows(rows, role)
     most = float(shown.loc[shown["status"] == "ok", "ratio"].max()) if len(shown) else 0.0
     ax.set_ylim(0.0, float(np.clip(1.1 * np.nan_to_num(most), 1.5 * wanted, 3.0 * wanted)))
-    ax.axhspan(wanted - tolerance, wanted + tolerance, color=marks.SHADE, zorder=0, lw=0)
+    ax.axhspan(wanted - tolerance, wanted + tolerance, color=SHADE, zorder=0, lw=0)
     seen_axis(shown, ax, "ratio")
-    ax.axhline(wanted, color=marks.TRUTH, ls=(0, (4, 2.2)), lw=1.1, zorder=10, label="must be")
+    ax.axhline(wanted, color=TRUTH, ls=DASHES, lw=1.1, zorder=10, label="must be")
     over = {
         PROCESSING: "I([X, X]; [Yₜ, Yₜ₋ₖ]) / I(X; Yₜ)",
         ADDITIVITY: "I([X₁, X₂]; [Y₁ₜ, Y₂ₜ]) / I(X; Yₜ)",
@@ -366,7 +377,7 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
 
 
 def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
-    """The rows of a role with their `ratio`, those alone where it is finite, or that were lost."""
+    """The rows of a role with their `ratio`; those alone where it is finite, or that were lost."""
     base = rows[rows["role"] == MONOTONE].set_index(["method", "t", "seed"])["nats"]
     own = rows[rows["role"] == role]
     places = list(zip(own["method"], own["t"], own["seed"], strict=True))
@@ -378,7 +389,6 @@ def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
 def seen_axis(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     """Each method's values against t."""
     places = sorted(set(rows["t"]))
-    marks.method_series(rows, ax, "t", places, value, apart=True)
-    ax.set_xticks(range(len(places)), [f"{t:g}" for t in places])
-    ax.set_xlim(-0.5, max(len(places), 1) - 0.5)
+    method_series(rows, ax, "t", places, value, apart=True)
+    even_axis(ax, [f"{t:g}" for t in places])
     ax.set_xlabel("rows seen, t")

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from experiments import limits, marginals
 from experiments.suite.claims.claim import Claim
 from experiments.suite.figures import drawing
-from experiments.suite.report import report
+from experiments.suite.report import discovery
 from experiments.suite.run import command as run
 from experiments.suite.run import tally
 from experiments.suite.store import runs as store
@@ -345,7 +345,7 @@ def test_a_claim_has_the_verdict_that_its_rows_imply(
     assert "seeds" in found.measured
 
 
-NAMES = sorted(set(report.experiment_names()) - set(report.MAIN))
+NAMES = sorted(set(discovery.experiment_names()) - set(discovery.MAIN))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
-from experiments.suite.report import report
+from experiments.suite.figures.labels import label
+from experiments.suite.figures.notes import seed_note
+from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.store import runs as store
 from experiments.suite.task_tables import tables
 
@@ -30,7 +31,7 @@ def page(rows: pd.DataFrame) -> str:
     """All tables, from the rows of one run. Errors are estimate less truth, in nats."""
     found = tables.table(rows)
     compared = found[found["role"] == accuracy.COMPARED]
-    seeds = marks.seed_note(compared)
+    seeds = seed_note(compared)
     lost = "A cell that diverged or failed has an infinite error."
     parts = [
         "# Accuracy: every method on every task that auto was developed on",
@@ -65,7 +66,7 @@ def methods(rows: pd.DataFrame) -> str:
         head,
         (
             [
-                marks.label(line["method"]),
+                label(line["method"]),
                 c.number(line["mean"]),
                 "–" if math.isnan(line["low"]) else c.between((line["low"], line["high"])),
                 c.number(line["median"]),
@@ -101,7 +102,7 @@ def errors(rows: pd.DataFrame, family: str) -> str:
     return grid(
         ["method", *head],
         (
-            [marks.label(method), *(cell(str(one["name"]), method) for one in places)]
+            [label(method), *(cell(str(one["name"]), method) for one in places)]
             for method in tables.per_method(rows)["method"]
         ),
     )
@@ -155,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", default="default")
     asked = parser.parse_args(arguments)
     runs, _ = store.load_runs(asked.outputs)
-    records = report.joined(report.Record(run) for run in runs)
-    record = report.headline(records, "accuracy", asked.scale)
+    records = joined(Record(run) for run in runs)
+    record = headline(records, "accuracy", asked.scale)
     if record is None:
         print(
             f"accuracy tables: expected a run of accuracy at scale={asked.scale} under "

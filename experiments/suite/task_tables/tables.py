@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.labels import label
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def nearer(rows: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Judged:
             interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
             verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
             words = (
-                f"{marks.label(other)} less {marks.label(one)}: {c.nats(value, signed=True)},"
+                f"{label(other)} less {label(one)}: {c.nats(value, signed=True)},"
                 f" {c.interval_words(interval, seeds, signed=True)}, over"
                 f" {c.counted(len(groups), 'task')} of at least {c.counted(seeds, 'seed')}"
             )
@@ -343,7 +343,7 @@ def all_fail(rows: pd.DataFrame) -> Judged:
         interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
         verdict = c.verdict_within(interval, math.nextafter(SHARE, 1.0), math.inf, seeds)
         words = (
-            f"{marks.label(str(method))}: mean |error| {c.number(100 * value)} % of the truth,"
+            f"{label(str(method))}: mean |error| {c.number(100 * value)} % of the truth,"
             f" 95 % interval {c.between((100 * interval[0], 100 * interval[1]))} % over"
             f" {c.counted(len(groups), 'task')} of at least {c.counted(seeds, 'seed')}"
         )

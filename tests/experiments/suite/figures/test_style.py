@@ -18,12 +18,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from experiments import equitability, gaussian
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.labels import signed
+from experiments.suite.figures.palette import COLOURS, TRUTH, palette, text_colour
+from experiments.suite.figures.rendering import render
+from experiments.suite.figures.style import new_figure, style
 
 
 @pytest.fixture(autouse=True)
 def drawing_style() -> Iterator[None]:
-    with marks.style():
+    with style():
         yield
 
 
@@ -42,7 +45,7 @@ def equitability_rows(example: ModuleType) -> pd.DataFrame:
 
 
 def new_axes() -> Axes:
-    return marks.new_figure(5, 4).subplots()
+    return new_figure(5, 4).subplots()
 
 
 def drawn_axes(gaussian_rows: pd.DataFrame, equitability_rows: pd.DataFrame) -> list[Axes]:
@@ -65,7 +68,7 @@ def test_the_truth_is_black_dashed_and_above_every_estimate(
     for ax in drawn_axes(gaussian_rows, equitability_rows):
         truths = [line for line in ax.lines if line.get_label() == "truth"]
         assert truths
-        assert {line.get_color() for line in truths} == {marks.TRUTH}
+        assert {line.get_color() for line in truths} == {TRUTH}
         assert all(line.is_dashed() for line in truths)
         containers = [artist for bar in ax.containers for artist in bar.get_children()]
         estimates = [*containers, *ax.collections]
@@ -97,7 +100,7 @@ def test_the_same_rows_give_the_same_bytes(
     )
     for module, rows in ((gaussian, high), (equitability, on_map)):
         once, again = (
-            {name: marks.render(figure) for name, figure in module.figures(rows).items()}
+            {name: render(figure) for name, figure in module.figures(rows).items()}
             for _ in range(2)
         )
         assert once == again
@@ -108,7 +111,7 @@ def test_a_pdf_has_each_font_once_and_nothing_is_cut(gaussian_rows: pd.DataFrame
     """Greek and minus signs beside plain letters, in two weights."""
     rows = gaussian_rows[gaussian_rows["role"] == "scalar"]
     (figure,) = gaussian.figures(rows).values()
-    pdf = marks.render(figure)["pdf"]
+    pdf = render(figure)["pdf"]
     names = re.findall(rb"/BaseFont /(?:[A-Z]{6}\+)?([\w-]+)", pdf)
     assert {b"DejaVuSans", b"DejaVuSans-Bold"} == set(names)
     assert pdf.count(b"/FontFile2") == 2
@@ -132,11 +135,11 @@ def test_figures_are_named_by_what_they_show(
 
 
 def test_every_method_has_a_colour_of_its_own() -> None:
-    methods = [*marks.COLOURS, "some", "other", "names"]
-    colours = marks.palette(methods)
+    methods = [*COLOURS, "some", "other", "names"]
+    colours = palette(methods)
     assert len(set(colours.values())) == len(methods)
-    assert marks.palette(["mine", "zzz"])["mine"] == marks.palette(["mine"])["mine"]
-    assert marks.TRUTH not in colours.values()
+    assert palette(["mine", "zzz"])["mine"] == palette(["mine"])["mine"]
+    assert TRUTH not in colours.values()
 
 
 def linear(colour: Any) -> Any:
@@ -166,7 +169,7 @@ COLOUR_BLINDNESS = {
 
 @pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
 def test_the_compared_methods_stay_apart_for_a_colour_blind_reader(kind: str) -> None:
-    colours = linear([to_rgb(marks.COLOURS[m]) for m in ("mine", "mine_f", "dv", "ksg")])
+    colours = linear([to_rgb(COLOURS[m]) for m in ("mine", "mine_f", "dv", "ksg")])
     matrix = np.reshape(COLOUR_BLINDNESS[kind], (3, 3))
     seen = lab(np.clip(colours @ matrix.T, 0.0, 1.0))
     apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
@@ -178,7 +181,7 @@ def test_numbers_on_a_map_can_be_read(name: str) -> None:
     mapped = matplotlib.cm.ScalarMappable(cmap=name)
     mapped.set_clim(0.0, 1.0)
     for value in np.linspace(0.0, 1.0, 101):
-        text, cell = to_rgb(marks.text_colour(mapped, value)), mapped.to_rgba(value)[:3]
+        text, cell = to_rgb(text_colour(mapped, value)), mapped.to_rgba(value)[:3]
         bright, dark = sorted((luminance(text), luminance(cell)), reverse=True)
         assert (bright + 0.05) / (dark + 0.05) > 3.8
 
@@ -205,7 +208,7 @@ def test_lost_and_absurd_cells_are_drawn_and_counted(gaussian_rows: pd.DataFrame
     triangles = [line for line in figure.axes[0].lines if line.get_marker() == "^"]
     assert crosses
     assert any(line.get_markerfacecolor() == "none" for line in squares)
-    assert any(line.get_markerfacecolor() == marks.COLOURS["dv"] for line in triangles)
+    assert any(line.get_markerfacecolor() == COLOURS["dv"] for line in triangles)
 
 
 def test_figures_say_their_samples_seeds_and_reading_of_2d(gaussian_rows: pd.DataFrame) -> None:
@@ -258,19 +261,19 @@ def test_one_seed_one_method_and_odd_names_are_drawn(example: ModuleType) -> Non
     rows["params"] = rows["params"].str.replace("sin", r"$\\frac{<b>")
     drawn = gaussian.figures(odd) | equitability.figures(rows)
     assert all("One seed" in texts(figure) for figure in drawn.values())
-    with_html = marks.render(drawn["equitability_map_mine_2d"])["svg"]
+    with_html = render(drawn["equitability_map_mine_2d"])["svg"]
     assert b"&lt;b&gt;" in with_html
     assert b"<b>" not in with_html
 
 
 def test_numbers_lose_only_a_leading_zero() -> None:
-    assert [marks.signed(x) for x in (-0.99, 0.0, 0.5, 10.5)] == ["−.99", "0", ".5", "10.5"]
+    assert [signed(x) for x in (-0.99, 0.0, 0.5, 10.5)] == ["−.99", "0", ".5", "10.5"]
 
 
 def test_experiments_and_report_import_neither_torch_nor_drawing() -> None:
     code = (
         "import sys, experiments.gaussian, experiments.equitability;"
-        "import experiments.suite.report.report;"
+        "import experiments.suite.report.command;"
         "sys.exit(', '.join({'torch', 'matplotlib', 'seaborn'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

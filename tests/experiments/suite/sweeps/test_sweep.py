@@ -15,10 +15,17 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from experiments.suite.figures import style as marks
-from experiments.suite.sweeps import figures as sweep_figures
-from experiments.suite.sweeps import sweep
-from experiments.suite.sweeps.sweep import Asked, Axis, Sweep, axes_of, flatten, merged, varying
+from experiments.suite.figures.labels import compact
+from experiments.suite.figures.rendering import render
+from experiments.suite.figures.style import new_figure, style
+from experiments.suite.sweeps.axes import Axis, axes_of, flatten, varying
+from experiments.suite.sweeps.choices import CRITERIA, Choice, choices, choose
+from experiments.suite.sweeps.commands import merged
+from experiments.suite.sweeps.figures import MOST_PANELS, draw_maps, panels, sweep_figures
+from experiments.suite.sweeps.lines import MEASURES, SELECTED, plot_lines
+from experiments.suite.sweeps.maps import plot_map
+from experiments.suite.sweeps.measures import error_interval, measures
+from experiments.suite.sweeps.sweep import Sweep, SweptRun, split
 
 RATES = [1e-4, 1e-3, 1e-2]
 
@@ -113,17 +120,17 @@ def test_values_sort_as_numbers_and_lists_do() -> None:
 # --------------------------------------------------------------- sweeps of runs
 
 
-def asked(made: ModuleType, *settings: dict[str, Any], **more: Any) -> list[Asked]:
-    return [Asked(f"{i}{s}", made.config_of(s, **more)) for i, s in enumerate(settings)]
+def asked(made: ModuleType, *settings: dict[str, Any], **more: Any) -> list[SweptRun]:
+    return [SweptRun(f"{i}{s}", made.config_of(s, **more)) for i, s in enumerate(settings)]
 
 
 def test_a_whole_grid_is_one_sweep_even_over_scales_and_experiments(made: ModuleType) -> None:
     runs = [
-        Asked(f"{scale}{rate}", made.config_of({"learning_rate": rate}, scale=scale))
+        SweptRun(f"{scale}{rate}", made.config_of({"learning_rate": rate}, scale=scale))
         for scale in ("smoke", "default")
         for rate in RATES
     ]
-    (found,) = sweep.split("gaussian", runs)
+    (found,) = split("gaussian", runs)
     assert found.complete
     assert found.keys == ["train.learning_rate", "scale.name"]
 
@@ -132,25 +139,25 @@ def test_runs_that_fill_no_grid_are_compared_where_they_ask_for_the_same_cells(
     made: ModuleType,
 ) -> None:
     runs = asked(made, *({"learning_rate": rate} for rate in RATES))
-    other = Asked("other", made.config_of({"learning_rate": 5.0}, seeds=9, scale="default"))
-    (found,) = sweep.split("gaussian", [other, *runs])
+    other = SweptRun("other", made.config_of({"learning_rate": 5.0}, seeds=9, scale="default"))
+    (found,) = split("gaussian", [other, *runs])
     assert found.keys == ["train.learning_rate"]
     assert {run.run_id for run in found.runs} == {run.run_id for run in runs}
 
 
 def test_one_setting_is_no_sweep_and_shards_of_it_are_one_setting(made: ModuleType) -> None:
     config = made.config_of({})
-    shards = [Asked(f"{i}", {**config, "shards": 2, "shard": i}) for i in range(2)]
-    assert sweep.split("gaussian", shards[:1]) == []
-    assert sweep.split("gaussian", shards) == []
-    more = Asked("2", made.config_of({"learning_rate": 1.0}))
-    (found,) = sweep.split("gaussian", [*shards, more])
+    shards = [SweptRun(f"{i}", {**config, "shards": 2, "shard": i}) for i in range(2)]
+    assert split("gaussian", shards[:1]) == []
+    assert split("gaussian", shards) == []
+    more = SweptRun("2", made.config_of({"learning_rate": 1.0}))
+    (found,) = split("gaussian", [*shards, more])
     assert len(set(found.settings.values())) == 2
 
 
 def test_versions_that_ran_one_config_are_an_axis(made: ModuleType) -> None:
     config = made.config_of({})
-    (found,) = sweep.split("g", [Asked(v, config, version=v) for v in ("0.1", "0.2")])
+    (found,) = split("g", [SweptRun(v, config, version=v) for v in ("0.1", "0.2")])
     assert found.keys == ["version"]
 
 
@@ -197,7 +204,7 @@ def test_measures_are_those_of_the_definition(made: ModuleType) -> None:
     found, rows = made.one_sweep({"learning_rate": RATES}, made.by_rate)
     table = found.table(rows)
     table = table[table["method"] == "mine"]
-    lines = sweep.measures(table, found.keys)
+    lines = measures(table, found.keys)
     for line in lines.to_dict("records"):
         decades = abs(line["train.learning_rate"] - 1)
         errors = np.array([-0.1 * decades + 0.01 * (1 + decades) * (s - 1) for s in range(3)])
@@ -215,7 +222,7 @@ def test_lost_cells_are_counted_and_leave_the_means(made: ModuleType, example: M
     first = rows["run_id"] == next(iter(found.settings))
     rows = example.edited(rows, mine & first, status="diverged", nats=1e9)
     rows = example.edited(rows, mine & ~first & (rows["truth"] > 0.5), status="failed", nats=9.0)
-    lines = sweep.measures(found.table(rows), [*found.keys, "method"])
+    lines = measures(found.table(rows), [*found.keys, "method"])
     lines = lines[lines["method"] == "mine"]
     assert lines["error"].tolist() == pytest.approx([0.5] * 3)
     assert (lines["diverged"].tolist(), lines["failed"].tolist()) == ([2, 0, 0], [0, 1, 1])
@@ -227,10 +234,10 @@ def test_one_seed_has_no_spread_and_an_infinite_truth_no_error(
 ) -> None:
     found, rows = made.one_sweep({"learning_rate": RATES}, lambda row, _: -0.5, seeds=1)
     rows = example.edited(rows, rows["truth"] > 0.5, truth=math.inf)
-    lines = sweep.measures(found.table(rows), [*found.keys, "method"])
+    lines = measures(found.table(rows), [*found.keys, "method"])
     assert lines["spread"].isna().all()
     assert lines[lines["method"] == "mine"]["error"].tolist() == pytest.approx([0.5] * 3)
-    nothing = sweep.measures(
+    nothing = measures(
         found.table(example.edited(rows, rows["seed"] == 0, status="failed", nats=math.nan)),
         found.keys,
     )
@@ -245,22 +252,22 @@ def test_the_interval_holds_the_mean_and_tightens_with_agreement(made: ModuleTyp
         found, rows = made.one_sweep({"learning_rate": RATES}, error)
         table = found.table(rows)
         part = table[(table["method"] == "mine") & (table[found.keys[0]] == 0)]
-        low, high = sweep.error_interval(part, found.keys)
+        low, high = error_interval(part, found.keys)
         assert low <= 1.0 <= high
         return high - low
 
     assert width(0.0) == pytest.approx(0.0, abs=1e-12)
     assert 0 < width(0.1) < width(0.3)
     found, rows = made.one_sweep({"learning_rate": RATES}, seeds=1)
-    assert all(map(math.isnan, sweep.error_interval(found.table(rows)[:2], found.keys)))
+    assert all(map(math.isnan, error_interval(found.table(rows)[:2], found.keys)))
 
 
 # -------------------------------------------------------------------- choosing
 
 
-def chosen(found: Sweep, rows: pd.DataFrame, criterion: Any = "value") -> sweep.Choice:
-    choices = [c for c in sweep.choices(found, rows) if c.criterion == criterion]
-    (choice,) = choices  # KSG is the same in every setting: nothing to choose
+def chosen(found: Sweep, rows: pd.DataFrame, criterion: Any = "value") -> Choice:
+    # KSG is the same in every setting: nothing to choose
+    (choice,) = [c for c in choices(found, rows) if c.criterion == criterion]
     assert choice.method == "mine"
     return choice
 
@@ -300,9 +307,9 @@ def test_no_choice_depends_on_the_truth(values: list[float], data: Any) -> None:
         ]
     )
     truths = st.lists(st.floats(-100, 100), min_size=4, max_size=4)
-    for criterion in sweep.CRITERIA:
+    for criterion in CRITERIA:
         one, other = (
-            sweep.choose(rows.assign(truth=data.draw(truths)), ["k"], criterion) for _ in range(2)
+            choose(rows.assign(truth=data.draw(truths)), ["k"], criterion) for _ in range(2)
         )
         assert (one.setting, one.score) == (other.setting, other.score)
 
@@ -334,7 +341,7 @@ def test_settings_without_common_cells_are_not_compared(made: ModuleType) -> Non
     apart = rows.assign(
         params=[f"{number[run]}{p}" for run, p in zip(rows["run_id"], rows["params"], strict=True)]
     )
-    (choice, *_) = sweep.choices(found, apart[apart["method"] == "mine"])
+    (choice, *_) = choices(found, apart[apart["method"] == "mine"])
     assert choice.setting is None and "no common set of cells" in choice.reason
 
 
@@ -356,12 +363,12 @@ def test_a_value_beyond_what_can_be_certified_gains_nothing(made: ModuleType) ->
 
 @pytest.fixture(autouse=True, scope="module")
 def drawing_style() -> Any:
-    with marks.style():
+    with style():
         yield
 
 
 def new_axes() -> Axes:
-    return marks.new_figure(5, 4).subplots()
+    return new_figure(5, 4).subplots()
 
 
 AXES: list[tuple[dict[str, list[Any]], list[str]]] = [
@@ -379,11 +386,11 @@ def test_the_number_of_axes_decides_what_is_drawn_and_the_bytes_are_the_same(
     made: ModuleType, axes: dict[str, list[Any]], names: list[str]
 ) -> None:
     found, rows = made.one_sweep(axes, made.by_rate)
-    drawn = sweep_figures.figures(found, rows, "s")
+    drawn = sweep_figures(found, rows, "s")
     assert list(drawn) == names
     assert all(figure.get_label() for figure in drawn.values())
-    again = sweep_figures.figures(found, rows, "s")
-    assert marks.render(drawn[names[-1]]) == marks.render(again[names[-1]])
+    again = sweep_figures(found, rows, "s")
+    assert render(drawn[names[-1]]) == render(again[names[-1]])
 
 
 def test_lines_show_the_measure_over_the_values_on_a_log_axis_with_the_truth_at_0(
@@ -391,8 +398,8 @@ def test_lines_show_the_measure_over_the_values_on_a_log_axis_with_the_truth_at_
 ) -> None:
     found, rows = made.one_sweep({"learning_rate": RATES}, made.by_rate)
     ax = new_axes()
-    measure = sweep_figures.MEASURES[0]
-    assert sweep_figures.plot_lines(found.table(rows), ax, found.axes[0], measure) is ax
+    measure = MEASURES[0]
+    assert plot_lines(found.table(rows), ax, found.axes[0], measure) is ax
     assert ax.get_xscale() == "log"
     lines = {line.get_label(): line for line in ax.lines}
     assert lines["MINE"].get_xdata().tolist() == RATES
@@ -408,7 +415,7 @@ def test_a_heat_map_writes_each_number_and_frames_the_choice(made: ModuleType) -
         return -1000.0 * setting["learning_rate"] - setting["ema_rate"]
 
     found, rows = made.one_sweep({"learning_rate": [1e-4, 1e-3], "ema_rate": [0.01, 0.1]}, error)
-    figure = sweep_figures.draw_maps(found, found.table(rows))
+    figure = draw_maps(found, found.table(rows))
     ax = figure.axes[0]
     texts = {text.get_position(): text.get_text() for text in ax.texts}
     assert texts == {
@@ -418,7 +425,7 @@ def test_a_heat_map_writes_each_number_and_frames_the_choice(made: ModuleType) -
         (1.5, 1.5): "1.1",
     } or (texts == {(0.5, 0.5): ".11", (0.5, 1.5): "1.01", (1.5, 0.5): ".2", (1.5, 1.5): "1.1"})
     (frame,) = ax.patches
-    assert frame.get_edgecolor() == to_rgba(sweep_figures.SELECTED)
+    assert frame.get_edgecolor() == to_rgba(SELECTED)
     assert (math.floor(frame.get_x()), math.floor(frame.get_y())) == (0, 0)
     assert "KSG 0 nats" in figure.get_supxlabel()
 
@@ -436,7 +443,7 @@ def test_what_was_lost_is_marked_in_a_heat_map(made: ModuleType, example: Module
     table = found.table(rows)
     ax = new_axes()
     axes = (found.axes[0], found.axes[1])
-    sweep_figures.plot_map(table[table["method"] == "mine"], ax, axes, sweep_figures.MEASURES[0])
+    plot_map(table[table["method"] == "mine"], ax, axes, MEASURES[0])
     texts = {text.get_position()[::-1]: text.get_text() for text in ax.texts}
     assert texts == {(0.5, 0.5): "×", (0.5, 1.5): "", (1.5, 0.5): ".25", (1.5, 1.5): ".25*"}
 
@@ -444,7 +451,7 @@ def test_what_was_lost_is_marked_in_a_heat_map(made: ModuleType, example: Module
 def test_text_values_have_no_line_between_them(made: ModuleType) -> None:
     found, rows = made.one_sweep({"activation": ["elu", "relu"]}, lambda row, _: -0.1)
     ax = new_axes()
-    sweep_figures.plot_lines(found.table(rows), ax, found.axes[0], sweep_figures.MEASURES[0])
+    plot_lines(found.table(rows), ax, found.axes[0], MEASURES[0])
     mine = next(line for line in ax.lines if line.get_label() == "MINE")
     assert mine.get_linestyle() == "None"
     assert [text.get_text() for text in ax.get_xticklabels()] == ["elu", "relu"]
@@ -462,12 +469,12 @@ def test_text_values_have_no_line_between_them(made: ModuleType) -> None:
     ],
 )
 def test_numbers_in_cells_are_short(value: float, text: str) -> None:
-    assert sweep_figures.compact(value) == text
+    assert compact(value) == text
 
 
 def test_many_panels_are_left_to_the_marginals(made: ModuleType) -> None:
     axes: dict[str, list[Any]] = {"learning_rate": [1.0, 2.0], "ema_rate": [0.1, 0.2]}
     axes |= {name: [1, 2] for name in ("a", "b", "c", "d")}
     found, rows = made.one_sweep(axes, lambda row, setting: -setting["learning_rate"], seeds=1)
-    assert sweep_figures.panels(found) == 16 > sweep_figures.MOST_PANELS
-    assert list(sweep_figures.figures(found, rows, "s")) == ["s_scalar_marginals"]
+    assert panels(found) == 16 > MOST_PANELS
+    assert list(sweep_figures(found, rows, "s")) == ["s_scalar_marginals"]
