@@ -30,17 +30,11 @@ LABELS = {
     "dime_kl": "DIME-KL",
     "dime_hellinger": "DIME-Hellinger",
 }
-FUNCTIONS = {"identity": "x", "cube": "x³", "sin": "sin x", "double": "2x"}
 
 
 def label(method: str) -> str:
     """A method's printed name."""
     return LABELS.get(method, method)
-
-
-def function_label(function: str) -> str:
-    """A function's printed name: 'x³'."""
-    return FUNCTIONS.get(function, function)
 
 
 def signed(value: float) -> str:

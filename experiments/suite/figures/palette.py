@@ -40,13 +40,6 @@ MARKERS = {"mine": "o", "mine_f": "s", "dv": "^", "ksg": "D"}
 SETTINGS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 """Colours of the settings that an experiment compares, in their order."""
 SETTING_MARKERS = "osD^vP"
-FUNCTION_COLOURS = {
-    "identity": "#332288",
-    "cube": "#cc6677",
-    "sin": "#117733",
-    "double": "#999933",
-}
-FUNCTION_MARKERS = {"identity": "o", "cube": "s", "sin": "^", "double": "D"}
 DARK = {
     "#0072b2": "#3d9be0",
     "#332288": "#9a8cf2",
@@ -103,14 +96,6 @@ def _setting_looks(values: pd.Series) -> dict[Any, Look]:
             "label": str(value),
         }
         for i, value in enumerate(dict.fromkeys(values))
-    }
-
-
-def function_look(function: str) -> Look:
-    """Colour and marker of a function of the noise channel."""
-    return {
-        "color": FUNCTION_COLOURS.get(function, SPARE[0]),
-        "marker": FUNCTION_MARKERS.get(function, "v"),
     }
 
 

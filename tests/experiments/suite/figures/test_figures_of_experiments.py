@@ -17,6 +17,10 @@ import pytest
 from matplotlib.axes import Axes
 
 from experiments import equitability, gaussian
+from experiments.noisy_functions.against_r_squared import plot_r2
+from experiments.noisy_functions.functions import VARIANCES, r_squared
+from experiments.noisy_functions.maps import plot_map
+from experiments.noisy_functions.sides import plot_side_errors, plot_sides
 from experiments.suite.figures.palette import COLOURS, TRUTH
 from experiments.suite.figures.rendering import render
 from experiments.suite.figures.style import new_figure, style
@@ -54,9 +58,9 @@ def drawn_axes(gaussian_rows: pd.DataFrame, equitability_rows: pd.DataFrame) -> 
     return [
         gaussian.plot_estimates(low, new_axes()),
         gaussian.plot_errors(low, new_axes(), limit=0.1),
-        equitability.plot_r2(on_map, new_axes()),
-        equitability.plot_sides(on_map, on_self, new_axes()),
-        equitability.plot_side_errors(on_map, on_self, new_axes()),
+        plot_r2(on_map, new_axes()),
+        plot_sides(on_map, on_self, new_axes()),
+        plot_side_errors(on_map, on_self, new_axes(), equitability.tolerance),
     ]
 
 
@@ -82,8 +86,8 @@ def test_plot_functions_return_the_axes_they_were_given(
     on_map = rows[rows["role"] == "map"]
     for plot in (
         lambda ax: gaussian.plot_estimates(low[low["role"] == "scalar"], ax),
-        lambda ax: equitability.plot_map(on_map, ax, "error"),
-        lambda ax: equitability.plot_r2(on_map, ax),
+        lambda ax: plot_map(on_map, ax, "error"),
+        lambda ax: plot_r2(on_map, ax),
     ):
         ax = new_axes()
         assert plot(ax) is ax
@@ -179,8 +183,8 @@ def test_infinite_truths_are_drawn_as_such(equitability_rows: pd.DataFrame) -> N
 def test_r_squared_is_the_share_of_variance() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, 400_000)
     for name, function in (("identity", x), ("cube", x**3), ("sin", np.sin(x)), ("double", 2 * x)):
-        assert equitability.VARIANCES[name] == pytest.approx(function.var(), rel=0.01)
-    assert equitability.r_squared("identity", math.sqrt(1 / 3)) == pytest.approx(0.5)
+        assert VARIANCES[name] == pytest.approx(function.var(), rel=0.01)
+    assert r_squared("identity", math.sqrt(1 / 3)) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged"])
