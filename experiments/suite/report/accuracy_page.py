@@ -1,4 +1,4 @@
-"""The tables of the accuracy experiment as Markdown, from its latest run's rows.
+"""The tables of the accuracy experiment as Markdown, from the rows of its latest run.
 
 python -m experiments.suite.report.accuracy_page --outputs outputs --scale default > tables.md
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,26 +86,27 @@ def errors(rows: pd.DataFrame, family: str) -> str:
     lines = c.summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
     places = tables.places(own).to_dict("records")
 
-    def cell(name: str, method: str) -> str:
-        line = lines.get((name, method))
-        if line is None:
-            return ""
-        lost = line["diverged"] + line["failed"]
-        note = f" ({lost} lost)" if lost else ""
-        if not line["ok"]:
-            return f"{lost} lost"
-        interval = (line["low"] - line["truth"], line["high"] - line["truth"])
-        between = f" {c.between(interval, signed=True)}" if line["ok"] > 1 else ""
-        return f"{c.number(line['error'], signed=True)}{between}{note}"
-
     head = [f"{one['name']}: {c.number(one['truth'])}, n = {one['n']:,}" for one in places]
     return grid(
         ["method", *head],
         (
-            [label(method), *(cell(str(one["name"]), method) for one in places)]
+            [label(method), *(error_text(lines.get((one["name"], method))) for one in places)]
             for method in tables.per_method(rows)["method"]
         ),
     )
+
+
+def error_text(line: Mapping[str, Any] | None) -> str:
+    """'+0.012 [+0.002, +0.022] (1 lost)': a mean error with its interval; '' without a cell."""
+    if line is None:
+        return ""
+    lost = line["diverged"] + line["failed"]
+    if not line["ok"]:
+        return f"{lost} lost"
+    interval = (line["low"] - line["truth"], line["high"] - line["truth"])
+    between = f" {c.between(interval, signed=True)}" if line["ok"] > 1 else ""
+    note = f" ({lost} lost)" if lost else ""
+    return f"{c.number(line['error'], signed=True)}{between}{note}"
 
 
 def off(rows: pd.DataFrame) -> str:

@@ -60,13 +60,29 @@ def lines_of(outputs: Path, now: float) -> list[Line]:
     return lines
 
 
-def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
-    """A run's line, without its overrides, and its config; {} where that cannot be read.
+@dataclass(frozen=True)
+class Files:
+    """What a run's files say.
 
     Args:
-        run: whose folder is read.
-        now: seconds since 1970.
+        holder: who works on the run; None where nobody alive does.
+        config: {} where it cannot be read.
+        status: {} where it cannot be read, or is not written yet.
+        broken: what is wrong with files that have no copy, a line each.
+        faulty: whether a table is not what was written last.
+        notes: what else is wrong, a line each.
     """
+
+    holder: lock.Holder | None
+    config: dict[str, Any]
+    status: dict[str, Any]
+    broken: list[str]
+    faulty: bool
+    notes: list[str]
+
+
+def files_of(run: store.Run, now: float) -> Files:
+    """Reads a run's folder. `now` is in seconds since 1970."""
     broken: list[str] = []
 
     def attempt(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -80,19 +96,31 @@ def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
     holder = lock.read(run.folder / "lock.json")
     held = holder is not None and holder.alive(now)
     config = attempt(run.read_config)
-    # Between its lock and its first status a run has begun and says nothing yet.
+    # A run writes its first status some time after its lock: until then it has none.
     begun = not held or (run.folder / "status.json").exists()
     status = attempt(run.read_status) if begun else {}
     faults = {name: fault for name in store.TABLES if (fault := table_fault(run, name, status))}
-    broken += [f"{name}: {what}" for name, what in faults.items() if not run.fallback(name)]
-    notes = [
-        f"{name}: {what}: the copy before it is used"
-        for name, what in faults.items()
-        if run.fallback(name)
-    ]
+    notes = []
+    for name, fault in faults.items():
+        if run.fallback(name):
+            notes.append(f"{name}: {fault}: the copy before it is used")
+        else:
+            broken.append(f"{name}: {fault}")
     if holder is None and (run.folder / "lock.json").exists():
         notes.append("lock.json: expected a lock, got something else: it is taken over")
-    state = state_of(status, holder if held else None, bool(broken), bool(faults))
+    return Files(holder if held else None, config, status, broken, bool(faults), notes)
+
+
+def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
+    """A run's line, without its overrides, and its config; {} where that cannot be read.
+
+    Args:
+        run: whose folder is read.
+        now: seconds since 1970.
+    """
+    files = files_of(run, now)
+    status, holder = files.status, files.holder
+    state = state_of(status, holder, bool(files.broken), files.faulty)
     done, cells = (_count(status.get(name)) for name in ("done", "cells"))
     pace, left = progress(status, done, cells, now if state == "running" else math.nan)
     line = Line(
@@ -105,23 +133,23 @@ def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
         pace,
         None if state == "done" else left,
         str(status.get("updated", "")),
-        holder.host if holder and held else "",
-        holder.pid if holder and held else None,
-        holder.since if holder and held else "",
-        problem="; ".join([*broken, *notes]),
+        holder.host if holder else "",
+        holder.pid if holder else None,
+        holder.since if holder else "",
+        problem="; ".join([*files.broken, *files.notes]),
     )
-    return line, config
+    return line, files.config
 
 
 def state_of(
     status: Mapping[str, Any], holder: lock.Holder | None, broken: bool, faulty: bool
 ) -> State:
-    """One of `STATES`.
+    """How far the run is.
 
     Args:
         status: what status.json says.
-        holder: who holds the run and lives.
-        broken: whether a file that nothing stands in for cannot be read.
+        holder: who works on the run; None where nobody alive does.
+        broken: whether a file that has no copy cannot be read.
         faulty: whether a table is not what was written last.
     """
     said = status.get("state")

@@ -3,15 +3,15 @@
 Reads files, and changes none.
 
     done        finished: the same command finds it
-    running     a live process of this host works on it, or one elsewhere that was heard of lately
-    resumable   stopped, or its process is dead, or a table is broken and the one before it is
-                there: the same command goes on from there
-    failed      some of its cells raised, or it could not go on: the same command tries them again
-    locked      another host holds it, which its status does not show yet
+    running     a live process of this host works on it, or another host wrote to it not long ago
+    resumable   stopped, or its process is dead, or a table is broken and the copy before it is
+                there: the same command continues it
+    failed      some of its cells raised, or it could not continue: the same command tries again
+    locked      another host holds it, and its status does not say so yet
     broken      a file is missing or cannot be read: the table names it
 
-Nothing of torch, pandas or Hydra is loaded, and tables are held against their checksums but not
-read, so the answer is quick. The clock is read to tell how old a heartbeat is.
+Nothing of torch, pandas or Hydra is loaded, and tables are compared with their checksums but not
+read, so the answer is quick. The clock is read to tell the age of a heartbeat.
 """
 
 from __future__ import annotations
