@@ -256,7 +256,7 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from experiments.suite.figures.style import render
+    from experiments.suite.figures.rendering import render
     from experiments.suite.run import command as runner
 
     with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):

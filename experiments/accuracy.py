@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims.checks import Finding
 from experiments.suite.claims.claim import claim
-from experiments.suite.task_tables import figures as draw
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.figures import errors
 from experiments.suite.task_tables.findings import (
     NO_ROWS,
     UNSAID_RULE,
@@ -24,6 +24,7 @@ from experiments.suite.task_tables.findings import (
     never_unsaid,
     share_within,
 )
+from experiments.suite.task_tables.own_figure import own
 from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
@@ -148,6 +149,6 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     )
     title = "Development tasks: error of each method"
     return {
-        ERRORS: draw.errors(compared, title, [note]),
-        OWN_FIGURE: draw.own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
+        ERRORS: errors(compared, title, [note]),
+        OWN_FIGURE: own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
     }

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims.checks import Finding
 from experiments.suite.claims.claim import claim
-from experiments.suite.task_tables import figures as draw
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.figures import errors, failures
 from experiments.suite.task_tables.findings import (
     NO_ROWS,
     UNSAID_RULE,
@@ -138,6 +138,6 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
         " test; the paper has 40 of 10,000 rows and 10 seeds (scale=paper)."
     )
     return {
-        ERRORS: draw.errors(found, "Beyond Normal: error of each method on each task", [cut]),
-        FAILURES: draw.failures(found, "Where each method is off", [cut]),
+        ERRORS: errors(found, "Beyond Normal: error of each method on each task", [cut]),
+        FAILURES: failures(found, "Where each method is off", [cut]),
     }

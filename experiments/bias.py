@@ -27,7 +27,17 @@ from experiments.suite.claims.checks import Finding, all_hold, check, measure, m
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, pooled_mean
 from experiments.suite.claims.rows import differences
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import (
+    decades,
+    even_axis,
+    log_axis,
+    plain_log_ticks,
+    truth_level,
+)
+from experiments.suite.figures.labels import dim_of, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -138,7 +148,7 @@ def proportional(rows: pd.DataFrame) -> Finding | None:
             ratio = np.log10(own[seeds] / plain[seeds]) - math.log10(rate)
         values = ratio.where(np.isfinite(ratio), math.inf).to_numpy(float)
         if len(values):
-            label = f"rate {marks.signed(rate)}, B {batch}, log10 of the ratio over the rate"
+            label = f"rate {signed(rate)}, B {batch}, log10 of the ratio over the rate"
             checks.append(check(label, values, math.log10(3.0), unit=False))
     return all_hold(checks, "settings", rows)
 
@@ -181,7 +191,7 @@ def helps(rows: pd.DataFrame) -> Finding | None:
         gaps(own, CORRECTED, least),
         pooled_mean,
         more_than(0.0),
-        f"at B = {least} rate {marks.signed(CORRECTED)} gives"
+        f"at B = {least} rate {signed(CORRECTED)} gives"
         " {value} against plain DV, {interval}, over {seeds}",
         own,
     )
@@ -200,7 +210,7 @@ def needless(rows: pd.DataFrame) -> Finding | None:
     """
     own = rows[rows["role"] == ESTIMATE]
     checks = [
-        check(f"rate {marks.signed(rate)}", one, 0.03)
+        check(f"rate {signed(rate)}", one, 0.03)
         for rate in sorted(set(own["rate"]) - {PLAIN})
         for one in gaps(own, rate, own["batch"].max())
     ]
@@ -215,89 +225,92 @@ claims = [falls, proportional, small, helps, needless]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Bias and scatter of the gradient, and the estimate, against the batch size."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.8, 4.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.15))
     ordered = rows.sort_values("rate", ascending=False, kind="stable")
     named = ordered.assign(setting=[rate_name(rate) for rate in ordered["rate"]])
-    gradient = named[named["role"] == GRADIENT]
-    plot_gradient(gradient, left, "nats", -1.0)
-    plot_gradient(gradient, middle, "stderr", -0.5)
-    plot_estimates(named[named["role"] == ESTIMATE], right)
-    dim = int(rows["dim"].iloc[0])
-    tested, trained = marks.spread(gradient["n_test"]), marks.spread(gradient["steps"])
-    steps = marks.spread(named.loc[named["role"] == ESTIMATE, "steps"])
-    marks.entitle(
-        figure,
-        f"What the moving average of Eq. 12 corrects: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"Left, middle: one critic a seed after {trained} steps, held still; G over {tested}.",
-            f"Right: {steps} steps at each batch size. {marks.seed_note(rows)}.",
+    gradient, estimate = (named[named["role"] == role] for role in (GRADIENT, ESTIMATE))
+    trained, tested, steps = gradient["steps"], gradient["n_test"], estimate["steps"]
+    with titled_figure(
+        9.8,
+        4.6,
+        title=f"What the moving average of Eq. 12 corrects: X and Y each {dim_of(rows)}-D normal",
+        caption="Bias and scatter of minibatch gradients, and estimates, against batch size.",
+        rows=rows,
+        notes=[
+            (
+                f"Left, middle: one critic a seed after {spread(trained)} steps, held still;"
+                f" G over {spread(tested)}."
+            ),
+            f"Right: {spread(steps)} steps at each batch size. {seed_note(rows)}.",
         ],
-    )
-    figure.set_label("Bias and scatter of minibatch gradients, and estimates, against batch size.")
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.15))
+        plot_bias(gradient, left)
+        plot_scatter(gradient, middle)
+        plot_estimates(estimate, right)
     return figure
 
 
 def rate_name(rate: float) -> str:
-    return "plain DV" if rate == PLAIN else f"rate {marks.signed(rate)}"
+    return "plain DV" if rate == PLAIN else f"rate {signed(rate)}"
 
 
-def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float) -> Axes:
-    """Relative bias (`nats`) or scatter (`stderr`) against B on log scales: means over seeds."""
+def plot_bias(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Relative bias of a minibatch gradient against B, on log scales."""
+    plot_gradient(rows, ax, "nats", -1.0, "1/B")
+    decades(ax.yaxis)
+    ax.set_ylabel("over |full gradient G|")
+    ax.set_title("bias of a minibatch gradient")
+    return ax
+
+
+def plot_scatter(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Relative scatter of a minibatch gradient against B, on log scales."""
+    plot_gradient(rows, ax, "stderr", -0.5, "1/√B")
+    plain_log_ticks(ax.yaxis)
+    ax.set_title("its standard deviation")
+    return ax
+
+
+def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float, name: str) -> None:
+    """A column's seeds and means against B, with the line that falls like this power of B."""
     ok = rows[(rows["status"] == "ok") & (rows[column] > 0)]
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    looks = marks.looks(rows, "setting")
-    for i, (setting, look) in enumerate(looks.items()):
+    ax.set(xscale="log", yscale="log")
+    for i, (setting, look) in enumerate(looks(rows, "setting").items()):
         own = ok[ok["setting"] == setting]
         mean = own.groupby("batch")[column].mean()
         ax.scatter(own["batch"], own[column], s=7, color=look["color"], alpha=0.35, lw=0)
         ax.plot(mean.index, mean, ms=3.2 + 0.8 * i, lw=1.0, zorder=4 - i / 100, **look)
-    plain = ok[ok["rate"] == PLAIN].groupby("batch")[column].mean()
-    if len(plain):
-        at = np.array(plain.index, dtype=float)
-        guide = 1.8 * float(plain.iloc[0]) * (at / at[0]) ** power
-        name = "1/B" if power == -1.0 else "1/√B"
-        ax.plot(at, guide, color=marks.INK, ls=":", lw=1.0, label=f"_{name}")
-        ax.annotate(name, (at[0], guide[0]), xytext=(8, 0), textcoords="offset points",
-                    ha="left", va="bottom", fontsize=7.5)  # fmt: skip
-    batch_axis(ax, sorted(set(rows["batch"])))
-    bias = column == "nats"
-    if bias:
-        marks.decades(ax.yaxis)
-    else:
-        marks.plain_log_ticks(ax.yaxis)
-    ax.set_title("bias of a minibatch gradient" if bias else "its standard deviation", loc="left")
-    ax.set_ylabel("over |full gradient G|" if bias else "")
-    return ax
-
-
-def batch_axis(ax: Axes, batches: list[int]) -> None:
-    from matplotlib.ticker import NullLocator
-
-    ax.set_xticks(batches, [str(batch) for batch in batches])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.6 * min(batches), 1.7 * max(batches))
+    plot_guide(ax, ok[ok["rate"] == PLAIN].groupby("batch")[column].mean(), power, name)
+    batches = sorted(set(rows["batch"]))
+    log_axis(ax, batches, [str(batch) for batch in batches])
     ax.set_xlabel("batch size B")
+
+
+def plot_guide(ax: Axes, means: pd.Series, power: float, name: str) -> None:
+    """A dotted line that falls like a power of B, above the first of these means."""
+    if not len(means):
+        return
+    at = np.array(means.index, dtype=float)
+    guide = 1.8 * float(means.iloc[0]) * (at / at[0]) ** power
+    ax.plot(at, guide, color=INK, ls=":", lw=1.0, label=f"_{name}")
+    ax.annotate(name, (at[0], guide[0]), xytext=(8, 0), textcoords="offset points",
+                ha="left", va="bottom", fontsize=7.5)  # fmt: skip
 
 
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Final estimate less the truth in nats against B, a line for each rate."""
     batches = sorted(set(rows["batch"]))
-    shown = rows.assign(error=rows["nats"] - rows["truth"])
+    shown = with_error(rows)
     ok = shown.loc[shown["status"] == "ok", "error"]
     lowest = float(ok.min()) if len(ok) else -0.1
     ax.set_ylim(max(1.15 * min(lowest, -0.05), -2.0), 0.1)
-    marks.method_series(shown, ax, "batch", batches, "error", by="setting", apart=True)
-    marks.truth_line(ax, [-0.5, len(batches) - 0.5], [0.0, 0.0])
-    ax.set_xticks(range(len(batches)), [str(batch) for batch in batches])
-    ax.set_xlim(-0.5, len(batches) - 0.5)
-    ax.set_title("estimate − truth, nats", loc="left")
+    method_series(shown, ax, "batch", batches, "error", by="setting", apart=True)
+    truth_level(ax, len(batches))
+    even_axis(ax, [str(batch) for batch in batches])
     ax.set_xlabel("batch size B")
+    ax.set_title("estimate − truth, nats")
     return ax

@@ -24,7 +24,11 @@ from experiments.suite.claims.checks import Finding, all_hold, check, compare, m
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array
 from experiments.suite.claims.rows import differences, errors
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import decades, even_axis, log_axis, truth_level
+from experiments.suite.figures.labels import dim_of, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -155,30 +159,27 @@ claims = [consistent, estimation, approximation]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against rows, and the two gaps apart."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.6, 4.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
     ordered = rows.sort_values("width", kind="stable")
     named = ordered.assign(units=[f"width {width}" for width in ordered["width"]])
-    plot_estimates(named, left)
-    plot_gap(named, middle, estimation=True)
-    plot_gap(named, right, estimation=False)
-    steps, tested = marks.spread(rows["steps"]), marks.spread(rows["n_test"])
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Consistency: X and Y each {dim}-D normal, one hidden layer",
-        rows,
-        [
-            f"{steps} steps on n rows (∞: fresh samples in every batch).",
-            f"Tested on {tested} others. {marks.seed_note(rows)}.",
+    with titled_figure(
+        9.6,
+        4.6,
+        title=f"Consistency: X and Y each {dim_of(rows)}-D normal, one hidden layer",
+        caption="Estimates against rows and width; estimation and approximation gaps apart.",
+        rows=rows,
+        notes=[
+            f"{spread(rows['steps'])} steps on n rows (∞: fresh samples in every batch).",
+            f"Tested on {spread(rows['n_test'])} others. {seed_note(rows)}.",
         ],
-    )
-    figure.set_label("Estimates against rows and width; estimation and approximation gaps apart.")
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
+        plot_estimates(named, left)
+        plot_estimation_gap(named, middle)
+        plot_approximation_gap(named, right)
     return figure
 
 
@@ -188,49 +189,53 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     place = rows.assign(at=[float(counts.index(n)) for n in rows["n"]])
     truth = float(rows["truth"].iloc[0])
     ax.set_ylim(-1.5 * truth, 1.6 * truth)
-    marks.method_series(
-        place, ax, "at", [float(i) for i in range(len(counts))], "nats", apart=True, by="units"
-    )
-    marks.truth_line(ax, [-0.5, len(counts) - 0.5], [truth, truth])
-    names = ["∞" if math.isinf(n) else in_thousands(n) for n in counts]
-    ax.set_xticks(range(len(counts)), names)
-    ax.set_xlim(-0.5, len(counts) - 0.5)
-    ax.set_xlabel("rows of the training set, n")
-    ax.set_ylabel("mutual information, nats")
+    at = [float(i) for i in range(len(counts))]
+    method_series(place, ax, "at", at, "nats", apart=True, by="units")
+    truth_level(ax, len(counts), truth)
+    even_axis(ax, ["∞" if math.isinf(n) else in_thousands(n) for n in counts])
+    ax.set(xlabel="rows of the training set, n", ylabel="mutual information, nats")
     return ax
 
 
-def plot_gap(rows: pd.DataFrame, ax: Axes, estimation: bool) -> Axes:
-    """Size of one gap in nats on log scales: against n for each width, or against width."""
-    from matplotlib.ticker import NullLocator
-
+def mean_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean value over seeds of each units, width and n, and whether n is finite."""
     ok = rows[rows["status"] == "ok"]
     means = ok.groupby(["units", "width", "n"])["nats"].mean().reset_index()
-    fresh = means[~np.isfinite(means["n"])].set_index("units")["nats"]
-    shown = [n for n in rows["n"] if math.isfinite(n)] if estimation else list(rows["width"])
-    ax.set_xlim(0.6 * min(shown, default=1.0), 1.7 * max(shown, default=1.0))
-    ax.set_ylim(1e-4, 30.0)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    marks.decades(ax.yaxis)
-    ticks = sorted(set(shown))
-    ax.set_xticks(ticks, [in_thousands(value) for value in ticks])
-    ax.xaxis.set_minor_locator(NullLocator())
-    if estimation:
-        for units, look in marks.looks(rows, "units").items():
-            own = means[(means["units"] == units) & np.isfinite(means["n"])]
-            gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
-            ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
-        ax.set_title("estimation |I_n − I_∞|", loc="left")
-        ax.set_xlabel("n")
-    else:
-        own = means[~np.isfinite(means["n"])].sort_values("width")
-        truth = float(rows["truth"].iloc[0])
-        ax.plot(own["width"], (own["nats"] - truth).abs(), "o-", color=marks.INK, ms=4, lw=1.0)
-        ax.set_title("approximation |I_∞ − I|", loc="left")
-        ax.set_xlabel("width")
-    ax.set_ylabel("nats")
+    return means.assign(finite=np.isfinite(means["n"]))
+
+
+def plot_estimation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """|I_n - I_inf| in nats against n on log scales, a line for each width."""
+    means = mean_values(rows)
+    fresh = means[~means["finite"]].set_index("units")["nats"]
+    gap_axes(ax, [n for n in rows["n"] if math.isfinite(n)])
+    for units, look in looks(rows, "units").items():
+        own = means[(means["units"] == units) & means["finite"]]
+        gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
+        ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
+    ax.set_xlabel("n")
+    ax.set_title("estimation |I_n − I_∞|")
     return ax
+
+
+def plot_approximation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """|I_inf - I| in nats against width on log scales."""
+    means = mean_values(rows)
+    own = means[~means["finite"]].sort_values("width")
+    gap_axes(ax, list(rows["width"]))
+    gaps = (own["nats"] - float(rows["truth"].iloc[0])).abs()
+    ax.plot(own["width"], gaps, "o-", color=INK, ms=4, lw=1.0)
+    ax.set_xlabel("width")
+    ax.set_title("approximation |I_∞ − I|")
+    return ax
+
+
+def gap_axes(ax: Axes, values: Sequence[float]) -> None:
+    """Log scales with ticks at these values."""
+    ticks = sorted(set(values))
+    ax.set(yscale="log", ylim=(1e-4, 30.0), ylabel="nats")
+    log_axis(ax, ticks, [in_thousands(value) for value in ticks])
+    decades(ax.yaxis)
 
 
 def in_thousands(value: float) -> str:

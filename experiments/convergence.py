@@ -27,7 +27,10 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, pooled_mean
 from experiments.suite.claims.rows import curve_points, errors, summary
 from experiments.suite.claims.wording import number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import truth_line
+from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import looks
+from experiments.suite.figures.series import learning_curves, lost_cells, mean_points
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -160,65 +163,52 @@ claims = [arrives, slower, tighter]
 
 def figures(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
     """Curves above, their spread over seeds below, a column for each dimension."""
-    with marks.style():
-        return {FIGURE: draw(rows, curve_points(rows, curves))}
+    return {FIGURE: draw(rows, curve_points(rows, curves))}
 
 
 def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
     dims = sorted(set(rows["dim"]))
-    figure = marks.new_figure(3.4 * len(dims) + 0.6, 5.6)
-    axes = figure.subplots(
-        2, len(dims), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1.0)
-    )
-    for (above, below), dim in zip(axes.T, dims, strict=True):
-        plot_curves(rows[rows["dim"] == dim], points[points["dim"] == dim], above)
-        plot_spread(points[points["dim"] == dim], below)
-        above.set_title(f"X and Y each {dim}-D", loc="left")
-        below.set_xlabel("training steps")
-    axes[0, 0].set_ylabel("mutual information, nats")
-    axes[1, 0].set_ylabel("std over seeds, nats")
-    truth = float(rows["truth"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Convergence: correlated Gaussians of {truth:.3g} nats",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)}, at the end.",
-            marks.CURVE_NOTE,
-        ],
-    )
-    figure.set_label("Estimate against training steps at each dimension, and its spread.")
+    with titled_figure(
+        3.4 * len(dims) + 0.6,
+        5.6,
+        title=f"Convergence: correlated Gaussians of {float(rows['truth'].iloc[0]):.3g} nats",
+        caption="Estimate against training steps at each dimension, and its spread.",
+        rows=rows,
+        notes=[f"{sample_note(rows)} {seed_note(rows)}, at the end.", CURVE_NOTE],
+    ) as figure:
+        axes = figure.subplots(
+            2, len(dims), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1.0)
+        )
+        for (above, below), dim in zip(axes.T, dims, strict=True):
+            plot_curves(rows[rows["dim"] == dim], points[points["dim"] == dim], above)
+            plot_spread(points[points["dim"] == dim], below)
+            above.set_title(f"X and Y each {dim}-D")
+            below.set_xlabel("training steps")
+        axes[0, 0].set_ylabel("mutual information, nats")
+        axes[1, 0].set_ylabel("std over seeds, nats")
     return figure
 
 
 def plot_curves(rows: pd.DataFrame, points: pd.DataFrame, ax: Axes) -> Axes:
     """Training curves of one dimension with the test values at their end, in nats."""
-    truth, steps = float(rows["truth"].iloc[0]), int(rows["steps"].max())
+    truth, end = float(rows["truth"].iloc[0]), 1.02 * int(rows["steps"].max())
     ax.set_ylim(-0.15 * truth, 1.5 * truth)
-    marks.learning_curves(points, ax)
-    for method, look in marks.looks(rows).items():
-        ends = summary(rows[(rows["method"] == method) & (rows["status"] == "ok")], ["dim"])
-        inside = ends[ends["mean"].between(*ax.get_ylim())]
-        ax.errorbar(
-            np.full(len(inside), 1.02 * steps),
-            inside["mean"],
-            yerr=marks.bars(inside),
-            color=look["color"],
-            marker=look["marker"],
-            ms=4,
-            ls="none",
-            zorder=5,
-        )
-        lost = rows[rows["method"] == method].assign(end=1.02 * steps)
-        marks.lost_cells(ax, lost, "end", {1.02 * steps: 1.02 * steps}, look["color"])
-    marks.truth_line(ax, [0, 1.02 * steps], [truth, truth])
+    learning_curves(points, ax)
+    for method, look in looks(rows).items():
+        own = rows[rows["method"] == method]
+        means = summary(own[own["status"] == "ok"], ["dim"])
+        inside = means[means["mean"].between(*ax.get_ylim())]
+        style = {"color": look["color"], "marker": look["marker"], "ms": 4, "ls": "none"}
+        mean_points(ax, [end] * len(inside), inside, **style, zorder=5)
+        lost_cells(ax, own.assign(end=end), "end", {end: end}, look["color"])
+    truth_line(ax, [0, end], [truth, truth])
     return ax
 
 
 def plot_spread(points: pd.DataFrame, ax: Axes) -> Axes:
     """Standard deviation over seeds of the training value against steps."""
     finite = points[np.isfinite(points["train_nats"])]
-    for method, look in marks.looks(points).items():
+    for method, look in looks(points).items():
         spread = finite[finite["method"] == method].groupby("step")["train_nats"].std()
         ax.plot(spread.index, spread, color=look["color"], lw=1.1)
     ax.set_ylim(0.0, 0.3 * float(points["truth"].max()) if len(points) else 1.0)

@@ -20,7 +20,11 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Interval, pooled_mean
 from experiments.suite.claims.rows import curve_points, errors
 from experiments.suite.claims.wording import counted
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import truth_line
+from experiments.suite.figures.labels import dim_of, label
+from experiments.suite.figures.notes import CURVE_NOTE, sample_note, titled_figure
+from experiments.suite.figures.palette import SHADE
+from experiments.suite.figures.series import learning_curves
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -81,7 +85,7 @@ def size_of_constant(rows: pd.DataFrame, method: str, bounds: Interval) -> Findi
         (rows["role"] == CONSTANT) & (rows["method"] == method) & (rows["status"] != "failed")
     ]
     sizes = np.abs(np.where(own["status"] == "diverged", math.inf, own["nats"].to_numpy(float)))
-    words = f"mean |C| of {marks.label(method)} {{value}}, {{interval}}, over {{seeds}}"
+    words = f"mean |C| of {label(method)} {{value}}, {{interval}}, over {{seeds}}"
     return measure([sizes], pooled_mean, bounds, words, rows=None, signed=False)
 
 
@@ -109,41 +113,45 @@ claims = [drifts, stays, unharmed]
 
 def figures(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
     """The value and the constant through training, side by side."""
-    with marks.style():
-        return {FIGURE: draw(table(rows), curve_points(table(rows), curves))}
+    return {FIGURE: draw(table(rows), curve_points(table(rows), curves))}
 
 
 def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(8.6, 4.2)
-    left, right = figure.subplots(1, 2)
-    truth, steps = float(rows["truth"].iloc[0]), int(rows["steps"].max())
-    plot_curves(points[points["role"] == ESTIMATE], left, (-0.15 * truth, 1.5 * truth))
-    marks.truth_line(left, [0, steps], [truth, truth])
-    left.set_ylabel("DV on training batches, nats")
-    own = points[points["role"] == CONSTANT]
-    sizes = own.loc[np.isfinite(own["train_nats"]), "train_nats"].abs()
-    limit = max(2 * STILL, 1.1 * float(sizes.max()) if len(sizes) else 0.0)
-    right.axhspan(-STILL, STILL, color=marks.SHADE, zorder=0, lw=0)
-    plot_curves(own, right, (-limit, limit))
-    right.set_ylabel("constant C = log E_q[e^T], nats")
-    for ax in (left, right):
-        ax.set_xlim(0, max(steps, 1))
-        ax.set_xlabel("training steps")
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Drift of the critic's constant: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {counted(rows['seed'].nunique(), 'seed')}.",
-            f"{marks.CURVE_NOTE} Shaded: |C| of at most {STILL} nats.",
+    steps = int(rows["steps"].max())
+    with titled_figure(
+        8.6,
+        4.2,
+        title=f"Drift of the critic's constant: X and Y each {dim_of(rows)}-D normal",
+        caption="DV's value and the critic's constant through training.",
+        rows=rows,
+        notes=[
+            f"{sample_note(rows)} {counted(rows['seed'].nunique(), 'seed')}.",
+            f"{CURVE_NOTE} Shaded: |C| of at most {STILL} nats.",
         ],
-    )
-    figure.set_label("DV's value and the critic's constant through training.")
+    ) as figure:
+        left, right = figure.subplots(1, 2)
+        plot_values(points[points["role"] == ESTIMATE], left, float(rows["truth"].iloc[0]), steps)
+        plot_constant(points[points["role"] == CONSTANT], right)
+        for ax in (left, right):
+            ax.set(xlim=(0, max(steps, 1)), xlabel="training steps")
     return figure
 
 
-def plot_curves(points: pd.DataFrame, ax: Axes, limits: tuple[float, float]) -> Axes:
-    """Training curves of each method within these limits."""
-    ax.set_ylim(*limits)
-    return marks.learning_curves(points, ax)
+def plot_values(points: pd.DataFrame, ax: Axes, truth: float, steps: int) -> Axes:
+    """Training curves of each method, in nats."""
+    ax.set_ylim(-0.15 * truth, 1.5 * truth)
+    learning_curves(points, ax)
+    truth_line(ax, [0, steps], [truth, truth])
+    ax.set_ylabel("DV on training batches, nats")
+    return ax
+
+
+def plot_constant(points: pd.DataFrame, ax: Axes) -> Axes:
+    """Curves of the critic's constant, in nats."""
+    sizes = points.loc[np.isfinite(points["train_nats"]), "train_nats"].abs()
+    limit = max(2 * STILL, 1.1 * float(sizes.max()) if len(sizes) else 0.0)
+    ax.axhspan(-STILL, STILL, color=SHADE, zorder=0, lw=0)
+    ax.set_ylim(-limit, limit)
+    learning_curves(points, ax)
+    ax.set_ylabel("constant C = log E_q[e^T], nats")
+    return ax

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,21 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, pooled_mean, root_mean_square
 from experiments.suite.claims.rows import errors
 from experiments.suite.claims.wording import counted
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import (
+    bits_axis,
+    error_limit,
+    even_axis,
+    even_grid,
+    nats_range,
+    shade_uncertified,
+    symmetric_log,
+    truth_level,
+    truth_line,
+)
+from experiments.suite.figures.labels import signed
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import SHADE
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -135,7 +150,7 @@ def ksg_near_truth(rows: pd.DataFrame) -> Finding | None:
 def near_truth(rows: pd.DataFrame) -> Finding | None:
     """Every rho's mean error lies within `low_tolerance`."""
     checks = [
-        check(f"ρ {marks.signed(rho)}", errors(group), low_tolerance(rho))
+        check(f"ρ {signed(rho)}", errors(group), low_tolerance(rho))
         for rho, group in rows.groupby("rho")
     ]
     return all_hold(checks, "values of ρ", rows)
@@ -284,7 +299,7 @@ def target(rows: pd.DataFrame) -> Finding | None:
     mine = high(rows, "mine")
     checks = [
         check(
-            f"ρ {marks.signed(float(str(rho)))}",
+            f"ρ {signed(float(str(rho)))}",
             errors(group),
             high_tolerance(float(str(rho)), float(group["truth"].iloc[0])),
         )
@@ -313,57 +328,84 @@ claims = [
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """One figure for each (role, dimension): estimates and errors against rho."""
     drawn: dict[str, Figure] = {}
-    with marks.style():
-        for (role, dim), panel in table(rows).groupby(["role", "dim"], sort=False):
-            draw = draw_high if marks.nats_range(panel)[1] > 10.0 else draw_low
-            drawn[figure_name(str(role), int(str(dim)))] = draw(panel, int(str(dim)))
+    for (role, dim), panel in table(rows).groupby(["role", "dim"], sort=False):
+        draw = draw_high if nats_range(panel)[1] > 10.0 else draw_low
+        drawn[figure_name(str(role), int(str(dim)))] = draw(panel, int(str(dim)))
     return drawn
+
+
+def panel_figure(
+    width: float, height: float, rows: pd.DataFrame, dim: int
+) -> AbstractContextManager[Figure]:
+    """A figure with the title, legend and notes of one dimension."""
+    what = {
+        1: "X and Y scalar, the pair is 2-D (the paper's “2-D” panel)",
+        2: "X and Y each 2-D (the other reading of the paper's “2-D” panel)",
+        HIGH_DIM: "X and Y each 20-D (the paper's “20-D” panel)",
+    }.get(dim, f"X and Y each {dim}-D")
+    return titled_figure(
+        width,
+        height,
+        title=f"Correlated Gaussians: {what}",
+        caption=f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
+        " correlation, and their errors.",
+        rows=rows,
+        notes=[sample_note(rows), f"{seed_note(rows)}; faint marks: single seeds."],
+    )
 
 
 def draw_low(rows: pd.DataFrame, dim: int) -> Figure:
     """Estimates above, errors below: the curves of the estimates overlap."""
-    figure = marks.new_figure(7.4, 6.2)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.35, 1.0))
-    plot_estimates(rows, top)
-    marks.bits_axis(top)
-    plot_errors(rows, bottom, limit=error_limit(rows))
-    if dim <= 2:
-        mark_tolerance(bottom)
-    bottom.set_xlabel("correlation ρ")
-    finish(figure, rows, dim)
+    with panel_figure(7.4, 6.2, rows, dim) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.35, 1.0))
+        plot_estimates(rows, top)
+        bits_axis(top)
+        plot_errors(rows, bottom, error_limit(rows, 1.15, 0.08, 0.3))
+        if dim <= 2:
+            mark_tolerance(bottom)
+        bottom.set_xlabel("correlation ρ")
     return figure
 
 
 def draw_high(rows: pd.DataFrame, dim: int) -> Figure:
     """The full range, the readable range |rho| <= .7 beside it, errors of all below."""
-    figure = marks.new_figure(8.6, 7.2)
-    grid = figure.add_gridspec(2, 2, height_ratios=(1.45, 1.0), width_ratios=(1.25, 1.0))
-    full, zoom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    below = figure.add_subplot(grid[1, :])
-    plot_estimates(rows, full)
-    full.set_title("all ρ", loc="left")
-    tested = rows.loc[rows["steps"] > 0, "n_test"]
-    if len(tested) and tested.max() > 1:
-        marks.shade_uncertified(full, int(tested.max()))
-    inner = rows[rows["rho"].abs() < 0.7 + 1e-9]
-    plot_estimates(inner if len(inner) else rows, zoom)
-    zoom.set_title("|ρ| ≤ .7, enlarged", loc="left")
-    zoom.set_ylabel("")
-    marks.bits_axis(zoom)
-    full.set_xlabel("correlation ρ")
-    zoom.set_xlabel("correlation ρ")
-    plot_errors(rows, below, limit=1.15 * marks.nats_range(rows)[1])
-    marks.symmetric_log(below, linear=0.1)
-    below.set_title("error, symmetric log scale", loc="left")
-    below.set_xlabel("correlation ρ")
-    finish(figure, rows, dim)
+    with panel_figure(8.6, 7.2, rows, dim) as figure:
+        grid = figure.add_gridspec(2, 2, height_ratios=(1.45, 1.0), width_ratios=(1.25, 1.0))
+        full, zoom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        below = figure.add_subplot(grid[1, :])
+        plot_full(rows, full)
+        plot_zoom(rows, zoom)
+        plot_errors(rows, below, 1.15 * nats_range(rows)[1])
+        symmetric_log(below, linear=0.1)
+        below.set_xlabel("correlation ρ")
+        below.set_title("error, symmetric log scale")
     return figure
+
+
+def plot_full(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """The estimates at all rho, and what no lower bound can certify."""
+    plot_estimates(rows, ax)
+    tested = rows.loc[rows["steps"] > 0, "n_test"]
+    shade_uncertified(ax, int(tested.max()) if len(tested) else 0)
+    ax.set_xlabel("correlation ρ")
+    ax.set_title("all ρ")
+    return ax
+
+
+def plot_zoom(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """The estimates at |rho| <= .7."""
+    inner = rows[rows["rho"].abs() < 0.7 + 1e-9]
+    plot_estimates(inner if len(inner) else rows, ax)
+    bits_axis(ax)
+    ax.set(xlabel="correlation ρ", ylabel="")
+    ax.set_title("|ρ| ≤ .7, enlarged")
+    return ax
 
 
 def mark_tolerance(ax: Axes) -> None:
     """The band of the claim "near the truth"."""
     limit, outer = low_tolerance(0.0), low_tolerance(0.99)
-    ax.axhspan(-limit, limit, color=marks.SHADE, zorder=0, lw=0)
+    ax.axhspan(-limit, limit, color=SHADE, zorder=0, lw=0)
     ax.text(
         0.008,
         1.07 * limit,
@@ -375,23 +417,15 @@ def mark_tolerance(ax: Axes) -> None:
     )
 
 
-def error_limit(rows: pd.DataFrame) -> float:
-    """Shows every mean and seed up to .3 nats; what lies beyond is marked at the edge."""
-    size = (rows["nats"] - rows["truth"]).abs()
-    seen = size[np.isfinite(size)]
-    return float(np.clip(1.15 * seen.max() if len(seen) else 0.0, 0.08, 0.3))
-
-
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate in nats against rho: each method's mean and interval, seeds faint, truth on top."""
-    rhos = sorted(set(rows["rho"]))
-    truth = rows.groupby("rho")["truth"].first()
-    low, high = marks.nats_range(rows)
+    truths = rows.groupby("rho")["truth"].first()
+    low, high = nats_range(rows)
     room = 0.12 * (high - low)
     ax.set_ylim(low - room, high + 1.6 * room)
-    marks.method_series(rows, ax, "rho", rhos, "nats")
-    marks.truth_line(ax, range(len(rhos)), [float(truth[rho]) for rho in rhos])
-    rho_axis(ax, rhos)
+    method_series(rows, ax, "rho", list(truths.index), "nats")
+    truth_line(ax, range(len(truths)), list(truths))
+    rho_axis(ax, list(truths.index))
     ax.set_ylabel("mutual information, nats")
     return ax
 
@@ -400,9 +434,8 @@ def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
     """Estimate - truth in nats against rho; the truth is the zero line."""
     rhos = sorted(set(rows["rho"]))
     ax.set_ylim(-limit, limit)
-    shown = rows.assign(error=rows["nats"] - rows["truth"])
-    marks.method_series(shown, ax, "rho", rhos, "error", apart=True)
-    marks.truth_line(ax, [-0.5, len(rhos) - 0.5], [0.0, 0.0])
+    method_series(with_error(rows), ax, "rho", rhos, "error", apart=True)
+    truth_level(ax, len(rhos))
     rho_axis(ax, rhos)
     ax.set_ylabel("estimate − truth, nats")
     return ax
@@ -410,27 +443,5 @@ def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
 
 def rho_axis(ax: Axes, rhos: Sequence[float]) -> None:
     """Equal steps, rho as text: on a linear axis .9 and .99 would fall together."""
-    ax.set_xticks(range(len(rhos)), [marks.signed(rho) for rho in rhos])
-    ax.set_xlim(-0.5, len(rhos) - 0.5)
-    for middle in range(len(rhos) - 1):
-        ax.axvline(middle + 0.5, color=marks.GRID, lw=0.4, zorder=0)
-
-
-def finish(figure: Figure, rows: pd.DataFrame, dim: int) -> None:
-    """Title, legend and the note on samples, seeds and whatever was lost."""
-    what = {
-        1: "X and Y scalar, the pair is 2-D (the paper's “2-D” panel)",
-        2: "X and Y each 2-D (the other reading of the paper's “2-D” panel)",
-        HIGH_DIM: "X and Y each 20-D (the paper's “20-D” panel)",
-    }.get(dim, f"X and Y each {dim}-D")
-    title = f"Correlated Gaussians: {what}"
-    marks.entitle(figure, title, rows, notes(rows))
-    figure.set_label(
-        f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
-        " correlation, and their errors."
-    )
-
-
-def notes(rows: pd.DataFrame) -> list[str]:
-    """What the figure must say of its samples and seeds."""
-    return [marks.sample_note(rows), f"{marks.seed_note(rows)}; faint marks: single seeds."]
+    even_axis(ax, [signed(rho) for rho in rhos])
+    even_grid(ax, len(rhos))

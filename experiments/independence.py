@@ -21,7 +21,11 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, Interval, pooled_mean
 from experiments.suite.claims.rows import errors
 from experiments.suite.claims.wording import counted
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import even_axis, symmetric_log, truth_level
+from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, order, palette
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -97,7 +101,7 @@ def false_positives(rows: pd.DataFrame) -> Finding | None:
     bounds = rows[rows["method"].isin(BOUNDS)]
     own = bounds[bounds["status"] != "failed"]
     each = ", ".join(
-        f"{marks.label(method)} {int(group['false'].sum())} of {len(group)}"
+        f"{label(method)} {int(group['false'].sum())} of {len(group)}"
         for method, group in own.groupby("method")
     )
     return measure(
@@ -164,43 +168,41 @@ claims = [false_positives, train_value, test_value]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Test values, training values, and false positives."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     settings = sorted(
         set(zip(rows["n"], rows["tails"], strict=True)), key=lambda s: (s[0], s[1] != "normal")
     )
-    figure = marks.new_figure(2.5 * len(settings) + 0.8, 7.2)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.4, 1.0)).flat
-    axes = above.subplots(2, len(settings), squeeze=False, sharex=True, sharey="row")
-    for (test, train), (n, tails) in zip(axes.T, settings, strict=True):
-        own = rows[(rows["n"] == n) & (rows["tails"] == tails)]
-        plot_values(own, test, "nats")
-        plot_values(own[own["steps"] > 0], train, "train_nats")
-        words = "normal" if tails == "normal" else "cubed normal"
-        test.set_title(f"n = {n:,}, {words}", loc="left")
-        train.set_xlabel("dimension of X and of Y")
-    axes[0, 0].set_ylabel("test value, nats")
-    axes[1, 0].set_ylabel("training value, nats")
-    plot_rates(rows, below.subplots())
-    steps = marks.spread(rows.loc[rows["steps"] > 0, "steps"])
-    marks.entitle(
-        figure,
-        "Nothing to be found: X and Y independent",
-        rows,
-        [
+    steps = spread(rows.loc[rows["steps"] > 0, "steps"])
+    with titled_figure(
+        2.5 * len(settings) + 0.8,
+        7.2,
+        title="Nothing to be found: X and Y independent",
+        caption="Independent X and Y: test value, training value and false positives of each"
+        " method.",
+        rows=rows,
+        notes=[
             (
-                f"Networks: {steps} steps on n rows, tested on fresh samples."
-                f" {marks.seed_note(rows)}. Symmetric log scale."
+                f"Networks: {steps} steps on n rows, tested on fresh samples. {seed_note(rows)}."
+                " Symmetric log scale."
             ),
             "False positive: a value more than 1.645 standard errors above 0.",
         ],
-    )
-    figure.set_label(
-        "Independent X and Y: test value, training value and false positives of each method."
-    )
+    ) as figure:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.4, 1.0)).flat
+        axes = above.subplots(2, len(settings), squeeze=False, sharex=True, sharey="row")
+        for (test, train), (n, tails) in zip(axes.T, settings, strict=True):
+            own = rows[(rows["n"] == n) & (rows["tails"] == tails)]
+            plot_values(own, test, "nats")
+            plot_values(own[own["steps"] > 0], train, "train_nats")
+            words = "normal" if tails == "normal" else "cubed normal"
+            test.set_title(f"n = {n:,}, {words}")
+            train.set_xlabel("dimension of X and of Y")
+        axes[0, 0].set_ylabel("test value, nats")
+        axes[1, 0].set_ylabel("training value, nats")
+        plot_rates(rows, below.subplots())
     return figure
 
 
@@ -208,35 +210,29 @@ def plot_values(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
     """Values in nats against dimension, on a symmetric log scale."""
     dims = sorted(set(rows["dim"]))
     ax.set_ylim(-30.0, 30.0)
-    marks.symmetric_log(ax, linear=0.1)
-    marks.method_series(rows, ax, "dim", dims, value, apart=True, joined=False)
-    marks.truth_line(ax, [-0.5, len(dims) - 0.5], [0.0, 0.0])
-    ax.set_xticks(range(len(dims)), [str(dim) for dim in dims])
-    ax.set_xlim(-0.5, len(dims) - 0.5)
+    symmetric_log(ax, linear=0.1)
+    method_series(rows, ax, "dim", dims, value, apart=True, joined=False)
+    truth_level(ax, len(dims))
+    even_axis(ax, [str(dim) for dim in dims])
     return ax
 
 
 def plot_rates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Share of false positives of each method over all its cells, with their number."""
     kept = rows[rows["status"] != "failed"]
-    methods = [m for m in marks.order(set(rows["method"])) if (kept["method"] == m).any()]
-    colours = marks.palette(methods)
+    methods = [m for m in order(set(rows["method"])) if (kept["method"] == m).any()]
+    colours = palette(methods)
     for i, method in enumerate(methods):
         found = kept.loc[kept["method"] == method, "false"]
         share = float(found.mean())
         ax.bar(i, share, 0.6, color=colours[method], zorder=2)
         text = f"{int(found.sum())} of {len(found)}"
         ax.annotate(text, (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=7)
-    ax.axhline(NOMINAL, color=marks.INK, ls=":", lw=0.9, zorder=3)
-    right = ax.get_yaxis_transform()  # of the axes: a bar would hide it
+    ax.axhline(NOMINAL, color=INK, ls=":", lw=0.9, zorder=3)
+    right = ax.get_yaxis_transform()  # at the right of the axes: in them a bar would hide it
     ax.text(1.005, NOMINAL, "nominal .05", transform=right, fontsize=7, va="center")
-    ax.set_xticks(range(len(methods)), [marks.label(method) for method in methods])
-    ax.set_xlim(-0.5, max(len(methods), 1) - 0.5)
-    ax.set_ylim(
-        0.0,
-        max(0.15, 1.2 * float(kept.groupby("method")["false"].mean().max() or 0.0))
-        if len(kept)
-        else 1.0,
-    )
+    even_axis(ax, [label(method) for method in methods])
+    rates = kept.groupby("method")["false"].mean()
+    ax.set_ylim(0.0, max(0.15, 1.2 * float(rates.max() or 0.0)) if len(kept) else 1.0)
     ax.set_ylabel("false positives")
     return ax

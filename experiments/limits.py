@@ -33,7 +33,11 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, fewest_seeds, mean_interval
 from experiments.suite.claims.rows import errors
 from experiments.suite.claims.wording import between, counted, number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import decades, even_axis, shade_uncertified, truth_line
+from experiments.suite.figures.labels import dim_of, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -190,29 +194,28 @@ claims = [uncertified, variance, entropies]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against the truth, and their variance with the law."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.0, 4.8)
-    left, right = figure.subplots(1, 2)
-    plot_estimates(rows, left)
-    plot_variance(rows, right)
-    dim, n = int(rows["dim"].iloc[0]), marks.spread(rows["n_test"])
-    trained = marks.spread(
-        rows["n_train"].where(rows["status"] != "failed", rows["n_train"].max())
-    )
-    marks.entitle(
-        figure,
-        f"What n samples can tell: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"Trained on {trained} rows, tested on {n} others, one marginal partner each.",
-            f"{marks.seed_note(rows)}.",
+    trained = rows["n_train"].where(rows["status"] != "failed", rows["n_train"].max())
+    with titled_figure(
+        9.0,
+        4.8,
+        title=f"What n samples can tell: X and Y each {dim_of(rows)}-D normal",
+        caption="Estimates and their variance against true values of 0 to 40 nats.",
+        rows=rows,
+        notes=[
+            (
+                f"Trained on {spread(trained)} rows, tested on {spread(rows['n_test'])} others,"
+                " one marginal partner each."
+            ),
+            f"{seed_note(rows)}.",
         ],
-    )
-    figure.set_label("Estimates and their variance against true values of 0 to 40 nats.")
+    ) as figure:
+        left, right = figure.subplots(1, 2)
+        plot_estimates(rows, left)
+        plot_variance(rows, right)
     return figure
 
 
@@ -220,11 +223,9 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate in nats against the truth, both linear; ln n_test as an edge."""
     levels = sorted(set(rows["level"]))
     ax.set_ylim(-2.0, 1.25 * max(max(levels), 1.0))
-    n_test = int(rows["n_test"].max())
-    if n_test > 1:
-        marks.shade_uncertified(ax, n_test)
-    marks.method_series(rows, ax, "level", levels, "nats")
-    marks.truth_line(ax, range(len(levels)), levels)
+    shade_uncertified(ax, int(rows["n_test"].max()))
+    method_series(rows, ax, "level", levels, "nats")
+    truth_line(ax, range(len(levels)), levels)
     level_axis(ax, levels)
     ax.set_ylabel("estimate, nats")
     return ax
@@ -234,24 +235,22 @@ def plot_variance(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Variance (squared standard errors, mean over seeds) on a log scale, with the law."""
     levels = sorted(set(rows["level"]))
     n_test = max(int(rows["n_test"].max()), 1)
-    ax.set_ylim(1e-7, 1e5)
-    ax.set_yscale("log")
-    marks.decades(ax.yaxis)
+    ax.set(ylim=(1e-7, 1e5), yscale="log")
+    decades(ax.yaxis)
     kept = rows[(rows["status"] == "ok") & (rows["stderr"] > 0)]
-    for method, look in marks.looks(rows).items():
+    for method, look in looks(rows).items():
         own = kept[kept["method"] == method]
         squares = own.assign(square=own["stderr"] ** 2).groupby("level")["square"].mean()
         at = [levels.index(level) for level in squares.index]
         ax.plot(at, squares, ms=4, lw=1.0, **{**look, "label": "_" + look["label"]})
     place = np.array([i for i, level in enumerate(levels) if level > 0])
     least = [law(level, n_test) for level in levels if level > 0]
-    ax.plot(place, least, color=marks.INK, ls=":", lw=1.1, label="(e^I − 1) / n")
+    ax.plot(place, least, color=INK, ls=":", lw=1.1, label="(e^I − 1) / n")
     level_axis(ax, levels)
     ax.set_ylabel("variance over test rows, nats²")
     return ax
 
 
 def level_axis(ax: Axes, levels: list[float]) -> None:
-    ax.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-    ax.set_xlim(-0.5, len(levels) - 0.5)
+    even_axis(ax, [f"{level:g}" for level in levels])
     ax.set_xlabel("true mutual information, nats")

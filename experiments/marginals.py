@@ -32,7 +32,11 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import pooled_mean, root_mean_square
 from experiments.suite.claims.rows import differences, errors
 from experiments.suite.claims.wording import counted, nats, number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import error_limit, even_axis, truth_level
+from experiments.suite.figures.labels import signed
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -128,7 +132,7 @@ def shuffle_loses(rows: pd.DataFrame) -> Finding | None:
         differences(top, "kind", "shuffle", "derangement", GRID),
         pooled_mean,
         (-math.inf, -0.5 * loss),
-        f"at ρ {marks.signed(float(rho))} shuffles give"
+        f"at ρ {signed(float(rho))} shuffles give"
         " {value} against derangements, {interval}, over {seeds} at each number of samples;"
         f" the true pairs among a batch of {int(batch)} cost {nats(loss)} at the best critic",
         top,
@@ -153,9 +157,7 @@ def agree(rows: pd.DataFrame) -> Finding | None:
         for rho, group in own.groupby("rho")
     }
     checks = [
-        pooled_check(f"ρ {marks.signed(rho)}", groups, 0.05)
-        for rho, groups in gaps.items()
-        if groups
+        pooled_check(f"ρ {signed(rho)}", groups, 0.05) for rho, groups in gaps.items() if groups
     ]
     return all_hold(checks, "values of ρ", own)
 
@@ -199,35 +201,32 @@ claims = [shuffle_loses, agree, more_is_better]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates at each rho above; spread over seeds and seconds below."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     rhos = sorted(set(rows["rho"]))
-    figure = marks.new_figure(8.4, 6.4)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1.0)).flat
-    axes = above.subplots(1, len(rhos), squeeze=False)[0]
-    for ax, rho in zip(axes, rhos, strict=True):
-        plot_estimates(rows[rows["rho"] == rho], ax)
-    axes[0].set_ylabel("mutual information, nats")
-    left, right = below.subplots(1, 2)
-    plot_spread(rows, left)
-    plot_seconds(rows, right)
     first = rows.iloc[0]
-    marks.entitle(
-        figure,
-        f"Marginal pairs: X and Y each {first['dim']}-D normal, batch {first['batch']}",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)}.",
+    with titled_figure(
+        8.4,
+        6.4,
+        title=f"Marginal pairs: X and Y each {first['dim']}-D normal, batch {first['batch']}",
+        caption="How marginal pairs are made: estimate, spread over seeds and seconds against the"
+        " number of marginal pairs for each joint one.",
+        rows=rows,
+        notes=[
+            f"{sample_note(rows)} {seed_note(rows)}.",
             "Dotted: KL(P ‖ Q′), what the best critic trained on shuffles can tell.",
         ],
-    )
-    figure.set_label(
-        "How marginal pairs are made: estimate, spread over seeds and seconds against the number"
-        " of marginal pairs for each joint one."
-    )
+    ) as figure:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1.0)).flat
+        axes = above.subplots(1, len(rhos), squeeze=False)[0]
+        for ax, rho in zip(axes, rhos, strict=True):
+            plot_estimates(rows[rows["rho"] == rho], ax)
+        axes[0].set_ylabel("mutual information, nats")
+        left, right = below.subplots(1, 2)
+        plot_spread(rows, left)
+        plot_seconds(rows, right)
     return figure
 
 
@@ -237,15 +236,13 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     first = rows.iloc[0]
     truth, rho = float(first["truth"]), float(first["rho"])
     loss = truth - reachable(int(first["dim"]), rho, int(first["batch"]))
-    near = (rows["nats"] - truth).abs()
-    room = max(2.0 * loss, 1.1 * float(near[np.isfinite(near)].max()) if len(rows) else 0.0, 0.1)
-    room = min(room, max(truth, 0.5))
+    room = min(error_limit(rows, 1.1, max(2.0 * loss, 0.1)), max(truth, 0.5))
     ax.set_ylim(truth - room, truth + room)
-    marks.method_series(rows, ax, "samples", counts, "nats", apart=True, by="kind")
-    marks.truth_line(ax, [-0.5, len(counts) - 0.5], [truth, truth])
-    ax.axhline(truth - loss, color=marks.INK, ls=":", lw=0.9, zorder=2)
+    method_series(rows, ax, "samples", counts, "nats", apart=True, by="kind")
+    truth_level(ax, len(counts), truth)
+    ax.axhline(truth - loss, color=INK, ls=":", lw=0.9, zorder=2)
     samples_axis(ax, counts)
-    ax.set_title(f"ρ = {marks.signed(rho)}: {number(truth)} nats", loc="left")
+    ax.set_title(f"ρ = {signed(rho)}: {number(truth)} nats")
     return ax
 
 
@@ -264,7 +261,7 @@ def plot_seconds(rows: pd.DataFrame, ax: Axes) -> Axes:
 
 def plot_numbers(rows: pd.DataFrame, ax: Axes, values: pd.Series, what: str) -> Axes:
     counts = sorted(set(rows["samples"]))
-    for kind, look in marks.looks(rows, "kind").items():
+    for kind, look in looks(rows, "kind").items():
         own = [float(values.get((kind, count), math.nan)) for count in counts]
         ax.plot(range(len(counts)), own, ms=4, lw=1.0, **look)
     ax.set_ylim(bottom=0.0)
@@ -274,6 +271,5 @@ def plot_numbers(rows: pd.DataFrame, ax: Axes, values: pd.Series, what: str) -> 
 
 
 def samples_axis(ax: Axes, counts: Sequence[int]) -> None:
-    ax.set_xticks(range(len(counts)), [str(count) for count in counts])
-    ax.set_xlim(-0.5, len(counts) - 0.5)
+    even_axis(ax, [str(count) for count in counts])
     ax.set_xlabel("marginal pairs for each joint pair")

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from experiments.suite.claims.checks import Check, Finding, all_hold, difference
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.rows import errors
 from experiments.suite.claims.wording import number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import error_limit, even_axis, truth_level, truth_line
+from experiments.suite.figures.labels import dim_of
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, SHADE
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -147,26 +149,24 @@ claims = [unchanged, lowered]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates of all maps and folds, beside the truth."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(7.6, 5.4)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1.0))
-    plot_estimates(rows, top)
-    plot_errors(rows, bottom)
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Normals seen through maps, X and Y each {dim}-D",
-        rows,
-        [
-            marks.sample_note(rows),
-            f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded: the claims' tolerance.",
+    with titled_figure(
+        7.6,
+        5.4,
+        title=f"Normals seen through maps, X and Y each {dim_of(rows)}-D",
+        caption="Estimates and errors of normals seen through bijections and through folds.",
+        rows=rows,
+        notes=[
+            sample_note(rows),
+            f"{seed_note(rows)}; faint marks: single seeds. Shaded: the claims' tolerance.",
         ],
-    )
-    figure.set_label("Estimates and errors of normals seen through bijections and through folds.")
+    ) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1.0))
+        plot_estimates(rows, top)
+        plot_errors(rows, bottom)
     return figure
 
 
@@ -176,19 +176,18 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(0.0, 1.35 * float(truths.max()))
     series(rows, ax, "nats")
     ends = [x for i in range(len(truths)) for x in (i - 0.5, i + 0.5)]
-    marks.truth_line(ax, ends, [float(t) for t in truths for _ in range(2)])
+    truth_line(ax, ends, [float(t) for t in truths for _ in range(2)])
     ax.set_ylabel("mutual information, nats")
     return ax
 
 
 def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate - truth in nats for each map."""
-    sizes = (rows["nats"] - rows["truth"]).abs().to_numpy(float)
-    limit = float(np.clip(1.15 * sizes[np.isfinite(sizes)].max(initial=0.0), 3 * TOLERANCE, 1.0))
+    limit = error_limit(rows, 1.15, 3 * TOLERANCE, 1.0)
     ax.set_ylim(-limit, limit)
-    ax.axhspan(-TOLERANCE, TOLERANCE, color=marks.SHADE, zorder=0, lw=0)
-    series(rows.assign(error=rows["nats"] - rows["truth"]), ax, "error")
-    marks.truth_line(ax, [-0.5, rows["place"].nunique() - 0.5], [0.0, 0.0])
+    ax.axhspan(-TOLERANCE, TOLERANCE, color=SHADE, zorder=0, lw=0)
+    series(with_error(rows), ax, "error")
+    truth_level(ax, rows["place"].nunique())
     ax.set_ylabel("estimate − truth, nats")
     return ax
 
@@ -196,8 +195,7 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
 def series(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     """Each method's values at the maps, which no line joins; the axis with the maps' names."""
     names = rows.groupby("place")["map"].first()
-    marks.method_series(rows, ax, "place", sorted(names.index), value, apart=True, joined=False)
-    ax.set_xticks(range(len(names)), [LABELS.get(name, name) for name in names])
-    ax.set_xlim(-0.5, len(names) - 0.5)
+    method_series(rows, ax, "place", sorted(names.index), value, apart=True, joined=False)
+    even_axis(ax, [LABELS.get(name, name) for name in names])
     kept = rows.loc[rows["role"] == SAME, "place"].nunique()
-    ax.axvline(kept - 0.5, color=marks.INK, lw=0.7, zorder=1)
+    ax.axvline(kept - 0.5, color=INK, lw=0.7, zorder=1)

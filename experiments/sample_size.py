@@ -31,7 +31,10 @@ import numpy as np
 from experiments.suite.claims.checks import Finding, all_hold, check, measure
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, Interval, fewest_seeds
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import DASHES, decades, ticks_at
+from experiments.suite.figures.labels import dim_of, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import GRID, looks
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -149,7 +152,7 @@ class Grid:
     def __init__(self, rows: pd.DataFrame) -> None:
         kept = rows[(rows["n"] > 0) & rows["gap"].notna()]
         self.ns = [float(n) for n in sorted(set(kept["n"]))]
-        self.dim = int(rows["dim"].iloc[0]) if len(rows) else 1
+        self.dim = dim_of(rows) if len(rows) else 1
         self.gaps: dict[tuple[float, int], list[Array]] = {}
         for (level, width), group in kept.groupby(SETTING):
             of_n = [group.loc[group["n"] == n, "gap"].to_numpy(float) for n in self.ns]
@@ -233,7 +236,7 @@ def enough(rows: pd.DataFrame) -> Finding | None:
         for eps in EPSILONS:
             within = [i for i, n in enumerate(grid.ns) if n <= grid.asked(level, width, eps)]
             if within:
-                label = f"{level:g} nats, width {width}, ε {marks.signed(eps)}"
+                label = f"{level:g} nats, width {width}, ε {signed(eps)}"
                 checks.append(check(label, of_n[within[-1]], eps))
     return all_hold(checks, "settings", rows)
 
@@ -315,57 +318,55 @@ claims = [enough, loose, accuracy, size]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """|I_n - I_F| against n for each true value, and the n that an accuracy takes."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     levels = sorted(set(rows["level"]))
-    figure = marks.new_figure(2.6 * (len(levels) + 1.4), 4.6)
-    *axes, last = figure.subplots(1, len(levels) + 1, width_ratios=(*[1.0] * len(levels), 1.25))
     ordered = rows.sort_values("width", kind="stable")
     named = ordered.assign(units=[f"width {width}" for width in ordered["width"]])
-    for level, ax in zip(levels, axes, strict=True):
-        plot_gaps(named[named["level"] == level], ax)
-        ax.set_title(f"I = {level:g} nats", loc="left")
-    axes[0].set_ylabel("|I_n − I_F|, nats")
-    for ax in axes[1:]:
-        ax.tick_params(labelleft=False)
-    plot_least(named, last)
-    steps, seeds = marks.spread(rows["steps"]), marks.seed_note(rows).partition(" with")[0]
     listed = ", ".join(f"{m} {level:g}" for m, level in zip("▾◂▴▸", levels, strict=False))
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"The samples that an accuracy takes: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"{steps} steps on n rows, one hidden layer; I_F: fresh samples. {seeds}.",
+    with titled_figure(
+        2.6 * (len(levels) + 1.4),
+        4.6,
+        title=f"The samples that an accuracy takes: X and Y each {dim_of(rows)}-D normal",
+        caption="|I_n − I_F| against n, and the n that Theorem 3 asks for.",
+        rows=rows,
+        notes=[
+            (
+                f"{spread(rows['steps'])} steps on n rows, one hidden layer; I_F: fresh samples."
+                f" {seed_note(rows, bars=False)}."
+            ),
             f"Right: n read off the lines, markers in the order of I: {listed}.",
             "Dashed: n asked by Theorem 3 at δ = .05; shaded: from the least I to the largest.",
         ],
-    )
-    figure.set_label("|I_n − I_F| against n, and the n that Theorem 3 asks for.")
+    ) as figure:
+        widths = [*[1.0] * len(levels), 1.25]
+        *axes, last = figure.subplots(1, len(levels) + 1, width_ratios=widths)
+        for level, ax in zip(levels, axes, strict=True):
+            plot_gaps(named[named["level"] == level], ax)
+            ax.set_title(f"I = {level:g} nats")
+        axes[0].set_ylabel("|I_n − I_F|, nats")
+        for ax in axes[1:]:
+            ax.tick_params(labelleft=False)
+        plot_least(named, last)
     return figure
 
 
 def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
     """|I_n - I_F| against n on log scales, a line for each width; eps as grey lines."""
     kept = rows[(rows["n"] > 0) & np.isfinite(rows["gap"])]
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(1e-3, 5.0)
-    ax.set_xlim(40, 3.2e5)
+    ax.set(xscale="log", yscale="log", xlim=(40, 3.2e5), ylim=(1e-3, 5.0))
     for eps in EPSILONS:
-        ax.axhline(eps, color=marks.GRID, lw=0.8, zorder=1)
-    for units, look in marks.looks(rows, "units").items():
+        ax.axhline(eps, color=GRID, lw=0.8, zorder=1)
+    for units, look in looks(rows, "units").items():
         own = kept[kept["units"] == units]
         mean = own.groupby("n")["gap"].mean()
         shown = own["gap"].clip(1.1e-3, 4.5)
         ax.scatter(own["n"], shown, s=7, color=look["color"], alpha=0.4, lw=0, zorder=3)
         ax.plot(mean.index, mean, ms=4, lw=1.0, zorder=4, **look)
-    marks.decades(ax.yaxis)
-    marks.decades(ax.xaxis)
+    decades(ax.yaxis)
+    decades(ax.xaxis)
     ax.set_xlabel("rows of the training set, n")
     return ax
 
@@ -373,31 +374,28 @@ def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
 def plot_least(rows: pd.DataFrame, ax: Axes) -> Axes:
     """n against eps on log scales: taken (a marker a true value) and asked, a colour a width."""
     grid = Grid(rows)
-    looks = {
-        int(str(units).split()[1]): look for units, look in marks.looks(rows, "units").items()
-    }
     levels = sorted(set(rows["level"]))
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    for width, look in looks.items():
-        of_levels = [[grid.asked(level, width, eps) for eps in EPSILONS] for level in levels]
-        low, high = (pick(of_levels, axis=0) for pick in (np.min, np.max))
-        ax.fill_between(EPSILONS, low, high, color=look["color"], alpha=0.15, lw=0)
-        middle = of_levels[len(levels) // 2]
-        ax.plot(EPSILONS, middle, color=look["color"], ls=(0, (4, 2.2)), lw=1.0)
+    colours = {
+        int(str(units).split()[1]): look["color"] for units, look in looks(rows, "units").items()
+    }
+    ax.set(xscale="log", yscale="log")
+    for width, colour in colours.items():
+        plot_asked(ax, grid, levels, width, colour)
     if grid.gaps:
         for (level, width, eps), n in grid.least(grid.flat).items():
-            ax.plot(
-                [eps * (1.0 + 0.05 * (list(looks).index(width) - 1))], [n], ls="none", ms=4.5,
-                marker="v<^>"[levels.index(level) % 4], color=looks[width]["color"], zorder=4,
-            )  # fmt: skip
-    from matplotlib.ticker import NullLocator
-
-    ax.set_xticks(EPSILONS, [marks.signed(eps) for eps in EPSILONS])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.02, 0.5)
-    ax.set_ylim(30, 1e10)
-    marks.decades(ax.yaxis)
-    ax.set_title("n taken, and n asked", loc="left")
-    ax.set_xlabel("ε, nats")
+            aside = eps * (1.0 + 0.05 * (list(colours).index(width) - 1))
+            marker = "v<^>"[levels.index(level) % 4]
+            ax.plot([aside], [n], marker, ms=4.5, color=colours[width], zorder=4)
+    ticks_at(ax.xaxis, EPSILONS, [signed(eps) for eps in EPSILONS])
+    ax.set(xlim=(0.02, 0.5), ylim=(30, 1e10), xlabel="ε, nats")
+    decades(ax.yaxis)
+    ax.set_title("n taken, and n asked")
     return ax
+
+
+def plot_asked(ax: Axes, grid: Grid, levels: Sequence[float], width: int, colour: str) -> None:
+    """The n that Theorem 3 asks of a width: of the middle true value, in the range of all."""
+    asked = [[grid.asked(level, width, eps) for eps in EPSILONS] for level in levels]
+    low, high = (pick(asked, axis=0) for pick in (np.min, np.max))
+    ax.fill_between(EPSILONS, low, high, color=colour, alpha=0.15, lw=0)
+    ax.plot(EPSILONS, asked[len(levels) // 2], color=colour, ls=DASHES, lw=1.0)

@@ -37,7 +37,11 @@ from experiments.suite.claims.checks import (
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import DASHES, even_axis, shade_uncertified
+from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import GRID, SHADE, TRUTH, order
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -102,10 +106,7 @@ def test_of(method: str, of: str, values: Array, low: float, high: float) -> Che
     is what was tested, in words.
     """
     (value, interval), seeds = number_of([values], pooled_mean), len(values)
-    words = (
-        f"{marks.label(method)}, {of} {number(value)},"
-        f" {interval_words(interval, seeds, unit=False)}"
-    )
+    words = f"{label(method)}, {of} {number(value)}, {interval_words(interval, seeds, unit=False)}"
     reach = max(low - interval[0], interval[1] - high)
     return Check(method, value, interval, (low, high), seeds, words, (reach,))
 
@@ -182,7 +183,7 @@ def ratios(over: Array, under: Array) -> Array:
 
 def methods_of(rows: pd.DataFrame) -> list[str]:
     """The methods of the rows, in the order of the figures."""
-    return marks.order(set(rows["method"]))
+    return order(set(rows["method"]))
 
 
 @claim(
@@ -233,7 +234,7 @@ def additivity(rows: pd.DataFrame) -> Finding | None:
 def passed(rows: pd.DataFrame, tests: Sequence[Check]) -> Finding | None:
     """All of these tests hold; the words name the methods that fail one."""
     failing = dict.fromkeys(one.label for one in tests if one.verdict == "not reproduced")
-    names = ", ".join(marks.label(method) for method in failing)
+    names = ", ".join(label(method) for method in failing)
     words = "{held} of {checks} {noun} hold, over {seeds}; decided by {deciding}"
     fails = f"; it fails for {names}" if names else ""
     return all_hold(tests, "tests", rows, words + fails)
@@ -264,7 +265,7 @@ def someone_fails(rows: pd.DataFrame) -> Finding | None:
         passes = all(set(part) == {"reproduced"} for part in found.values())
         verdicts.append("reproduced" if failed else "not reproduced" if passes else "inconclusive")
         doubt = "none" if passes else "none for certain"
-        words.append(f"{marks.label(method)} {' and '.join(failed) or doubt}")
+        words.append(f"{label(method)} {' and '.join(failed) or doubt}")
         seeds += [one.seeds for part in tests.values() for one in part]
     if not seeds:
         return None
@@ -280,32 +281,41 @@ claims = [zero, monotone, processing, additivity, someone_fails]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against the rows seen, and the two ratios."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.6, 4.4)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
-    plot_estimates(rows[rows["role"] == MONOTONE], left)
-    plot_ratios(rows, PROCESSING, middle)
-    plot_ratios(rows, ADDITIVITY, right)
     data = str(rows["data"].iloc[0])
     side = SETS[data].side
+    with titled_figure(
+        9.6,
+        4.4,
+        title=f"Self-consistency: {data}, images of {side} × {side} and their first rows",
+        caption="Estimates against rows seen, and the ratios that must be 1 and 2.",
+        rows=rows,
+        notes=[
+            image_note(rows),
+            (
+                f"{seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines:"
+                " the claims' tolerance."
+            ),
+        ],
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
+        plot_estimates(rows[rows["role"] == MONOTONE], left)
+        plot_ratios(rows, PROCESSING, middle)
+        plot_ratios(rows, ADDITIVITY, right)
+    return figure
+
+
+def image_note(rows: pd.DataFrame) -> str:
+    """How many images the networks trained and were tested on."""
     drew = rows[rows["status"] != "failed"]
-    counts = [marks.spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
-    drawn = (
-        f"Trained on {counts[0]} images for at most {marks.spread(rows['steps'])} steps, stopped"
+    counts = [spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
+    return (
+        f"Trained on {counts[0]} images for at most {spread(rows['steps'])} steps, stopped"
         f" by others, tested on {counts[1]} others; no truth is known."
     )
-    shown = (
-        f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines: the"
-        " claims' tolerance."
-    )
-    title = f"Self-consistency: {data}, images of {side} × {side} and their first rows"
-    marks.entitle(figure, title, rows, [drawn, shown])
-    figure.set_label("Estimates against rows seen, and the ratios that must be 1 and 2.")
-    return figure
 
 
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
@@ -314,11 +324,9 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     values = values[np.isfinite(values)]
     top = 1.3 * max(1.0, float(values.max(initial=0.0)))  # with room for the words above
     ax.set_ylim(min(-0.04 * top, 1.1 * float(values.min(initial=0.0))), top)
-    n_test = int(rows["n_test"].max()) if len(rows) else 0
-    if n_test > 1:
-        marks.shade_uncertified(ax, n_test)
+    shade_uncertified(ax, int(rows["n_test"].max()) if len(rows) else 0)
     seen_axis(rows, ax, "nats")
-    ax.axhline(0.0, color=marks.GRID, lw=0.8, zorder=1)
+    ax.axhline(0.0, color=GRID, lw=0.8, zorder=1)
     ax.set_ylabel("I(X; Yₜ), nats")
     return ax
 
@@ -329,9 +337,9 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
     shown = ratio_rows(rows, role)
     most = float(shown.loc[shown["status"] == "ok", "ratio"].max()) if len(shown) else 0.0
     ax.set_ylim(0.0, float(np.clip(1.1 * np.nan_to_num(most), 1.5 * wanted, 3.0 * wanted)))
-    ax.axhspan(wanted - tolerance, wanted + tolerance, color=marks.SHADE, zorder=0, lw=0)
+    ax.axhspan(wanted - tolerance, wanted + tolerance, color=SHADE, zorder=0, lw=0)
     seen_axis(shown, ax, "ratio")
-    ax.axhline(wanted, color=marks.TRUTH, ls=(0, (4, 2.2)), lw=1.1, zorder=10, label="must be")
+    ax.axhline(wanted, color=TRUTH, ls=DASHES, lw=1.1, zorder=10, label="must be")
     over = {
         PROCESSING: "I([X, X]; [Yₜ, Yₜ₋ₖ]) / I(X; Yₜ)",
         ADDITIVITY: "I([X₁, X₂]; [Y₁ₜ, Y₂ₜ]) / I(X; Yₜ)",
@@ -341,7 +349,7 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
 
 
 def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
-    """The rows of a role with their `ratio`, those alone where it is finite, or that were lost."""
+    """The rows of a role with their `ratio`; those alone where it is finite, or that were lost."""
     base = rows[rows["role"] == MONOTONE].set_index(["method", "t", "seed"])["nats"]
     own = rows[rows["role"] == role]
     places = list(zip(own["method"], own["t"], own["seed"], strict=True))
@@ -353,7 +361,6 @@ def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
 def seen_axis(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     """Each method's values against t."""
     places = sorted(set(rows["t"]))
-    marks.method_series(rows, ax, "t", places, value, apart=True)
-    ax.set_xticks(range(len(places)), [f"{t:g}" for t in places])
-    ax.set_xlim(-0.5, max(len(places), 1) - 0.5)
+    method_series(rows, ax, "t", places, value, apart=True)
+    even_axis(ax, [f"{t:g}" for t in places])
     ax.set_xlabel("rows seen, t")

@@ -23,7 +23,17 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, pooled_mean
 from experiments.suite.claims.rows import curve_points, errors, summary
 from experiments.suite.claims.wording import nats, number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import truth_line
+from experiments.suite.figures.labels import dim_of, label
+from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks, order
+from experiments.suite.figures.series import (
+    draw_curve,
+    edge_marks,
+    lost_cells,
+    mean_curve,
+    mean_points,
+)
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -212,36 +222,34 @@ claims = [ceiling, beyond, cube_costs, variance_grows]
 
 def figures(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
     """The five steps, a panel for each objective."""
-    all_rows = table(rows)
-    with marks.style():
-        return {FIGURE: draw(all_rows, curve_points(all_rows, curves))}
+    return {FIGURE: draw(table(rows), curve_points(table(rows), curves))}
 
 
 def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    methods = marks.order(set(rows["method"]))
+    methods = order(set(rows["method"]))
     columns = min(4, len(methods))
     lines = -(-len(methods) // columns)
-    figure = marks.new_figure(2.7 * columns + 0.5, 2.35 * lines + 1.0)
-    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    for ax, method in zip(axes.flat, methods, strict=False):
-        own = rows["method"] == method
-        plot_stairs(rows[own], points[points["method"] == method], ax)
-        ax.set_title(marks.label(method), loc="left")
-    for ax in list(axes.flat)[len(methods) :]:
-        ax.remove()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("nats")
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Five steps of mutual information: X and Y each {dim}-D normal, and y seen through y³",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)} (marks).",
-            f"{marks.CURVE_NOTE} A critic of its own for each step.",
+    with titled_figure(
+        2.7 * columns + 0.5,
+        2.35 * lines + 1.0,
+        title=f"Five steps of mutual information: X and Y each {dim_of(rows)}-D normal,"
+        " and y seen through y³",
+        caption="Training curves at five levels of mutual information, for each objective.",
+        rows=rows,
+        notes=[
+            f"{sample_note(rows)} {seed_note(rows)} (marks).",
+            f"{CURVE_NOTE} A critic of its own for each step.",
         ],
-    )
-    figure.set_label("Training curves at five levels of mutual information, for each objective.")
+    ) as figure:
+        axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
+        for ax, method in zip(axes.flat, methods, strict=False):
+            own = rows[rows["method"] == method]
+            plot_stairs(own, points[points["method"] == method], ax)
+            ax.set_title(label(method))
+        for ax in list(axes.flat)[len(methods) :]:
+            ax.remove()
+        for ax in axes[:, 0]:
+            ax.set_ylabel("nats")
     return figure
 
 
@@ -250,41 +258,37 @@ def plot_stairs(rows: pd.DataFrame, points: pd.DataFrame, ax: Axes) -> Axes:
     levels = sorted(set(rows["level"]))
     ax.set_ylim(-0.5, 1.35 * max(levels))
     place = {level: float(i) for i, level in enumerate(levels)}
-    finite = points[np.isfinite(points["train_nats"])]
-    for variant, look in marks.looks(
-        rows.sort_values("variant", ascending=False), "variant"
-    ).items():
-        for level in levels:
-            own = finite[(finite["variant"] == variant) & (finite["level"] == level)]
-            curve = own.groupby("step")["train_nats"].agg(["mean", "min", "max"])
-            x = place[level] + curve.index.to_numpy() / max(float(rows["steps"].max()), 1.0)
-            ax.fill_between(
-                x, curve["min"], curve["max"], color=look["color"], alpha=0.2, lw=0, zorder=2
-            )
-            ax.plot(x, curve["mean"], color=look["color"], lw=1.1, zorder=3)
-        group = rows[rows["variant"] == variant]
-        ends = summary(group[group["status"] == "ok"], ["level"])
-        at = np.array([place[level] + 0.93 for level in ends["level"]])
-        inside = ends["mean"].between(*ax.get_ylim()).to_numpy()
-        ax.errorbar(
-            at,
-            ends["mean"].where(inside),
-            yerr=np.where(inside, marks.bars(ends), 0.0),
-            ls="none",
-            ms=3.2,
-            zorder=4,
-            **look,
-        )
-        marks.edge_marks(ax, at, ends["mean"].to_numpy(float), look["color"])
-        middle = {level: start + 0.5 for level, start in place.items()}
-        marks.lost_cells(ax, group, "level", middle, look["color"])
+    most = max(float(rows["steps"].max()), 1.0)
+    ordered = rows.sort_values("variant", ascending=False)
+    for variant, look in looks(ordered, "variant").items():
+        own = points[points["variant"] == variant]
+        for level, start in place.items():
+            curve = mean_curve(own[own["level"] == level])
+            x = start + curve.index.to_numpy() / most
+            draw_curve(ax, x, curve, look, alpha=0.2, lw=1.1, zorder=3)
+        plot_ends(rows[rows["variant"] == variant], ax, place, look)
     stairs = [value for level in levels for value in (level, level)]
-    marks.truth_line(ax, [x for i in range(len(levels)) for x in (i, i + 1)], stairs)
-    ceiling_of = log_batch(rows)
-    if math.isfinite(ceiling_of):
-        ax.axhline(ceiling_of, color=marks.INK, ls=":", lw=0.9, zorder=2)
-        ax.text(0.02, ceiling_of + 0.15, f"ln B = {ceiling_of:.2f}", fontsize=7, va="bottom")
+    truth_line(ax, [x for i in range(len(levels)) for x in (i, i + 1)], stairs)
+    mark_ceiling(ax, log_batch(rows))
     ax.set_xticks([i + 0.5 for i in range(len(levels))], [f"{level:g}" for level in levels])
-    ax.set_xlim(0, len(levels))
-    ax.set_xlabel("steps, at true nats")
+    ax.set(xlim=(0, len(levels)), xlabel="steps, at true nats")
     return ax
+
+
+def plot_ends(
+    rows: pd.DataFrame, ax: Axes, place: Mapping[float, float], look: Mapping[str, Any]
+) -> None:
+    """The test values of one variant near the end of each step, and what was lost."""
+    ends = summary(rows[rows["status"] == "ok"], ["level"])
+    at = [place[level] + 0.93 for level in ends["level"]]
+    mean_points(ax, at, ends, ls="none", ms=3.2, zorder=4, **look)
+    edge_marks(ax, np.array(at), ends["mean"].to_numpy(float), look["color"])
+    middle = {level: start + 0.5 for level, start in place.items()}
+    lost_cells(ax, rows, "level", middle, look["color"])
+
+
+def mark_ceiling(ax: Axes, nats: float) -> None:
+    """The log of the batch size, where it is a ceiling."""
+    if math.isfinite(nats):
+        ax.axhline(nats, color=INK, ls=":", lw=0.9, zorder=2)
+        ax.text(0.02, nats + 0.15, f"ln B = {nats:.2f}", fontsize=7, va="bottom")

@@ -32,7 +32,11 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, root_mean_square
 from experiments.suite.claims.rows import differences
 from experiments.suite.claims.wording import counted, nats
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.axes import decades, even_axis, truth_line
+from experiments.suite.figures.labels import label, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, SETTINGS
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -134,7 +138,7 @@ def constant(rows: pd.DataFrame) -> Finding | None:
         with np.errstate(invalid="ignore", over="ignore"):
             rest = dv - f_form - (np.exp(of_constant - 1.0) - of_constant)
         rest = np.where(np.isfinite(rest), rest, math.inf)
-        checks.append(check(f"ρ {marks.signed(float(rho))}, {steps} steps", rest, 1e-4))
+        checks.append(check(f"ρ {signed(float(rho))}, {steps} steps", rest, 1e-4))
     most = f"{max((abs(one.value) for one in checks), default=0.0):.0e}".replace("e-", "e−")
     count = counted(len(checks), "setting")
     words = f"at most {most} nats off on the mean over {{seeds}}, of {count}"
@@ -203,29 +207,30 @@ claims = [above, constant, gibbs]
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Both values of one critic through its training, and both sides of the identity."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     rhos = sorted(set(rows["rho"]))
-    figure = marks.new_figure(3.1 * (len(rhos) + 1.1), 4.4)
-    *axes, last = figure.subplots(1, len(rhos) + 1)
-    for rho, ax in zip(rhos, axes, strict=True):
-        plot_values(rows[rows["rho"] == rho], ax)
-        ax.set_title(f"ρ = {marks.signed(rho)}, trained on the f-form", loc="left")
-    plot_identity(rows, last)
-    tested = marks.spread(rows["n_test"])
-    marks.entitle(
-        figure,
-        "One critic: two values, and what the better one lacks",
-        rows,
-        [
-            f"X and Y scalar normals. Tested on {tested} fresh samples. {marks.seed_note(rows)}.",
+    with titled_figure(
+        3.1 * (len(rhos) + 1.1),
+        4.4,
+        title="One critic: two values, and what the better one lacks",
+        caption="DV and the f-form at one critic; KL(P ‖ G) against I − DV.",
+        rows=rows,
+        notes=[
+            (
+                f"X and Y scalar normals. Tested on {spread(rows['n_test'])} fresh samples."
+                f" {seed_note(rows)}."
+            ),
             "Right: every critic of every seed, ± two standard errors of DV; less is at the edge.",
         ],
-    )
-    figure.set_label("DV and the f-form at one critic; KL(P ‖ G) against I − DV.")
+    ) as figure:
+        *axes, last = figure.subplots(1, len(rhos) + 1)
+        for rho, ax in zip(rhos, axes, strict=True):
+            plot_values(rows[rows["rho"] == rho], ax)
+            ax.set_title(f"ρ = {signed(rho)}, trained on the f-form")
+        plot_identity(rows, last)
     return figure
 
 
@@ -237,12 +242,10 @@ def plot_values(rows: pd.DataFrame, ax: Axes) -> Axes:
     truth = float(rows["truth"].iloc[0])
     ok = own.loc[own["status"] == "ok", "nats"]
     ax.set_ylim(max(1.2 * min(float(ok.min()) if len(ok) else 0.0, -0.1), -2.0), 1.25 * truth)
-    marks.method_series(named, ax, "steps", counts, "nats", by="value")
-    marks.truth_line(ax, [-0.3, len(counts) - 0.7], [truth, truth])
-    ax.set_xticks(range(len(counts)), [f"{n:,}" for n in counts])
-    ax.set_xlim(-0.3, len(counts) - 0.7)
-    ax.set_xlabel("training steps")
-    ax.set_ylabel("value on test samples, nats")
+    method_series(named, ax, "steps", counts, "nats", by="value")
+    truth_line(ax, [-0.3, len(counts) - 0.7], [truth, truth])
+    even_axis(ax, [f"{n:,}" for n in counts], margin=0.3)
+    ax.set(xlabel="training steps", ylabel="value on test samples, nats")
     return ax
 
 
@@ -250,10 +253,9 @@ def plot_identity(rows: pd.DataFrame, ax: Axes) -> Axes:
     """I - DV of held-out samples against KL(P || G) by quadrature, both on log scales."""
     both = both_sides(rows)
     both = both[np.isfinite(both["divergence"])]
-    looks = {"mine": ("o", marks.SETTINGS[2]), "mine_f": ("s", marks.SETTINGS[3])}
+    looks = {"mine": ("o", SETTINGS[2]), "mine_f": ("s", SETTINGS[3])}
     ends = 1e-3, 2.0
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     for trained, group in both.groupby("trained"):
         marker, colour = looks[str(trained)]
         ax.errorbar(
@@ -266,14 +268,11 @@ def plot_identity(rows: pd.DataFrame, ax: Axes) -> Axes:
             alpha=0.8,
             marker=marker,
             color=colour,
-            label=f"critic of {marks.label(str(trained))}",
+            label=f"critic of {label(str(trained))}",
         )
-    ax.plot(ends, ends, color=marks.INK, ls=":", lw=1.1, zorder=10, label="equal")
-    ax.set_xlim(*ends)
-    ax.set_ylim(*ends)
-    marks.decades(ax.xaxis)
-    marks.decades(ax.yaxis)
-    ax.set_title("what DV lacks", loc="left")
-    ax.set_xlabel("KL(P ‖ G) by quadrature, nats")
-    ax.set_ylabel("I − DV on test samples, nats")
+    ax.plot(ends, ends, color=INK, ls=":", lw=1.1, zorder=10, label="equal")
+    decades(ax.xaxis)
+    decades(ax.yaxis)
+    ax.set(xlabel="KL(P ‖ G) by quadrature, nats", ylabel="I − DV on test samples, nats")
+    ax.set_title("what DV lacks")
     return ax

@@ -34,7 +34,8 @@ import yaml
 from click.testing import CliRunner
 
 import mine
-from experiments.suite.report import report, status
+from experiments.suite.report import command as report
+from experiments.suite.report import status
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
 from mine.command import main as cli

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from experiments import limits, marginals
 from experiments.suite.claims.claim import Claim, Judge, judge
 from experiments.suite.claims.rows import given
-from experiments.suite.report import report
+from experiments.suite.report import discovery
 from experiments.suite.run import command as run
 from experiments.suite.run import tally
 from experiments.suite.store import runs as store
@@ -354,7 +354,7 @@ def test_a_claim_has_the_verdict_that_its_rows_imply(
 
 # -------------------------------------------------------------------- contract
 
-NAMES = report.experiment_names()
+NAMES = discovery.experiment_names()
 MODULES = {name: importlib.import_module(f"experiments.{name}") for name in NAMES}
 EVERY: list[tuple[str, Judge]] = [(name, one) for name in NAMES for one in MODULES[name].claims]
 each_claim = pytest.mark.parametrize(("name", "stated"), EVERY, ids=[one.id for _, one in EVERY])
@@ -428,7 +428,7 @@ def test_a_claim_stands_where_half_of_its_cells_are_lost(name: str, stated: Judg
     assert found.verdict == "inconclusive" or stated.id in BY_TRUTH
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - set(report.MAIN)))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(discovery.MAIN)))
 def test_lost_cells_are_drawn(name: str) -> None:
     """Also where all rows failed."""
     rows = blank(name, "smoke")

@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
 from experiments.suite.grid.cells import UNTRAINED, merged
-from experiments.suite.report import report
+from experiments.suite.report import discovery
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
 from mine.critics.mlp import MLP
@@ -256,8 +256,8 @@ def test_a_run_with_a_foreign_target_starts_nothing(
         ({"_target_": "mine.tasks.Nothing"}, "a class that is there, got 'mine.tasks.Nothing'"),
         ({"_target_": "mine.nowhere.Task"}, "a class that is there, got 'mine.nowhere.Task'"),
         (
-            {"_target_": "experiments.suite.report.report.main"},
-            "a class, got 'experiments.suite.report.report.main': make",
+            {"_target_": "experiments.suite.report.command.main"},
+            "a class, got 'experiments.suite.report.command.main': make",
         ),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rh": 1}, "unexpected .*'rh': .*--help"),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rho": 2}, "expected rho .* got 2: .*take"),
@@ -288,7 +288,7 @@ def test_every_experiment_runs_to_its_end(
 ) -> None:
     """Cut short; as they are, experiments run in a slow test and in `make smoke`."""
     kinds = ["svg", "pdf", "png"]
-    if name not in report.MAIN:
+    if name not in discovery.MAIN:
         request.getfixturevalue("svg_alone")
         kinds = ["svg"]
     config = {**config_of(*cut(name)), "outputs": str(tmp_path)}

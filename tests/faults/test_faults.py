@@ -245,17 +245,17 @@ def test_a_disk_with_no_room_for_figures(whole: pd.DataFrame, tmp_path: Path, no
 
 def test_a_disk_with_no_room_for_the_report(tmp_path: Path, note: Note) -> None:
     assert complete(tmp_path, "experiment.methods=[ksg]")[0] == 0
-    write = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(tmp_path)]
+    write = [sys.executable, "-m", "experiments.suite.report", "--outputs", str(tmp_path)]
     assert subprocess.run(write, cwd=ROOT).returncode == 0
     page, before = (tmp_path / "report.html").read_bytes(), rows(tmp_path)
     limited = (  # the disk is full once the results are written, and the page is next
-        "import resource, sys; from experiments.suite.report import report\n"
-        "write = report.write_results\n"
+        "import resource, sys; from experiments.suite.report import command, writing\n"
+        "write = writing.write_results\n"
         "def and_full(*arguments):\n"
         "    write(*arguments)\n"
         f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({len(page) - 1}, -1))\n"
-        "report.write_results = and_full\n"
-        f"sys.exit(report.main(['--outputs', {str(tmp_path)!r}]))"
+        "writing.write_results = and_full\n"
+        f"sys.exit(command.main(['--outputs', {str(tmp_path)!r}]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=ROOT, text=True, capture_output=True
@@ -439,7 +439,7 @@ def witness(tmp_path: Path) -> Iterator[Path]:
         ("critic._target_=experiments.suite.store.runs.os.system", "+critic.command='touch {}'"),
         ("experiment.name=store",),
         (
-            "critic._target_=experiments.suite.report.report.main",
+            "critic._target_=experiments.suite.report.command.main",
             "+critic.arguments=[--outputs,{}]",
         ),
         ("--config-dir={}-configs", "experiment=theirs"),
@@ -472,7 +472,7 @@ def test_a_hostile_run_folder(witness: Path, tmp_path: Path, note: Note) -> None
     config = f"!!python/object/apply:os.system ['touch {witness}']\n"
     (folder / "config.yaml").write_text(config)
     (folder / "lock.json").write_text(json.dumps({"pid": "__import__('os')"}))
-    report = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(outputs)]
+    report = [sys.executable, "-m", "experiments.suite.report", "--outputs", str(outputs)]
     done = subprocess.run(report, cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 1 and "config.yaml" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The tables of the accuracy experiment as Markdown, from its latest run's rows.
+"""The tables of the accuracy experiment as Markdown, from the rows of its latest run.
 
 python -m experiments.suite.report.accuracy_page --outputs outputs --scale default > tables.md
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from experiments.suite.claims.intervals import share_interval
 from experiments.suite.claims.rows import summary
 from experiments.suite.claims.wording import between, number
-from experiments.suite.figures import style as marks
-from experiments.suite.report import report
+from experiments.suite.figures.labels import label
+from experiments.suite.figures.notes import seed_note
+from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.store import runs as store
 from experiments.suite.task_tables import tables
 
@@ -32,7 +33,7 @@ def page(rows: pd.DataFrame) -> str:
     """All tables, from the rows of one run. Errors are estimate less truth, in nats."""
     found = tables.table(rows)
     compared = found[found["role"] == accuracy.COMPARED]
-    seeds = marks.seed_note(compared)
+    seeds = seed_note(compared)
     lost = "A cell that diverged or failed has an infinite error."
     parts = [
         "# Accuracy: every method on every task that auto was developed on",
@@ -67,7 +68,7 @@ def methods(rows: pd.DataFrame) -> str:
         head,
         (
             [
-                marks.label(line["method"]),
+                label(line["method"]),
                 number(line["mean"]),
                 "–" if math.isnan(line["low"]) else between((line["low"], line["high"])),
                 number(line["median"]),
@@ -87,26 +88,27 @@ def errors(rows: pd.DataFrame, family: str) -> str:
     lines = summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
     places = tables.places(own).to_dict("records")
 
-    def cell(name: str, method: str) -> str:
-        line = lines.get((name, method))
-        if line is None:
-            return ""
-        lost = line["diverged"] + line["failed"]
-        note = f" ({lost} lost)" if lost else ""
-        if not line["ok"]:
-            return f"{lost} lost"
-        interval = (line["low"] - line["truth"], line["high"] - line["truth"])
-        interval_text = f" {between(interval, signed=True)}" if line["ok"] > 1 else ""
-        return f"{number(line['error'], signed=True)}{interval_text}{note}"
-
     head = [f"{one['name']}: {number(one['truth'])}, n = {one['n']:,}" for one in places]
     return grid(
         ["method", *head],
         (
-            [marks.label(method), *(cell(str(one["name"]), method) for one in places)]
+            [label(method), *(error_text(lines.get((one["name"], method))) for one in places)]
             for method in tables.per_method(rows)["method"]
         ),
     )
+
+
+def error_text(line: Mapping[str, Any] | None) -> str:
+    """'+0.012 [+0.002, +0.022] (1 lost)': a mean error with its interval; '' without a cell."""
+    if line is None:
+        return ""
+    lost = line["diverged"] + line["failed"]
+    if not line["ok"]:
+        return f"{lost} lost"
+    interval = (line["low"] - line["truth"], line["high"] - line["truth"])
+    interval_text = f" {between(interval, signed=True)}" if line["ok"] > 1 else ""
+    note = f" ({lost} lost)" if lost else ""
+    return f"{number(line['error'], signed=True)}{interval_text}{note}"
 
 
 def off(rows: pd.DataFrame) -> str:
@@ -157,8 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", default="default")
     asked = parser.parse_args(arguments)
     runs, _ = store.load_runs(asked.outputs)
-    records = report.joined(report.Record(run) for run in runs)
-    record = report.headline(records, "accuracy", asked.scale)
+    records = joined(Record(run) for run in runs)
+    record = headline(records, "accuracy", asked.scale)
     if record is None:
         print(
             f"accuracy tables: expected a run of accuracy at scale={asked.scale} under "

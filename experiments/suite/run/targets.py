@@ -67,7 +67,7 @@ def check_target(target: str, allowed: tuple[str, ...] = TARGETS) -> None:
     """Whether a config may name it: a class, defined in one of these packages.
 
     experiments.suite.store.runs.os.system begins well and is none of ours;
-    experiments.suite.report.report.main is ours, and writes where its arguments say.
+    experiments.suite.report.command.main is ours, and writes where its arguments say.
 
     Raises:
         ConfigError: it may not.

@@ -26,7 +26,7 @@ from experiments.suite.claims.intervals import (
 )
 from experiments.suite.claims.rows import by_cell
 from experiments.suite.claims.wording import between, counted, interval_words, nats, number
-from experiments.suite.figures import style as marks
+from experiments.suite.figures.labels import label
 from experiments.suite.task_tables.tables import SHARE, WHAT_IS_OFF
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def lead(one: str, other: str, groups: Sequence[Array]) -> Check:
     """That the mean of these advantages of one method over another is above 0."""
     (value, interval), seeds = number_of(groups, pooled_mean), fewest_seeds(groups)
     words = (
-        f"{marks.label(other)} less {marks.label(one)}: {nats(value, signed=True)},"
+        f"{label(other)} less {label(one)}: {nats(value, signed=True)},"
         f" {interval_words(interval, seeds, signed=True)}, over"
         f" {counted(len(groups), 'task')} of at least {counted(seeds, 'seed')}"
     )
@@ -149,7 +149,7 @@ def failure(method: str, rows: pd.DataFrame) -> Check:
     groups = [(one["size"] / one["truth"]).to_numpy(float) for _, one in rows.groupby("name")]
     (value, interval), seeds = number_of(groups, pooled_mean), fewest_seeds(groups)
     words = (
-        f"{marks.label(method)}: mean |error| {number(100 * value)} % of the truth,"
+        f"{label(method)}: mean |error| {number(100 * value)} % of the truth,"
         f" 95 % interval {between((100 * interval[0], 100 * interval[1]))} % over"
         f" {counted(len(groups), 'task')} of at least {counted(seeds, 'seed')}"
     )

@@ -9,16 +9,10 @@ from torch import nn
 import mine
 from mine.critics.mlp import MLP, Modules, stack_modules
 from mine.method import bounds
-from mine.method.bounds import DV, MINE, normalised
+from mine.method.bounds import DV, MINE, log_mean_exp, normalised
 from mine.method.held_out import held_out_values
 from mine.method.method import METHODS
-from mine.method.probes import (
-    _factors,
-    _population,
-    gibbs_divergence,
-    gradient_errors,
-    log_mean_exp,
-)
+from mine.method.probes import _factors, _population, gibbs_divergence, gradient_errors
 from mine.running.jobs import Job
 from mine.running.workers import Done, run
 from mine.tasks import CorrelatedGaussian, MultivariateNormal

@@ -35,7 +35,7 @@ from omegaconf import DictConfig, OmegaConf
 import mine.critics.mlp
 import mine.running.workers
 from experiments.suite.figures import drawing
-from experiments.suite.report import report
+from experiments.suite.report.command import main
 from experiments.suite.run import command as run
 from experiments.suite.store import runs as store
 from mine.running.workers import Done, News
@@ -529,7 +529,7 @@ def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path)
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
     assert run_in(tmp_path, *few) == run.OK
     assert the_run(tmp_path).finished and not the_run(tmp_path).figures.exists()
-    assert report.main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
+    assert main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
     assert (tmp_path / "figures" / "gaussian_scalar_1d.svg").is_file()
 
 
