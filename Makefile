@@ -26,7 +26,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint smoke reproduce benchmark-accuracy figures report status bench scale-out ray clean clean-all lock
+.PHONY: help install test test-all faults lint smoke reproduce benchmark-accuracy figures report status bench cuda scale-out ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -75,6 +75,9 @@ status: $(READY) ## every run with its state, cells done, pace and time left
 bench: $(READY) ## microseconds per network-step against three baselines
 	$(RUN) -m benchmarks $(ARGS)
 	$(RUN) -m benchmarks.checkpointing
+
+cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at scale paper (8 minutes)
+	$(RUN) -m benchmarks.cuda --out "$(OUTPUTS)/cuda" $(ARGS)
 
 scale-out: $(READY) ## what a grid gains from 1 to 1,000 workers, simulated from measured costs
 	$(RUN) -m benchmarks.scale_out --out "$(OUTPUTS)/scale_out" $(ARGS)

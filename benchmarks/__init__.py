@@ -1,6 +1,5 @@
-"""How fast the stacked core is beside what people do without it: `make bench`.
+"""How fast the stacked core is, compared with training one network at a time: `make bench`.
 
-Everything is measured in turn in one process group, round after round, so that what else the
-machine does in the meantime falls on all alike; what is reported are medians of each round's
-ratios.
+All contenders are measured in turn, round after round, so that other work on the machine slows
+them down equally. The report gives medians of each round's ratios.
 """

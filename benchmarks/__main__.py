@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: microseconds per network-step of the stacked core, beside baselines."""
+"""`python -m benchmarks`: microseconds per network-step of the stacked core and of baselines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="one tiny case, one round, no memory: does it run"
     )
     chosen = parser.parse_args(arguments)
-    from experiments.suite.store.runs import OutputError, check_outputs
+    from experiments.suite.store.files import OutputError, check_outputs
 
     try:
         check_outputs(chosen.out.parent)
@@ -62,7 +62,7 @@ def run(out: Path, seconds: float, rounds: int, quick: bool, with_memory: bool) 
     from benchmarks.results import csv_bytes, rows, verdicts
     from benchmarks.rounds import measure
     from benchmarks.table import show
-    from experiments.suite.store.runs import write_atomic
+    from experiments.suite.store.files import write_atomic
 
     threads = torch.get_num_threads()
     if quick:

@@ -1,10 +1,10 @@
-r"""What the stacked core is compared with: one network at a time, in torch, with and without care.
+r"""Baselines: one network at a time, in plain torch, written with and without care.
 
 Both train MINE's statistics network (two hidden layers, ELU) by the gradient of Eq. 12 on
-component-wise correlated Gaussians. `careful` does what can be done without stacking: batches
-drawn many steps at a time, one forward pass of joint and marginal rows together, fused Adam,
-nothing read back. `notebook` does what most public code does: rows chosen by numpy, two forward
-passes, plain Adam, `.item()` at every step.
+component-wise correlated Gaussians. `careful` does what can be done without stacking: it draws the
+batches of many steps at once, passes joint and marginal rows through the network together, uses
+fused Adam, and reads no value back. `notebook` does what most public code does: rows chosen by
+numpy, two forward passes, plain Adam, `.item()` at every step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import Shape
-from mine.data.sources import block_steps, generator
+from mine.data.batches import block_steps
+from mine.data.generators import generator
 from mine.tasks import CorrelatedGaussian
 
 LEARNING_RATE = 1e-3
@@ -42,7 +43,7 @@ def network(shape: Shape) -> nn.Sequential:
 
 
 def careful(shape: Shape, steps: int) -> Tensor:
-    """Trains one network; gives the steps' values in nats, shape (steps,)."""
+    """Trains one network and returns each step's value in nats, shape (steps,)."""
     net = network(shape)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
     source, numbers = task(shape), generator(0, "careful")
@@ -60,7 +61,7 @@ def careful(shape: Shape, steps: int) -> Tensor:
 
 
 def pairs(x: Tensor, y: Tensor, steps: int, m: int) -> Tensor:
-    """Of each step B joint rows, then m B marginal ones by shifts: (steps, (1 + m) B, 2d)."""
+    """Each step's B joint rows, then m B marginal ones by shifts: (steps, (1 + m) B, 2d)."""
     x, y = x.view(steps, -1, x.shape[-1]), y.view(steps, -1, y.shape[-1])
     shifted = [torch.cat([x, y.roll(-s, 1)], -1) for s in range(m + 1)]
     return torch.cat(shifted, 1)
@@ -71,7 +72,7 @@ def careful_loss(t: Tensor, batch: int, ema: Tensor, step: int) -> tuple[Tensor,
 
     Args:
         t: T on ``batch`` joint rows and on the marginal ones after them, shape (rows, 1).
-        ema: moving average of the mean of exp T from 0, debiased here; a scalar.
+        ema: moving average of the mean of exp T, started at 0; it is debiased here; a scalar.
         step: the number of this step, from 1.
     """
     joint, mean = t[:batch].mean(), t[batch:].exp().mean()
@@ -84,7 +85,7 @@ def careful_loss(t: Tensor, batch: int, ema: Tensor, step: int) -> tuple[Tensor,
 
 
 def notebook(shape: Shape, steps: int) -> list[float]:
-    """Trains one network; gives the steps' values in nats."""
+    """Trains one network and returns each step's value in nats."""
     net = network(shape)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     rows = max(ROWS, shape.batch)

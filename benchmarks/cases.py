@@ -1,4 +1,4 @@
-r"""What is measured: shapes of a network's step, how many networks at once, and what to reach.
+r"""What is measured: shapes of a network's step, how many networks at once, and the targets.
 
 The work of one network-step is counted as the matrix products of the plain network with two hidden
 layers of H on the concatenated pair (dx = dy = d), for R = (1 + m) B rows:
@@ -7,9 +7,9 @@ layers of H on the concatenated pair (dx = dy = d), for R = (1 + m) B rows:
     weights' gradients  R (2d H + H H + H)
     inputs' gradients   R (H H + H)             (the first layer's inputs need none)
 
-multiplications and as many additions, hence twice that in flops. Biases, activations, the loss,
-the optimizer and the drawing of samples count as nothing: they are what keeps a program from the
-machine's peak. Every contender is credited with the same flops, however it gets there.
+multiplications and as many additions, hence twice as many flops. Biases, activations, the loss,
+the optimizer and the drawing of samples are not counted: they are what keeps a program from the
+machine's peak. Every contender is credited with the same flops, however it computes the step.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ QUICK: Mapping[Shape, tuple[int, ...]] = {TINY: (1, 3)}
 
 @dataclass(frozen=True)
 class Target:
-    """What the stacked core is to reach on 2 cores.
+    """What the stacked core must reach on 2 cores.
 
     Attributes:
         shape: the network's step.
         k: networks stacked.
         measure: a ratio of `benchmarks.results.Row`: "vs_careful" and "vs_notebook" (times as
             fast as these), "of_peak" (share of the matrix products' peak), "vs_k64" (network-steps
-            a second beside those at K = 64).
-        least: the least value that will do.
+            a second, relative to those at K = 64).
+        least: the least value that reaches the target.
     """
 
     shape: Shape

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.checkpointing`: what it costs to keep the states of stacks in training.
+"""`python -m benchmarks.checkpointing`: what it costs to write checkpoints during training.
 
-A state is kept every 30 s by default, which no short measurement could tell from noise. So stacks
-like those of the 20-D Gaussian experiment are trained in turn without keeping anything and with a
-state every second; the time that this adds, a 30th of it, is what the default costs.
+By default a stack writes a checkpoint every 30 s, whose cost a short measurement could not tell
+from noise. So stacks like those of the 20-D Gaussian experiment are trained in turn without
+checkpoints and with one every second. A 30th of the time that this adds is what the default costs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(chosen.steps, chosen.rounds, chosen.every) <= 0:
         parser.error("expected numbers above 0 for --steps, --rounds and --every: give such")
     shares = []
-    seconds(min(200, chosen.steps), None)  # what is done once in a process
+    seconds(min(200, chosen.steps), None)  # what a process does only once is done here
     for number in range(chosen.rounds):
         with tempfile.TemporaryDirectory() as folder:
             pair: list[tuple[Path | None, float]] = [
@@ -63,21 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def seconds(steps: int, folder: Path | None, every: float = 1.0) -> float:
-    """Of training all stacks; their states go to the folder."""
+    """Seconds to train all stacks; their checkpoints go to the folder, if there is one."""
     from experiments.suite.store.checkpoints import Checkpoints
+    from mine.data.sources import Fresh
+    from mine.method.names import METHODS
     from mine.running.jobs import Job
-    from mine.running.workers import Care, run
+    from mine.running.run import run
+    from mine.running.run_options import RunOptions
     from mine.tasks import CorrelatedGaussian
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
-    task, training = CorrelatedGaussian(20, 0.5), Training(steps=steps)
-    jobs = [Job(task, seed=s, training=training, n_test=100) for s in range(12)]
+    source, method = Fresh(CorrelatedGaussian(20, 0.5)), METHODS.resolve("mine")
+    training = Training(steps=steps)
+    jobs = [Job(source, method, seed=s, training=training, n_test=100) for s in range(12)]
     keeper = None
     if folder is not None:
         keys = [f"{i:016x}" for i in range(len(jobs))]
         keeper = Checkpoints(folder, keys, every, time.monotonic)
     started = time.perf_counter()
-    for _ in run(jobs, "cpu", care=Care(keeper)):
+    for _ in run(jobs, "cpu", options=RunOptions(keeper)):
         pass
     return time.perf_counter() - started
 

@@ -1,4 +1,4 @@
-"""Who is measured: each trains K networks for a number of steps, from the start."""
+"""The contenders: each trains K networks for a number of steps, from new networks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import torch
 from benchmarks import baselines
 from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
+from mine.data.sources import Fresh
+from mine.method.names import METHODS
+from mine.running.events import Done, Failure
 from mine.running.jobs import Job
-from mine.running.workers import Done, Failure, run
-from mine.training.loop import Training
+from mine.running.run import run
+from mine.training.settings import Training
 
 STACKED, CAREFUL, NOTEBOOK = "stacked", "careful", "notebook"
 
@@ -25,7 +28,7 @@ class Contender:
         name: `STACKED`, `CAREFUL` or `NOTEBOOK`.
         shape: the networks' step.
         k: networks that one call of `train` trains.
-        threads: what torch is given; the stacked core runs as many stacks side by side.
+        threads: torch's threads; the stacked core runs as many stacks at once.
     """
 
     name: str
@@ -43,7 +46,7 @@ class Contender:
 
 
 def contenders(cases: Mapping[Shape, tuple[int, ...]], threads: int) -> Iterator[Contender]:
-    """All of them, in the order of a round."""
+    """All contenders, in the order of a round."""
     for shape, stacked in cases.items():
         for name in (CAREFUL, NOTEBOOK):
             for n in sorted({1, threads}):
@@ -53,7 +56,7 @@ def contenders(cases: Mapping[Shape, tuple[int, ...]], threads: int) -> Iterator
 
 
 def stack(shape: Shape, k: int, steps: int) -> None:
-    """The stacked core as its users get it: jobs in, estimates out, the stacks side by side."""
+    """The stacked core as users run it: jobs in, estimates out, several stacks at once."""
     training = Training(
         steps=steps,
         batch_size=shape.batch,
@@ -63,12 +66,19 @@ def stack(shape: Shape, k: int, steps: int) -> None:
     )
     critic = MLP(hidden=(shape.hidden, shape.hidden), activation="elu")
     jobs = [
-        Job(baselines.task(shape), seed=i, training=training, critic=critic, n_test=shape.batch)
+        Job(
+            Fresh(baselines.task(shape)),
+            METHODS.resolve("mine"),
+            seed=i,
+            training=training,
+            critic=critic,
+            n_test=shape.batch,
+        )
         for i in range(k)
     ]
-    for news in run(jobs, device="cpu"):
-        if isinstance(news, Done) and isinstance(news.outcome, Failure):
-            raise RuntimeError(f"a network could not be trained: {news.outcome.reason}")
+    for event in run(jobs, device="cpu"):
+        if isinstance(event, Done) and isinstance(event.outcome, Failure):
+            raise RuntimeError(f"a network could not be trained: {event.outcome.reason}")
 
 
 def _careful(shape: Shape, k: int, steps: int) -> None:

@@ -1,9 +1,8 @@
-"""Joining many runs: the seconds and the peak memory of results.csv and results.parquet.
+"""Joining many runs: the seconds and the peak memory of writing results.csv and results.parquet.
 
-Synthetic runs are written as the runner leaves them, but without waiting for the disk, to a
-temporary folder. A fresh process then does what the report does: finds and checks every run, joins
-their rows, and writes both tables. Its peak memory is what the system counted for it, imports and
-all.
+Synthetic runs are written to a temporary folder, in the runner's format, but without waiting for
+the disk. A fresh process then does what the report does: it finds and checks every run, joins
+their rows, and writes both tables. Its peak memory is that of the whole process, imports included.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ POINTS = 50
 """Points of a cell's training curve."""
 
 
-# Runs that nobody ran
+# Synthetic runs
 
 
 def config_of(number: int) -> dict[str, Any]:
-    """A resolved config as long as a real one; each number has a learning rate of its own."""
+    """A resolved config as long as a real one; each number has a different learning rate."""
     return {
         "experiment": {
             "name": "gaussian",
@@ -81,7 +80,7 @@ def config_of(number: int) -> dict[str, Any]:
 
 
 def rows_of(run_id: str, number: int, rows: int) -> list[dict[str, Any]]:
-    """`rows` rows of a run, no two runs' alike."""
+    """`rows` rows of a run; no two runs have equal rows."""
 
     def row(i: int) -> dict[str, Any]:
         rho = round(-0.9 + 0.1 * (i % 19), 1)
@@ -118,9 +117,9 @@ def rows_of(run_id: str, number: int, rows: int) -> list[dict[str, Any]]:
 
 def curves_of(rows: int) -> pd.DataFrame:
     """`POINTS` points of a curve for each row."""
-    from experiments.suite.store import runs as store
+    from experiments.suite.store.tables import curve_frame
 
-    return store.curve_frame(
+    return curve_frame(
         {"key": f"{i:016x}", "step": 10 * step, "train_nats": 0.01 * step}
         for i in range(rows)
         for step in range(POINTS)
@@ -128,8 +127,13 @@ def curves_of(rows: int) -> pd.DataFrame:
 
 
 def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
-    """Writes the folders of finished runs; one step of the iterator a run."""
-    from experiments.suite.store import runs as store
+    """Writes the folders of finished runs; the iterator takes one step for each run."""
+    from experiments.suite.run.provenance import collect_provenance
+    from experiments.suite.store.identity import run_id
+    from experiments.suite.store.runs import Run
+    from experiments.suite.store.serialising import json_bytes, yaml_bytes
+    from experiments.suite.store.table_bytes import parquet_bytes
+    from experiments.suite.store.tables import row_frame
 
     status = {
         "state": "finished",
@@ -142,20 +146,20 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
         "started": "2026-01-01T00:00:00+00:00",
         "updated": "2026-01-01T00:06:52+00:00",
     }
-    provenance = store.json_bytes(store.collect_provenance(device="cpu", seed=0, threads=1))
-    curves = store.parquet_bytes(curves_of(rows))  # the same for all: joining has no use for them
+    provenance = json_bytes(collect_provenance(device="cpu", seed=0, threads=1))
+    curves = parquet_bytes(curves_of(rows))  # the same for all: joining does not read them
     for number in range(runs):
         config = config_of(number)
-        run = store.Run(outputs / "gaussian" / store.run_id(config))
+        run = Run(outputs / "gaussian" / run_id(config))
         run.folder.mkdir(parents=True)
-        frame = store.row_frame(rows_of(run.run_id, number, rows))
-        tables = {"rows.parquet": store.parquet_bytes(frame), "curves.parquet": curves}
+        frame = row_frame(rows_of(run.run_id, number, rows))
+        tables = {"rows.parquet": parquet_bytes(frame), "curves.parquet": curves}
         sums = {name: [hashlib.sha256(data).hexdigest()] for name, data in tables.items()}
         files: Mapping[str, bytes] = {
-            "config.yaml": store.yaml_bytes(config),
+            "config.yaml": yaml_bytes(config),
             "provenance.json": provenance,
-            "status.json": store.json_bytes(status),
-            "checksums.json": store.json_bytes(sums),
+            "status.json": json_bytes(status),
+            "checksums.json": json_bytes(sums),
             **tables,
         }
         for name, data in files.items():
@@ -167,7 +171,7 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
 
 
 def join(outputs: Path) -> dict[str, float]:
-    """Joins the runs under `outputs` as the report does; the seconds of each part."""
+    """Joins the runs under `outputs` as the report does; returns the seconds of each part."""
     from experiments.suite.report.writing import join_results, write_results
 
     start = time.perf_counter()
@@ -182,7 +186,7 @@ def join(outputs: Path) -> dict[str, float]:
 
 
 def measured(outputs: Path) -> dict[str, float]:
-    """`join` in a process of its own, with the wall clock and the peak memory of all of it."""
+    """Runs `join` in a new process; adds that process's wall time and peak memory."""
     command = [
         sys.executable,
         "-m",

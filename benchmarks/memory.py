@@ -1,8 +1,9 @@
-"""Peak memory of a whole program, workers and all: each contender alone in a fresh process.
+"""Peak memory of a whole program with its workers: each contender alone in a fresh process.
 
 On Linux the proportional set sizes of the process and its descendants are added up every few
-milliseconds, so that memory that several share counts once. Elsewhere it is the largest peak among
-them. `python -m benchmarks.memory NAME HIDDEN BATCH DIM MARGINAL_SAMPLES K THREADS` is what runs.
+milliseconds, so that memory which several processes share counts once. Elsewhere the largest peak
+among them is taken. The process runs
+`python -m benchmarks.memory NAME HIDDEN BATCH DIM MARGINAL_SAMPLES K THREADS`.
 """
 
 from __future__ import annotations

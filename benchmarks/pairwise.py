@@ -1,7 +1,7 @@
-"""`python -m benchmarks.pairwise`: the matrix of a table beside one call of `estimate` a pair.
+"""`python -m benchmarks.pairwise`: `pairwise` on a table against one call of `estimate` per pair.
 
-Both at their defaults, in turn, round after round; of the single calls a few are timed and scaled
-to all. CPU seconds are the process's and its children's.
+Both run at their defaults, in turn, round after round. Only a few of the single calls are timed,
+and their time is scaled to all pairs. CPU seconds are those of the process and its children.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str, list[float]]:
-    """Time of all single calls over that of the matrix, of each round, on the wall and in CPU.
+    """The time of all single calls divided by that of `pairwise`, for each round: wall and CPU.
 
-    nan where the matrix took no time that the clock can tell.
+    A ratio is nan where `pairwise` took too little time for the clock to measure.
     """
     import numpy as np
 
@@ -46,7 +46,7 @@ def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str,
     table = rng.normal(size=(rows, columns)) @ mixing
     options = {} if steps is None else {"steps": steps}
     pairs = columns * (columns - 1) // 2
-    mine.estimate(table[:, 0], table[:, 1], "mine", steps=2)  # loads what is loaded once
+    mine.estimate(table[:, 0], table[:, 1], "mine", steps=2)  # imports what a process imports once
     found: dict[str, list[float]] = {"wall": [], "CPU": []}
     for i in range(rounds):
         chosen = [rng.choice(columns, 2, replace=False) for _ in range(SINGLES)]
@@ -63,7 +63,7 @@ def ratios(columns: int, rows: int, rounds: int, steps: int | None) -> dict[str,
 
 
 def spent(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the wall and of CPU."""
+    """Wall seconds and CPU seconds."""
     wall, before = time.perf_counter(), cpu_seconds()
     work()
     return time.perf_counter() - wall, cpu_seconds() - before

@@ -11,7 +11,7 @@ SIZES = 1024, 2048, 4096
 
 
 def matmul_peak(seconds: float, threads: int, sizes: Sequence[int] = SIZES) -> float:
-    """Flops a second of the best product of square matrices, each size tried for its share."""
+    """Flops a second of the fastest product of square matrices; sizes share the time equally."""
     torch.set_num_threads(threads)
     return max(_best(n, seconds / len(sizes)) for n in sizes)
 

@@ -15,7 +15,7 @@ from benchmarks.rounds import Measured
 
 @dataclass(frozen=True)
 class Spread:
-    """A median over rounds, the least and the most."""
+    """The median, the least and the largest of the rounds' values."""
 
     median: float
     low: float
@@ -28,24 +28,24 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """One contender. The CSV's columns are these; a spread is three, X, X_min and X_max.
+    """One contender: the columns of the CSV, where a spread X has three: X, X_min and X_max.
 
     Attributes:
         contender: "stacked", "careful" or "notebook".
         hidden, batch, dim, marginal_samples: the shape.
         k: networks trained at once.
-        threads: given to torch, or stacks side by side.
+        threads: torch's threads, or stacks at once.
         us: microseconds per network-step.
-        vs_careful: times as fast as the careful loop, with the number of threads that suits it.
+        vs_careful: times as fast as the careful loop, at its best number of threads.
         vs_notebook: times as fast as the notebook's loop, likewise.
         of_peak: share of the matrix products' peak.
-        vs_k64: network-steps a second beside those of the stacked core at K = 64.
+        vs_k64: network-steps a second, relative to the stacked core at K = 64.
         gflops: 10^9 flops a second of the network-step, by `benchmarks.cases`.
         peak_gflops: 10^9 flops a second of the matrix products.
-        cores: cores busy on average (fewer than there are: others were running, or it waited).
+        cores: cores busy on average (fewer than the machine has where it waited, or shared them).
         memory_mib: peak memory of the whole program, MiB.
-        steps: steps a measurement.
-        rounds: measurements.
+        steps: steps of a measurement.
+        rounds: number of measurements.
     """
 
     contender: str
@@ -73,7 +73,7 @@ class Row:
 
 
 def rows(measured: Measured, memory: Mapping[Contender, float]) -> list[Row]:
-    """One row a contender, in the order of a round."""
+    """One row for each contender, in the order of a round."""
     us = {c: [s.us for s in samples] for c, samples in measured.samples.items()}
 
     def best(shape: Shape, chosen: Callable[[Contender], bool]) -> list[float] | None:
@@ -115,7 +115,7 @@ def rows(measured: Measured, memory: Mapping[Contender, float]) -> list[Row]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target beside what was measured."""
+    """A target and what was measured."""
 
     target: Target
     measured: Spread
@@ -126,7 +126,7 @@ class Verdict:
 
 
 def verdicts(found: Sequence[Row], targets: Sequence[Target] = TARGETS) -> list[Verdict]:
-    """Of the targets whose case was measured."""
+    """The verdicts on the targets whose case was measured."""
     return [
         Verdict(t, spread)
         for t in targets
@@ -137,7 +137,7 @@ def verdicts(found: Sequence[Row], targets: Sequence[Target] = TARGETS) -> list[
 
 
 def csv_bytes(found: Sequence[Row], targets: Sequence[Target] = TARGETS) -> bytes:
-    """One line a contender, with a column for each target beside what it is about."""
+    """One line for each contender, with a column for the target of each measure."""
     to_reach = {(t.shape, t.k, t.measure): t.least for t in targets}
     measures = dict.fromkeys(t.measure for t in targets)
     lines = []

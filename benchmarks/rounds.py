@@ -1,4 +1,4 @@
-"""Interleaved rounds: A B C, A B C, ..., so that the machine's moods fall on all alike."""
+"""Interleaved rounds: A B C, A B C, ..., so that a slow machine slows all contenders equally."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from benchmarks.contenders import Contender
 from benchmarks.peak import SIZES, matmul_peak
 
-FEW = 8  # steps of the shorter of two runs, whose difference is what steps take
-PILOT = 24  # more steps, to see how many fill the time
-LEAST = 16
+FEW = 8  # steps of the shorter of two runs; the difference of the two is the time of the steps
+PILOT = 24  # further steps of a first run, which tells how many steps fill the time
+LEAST = 16  # further steps of a measurement
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Sample:
 
 @dataclass
 class Measured:
-    """What the rounds gave; the lists have one entry a round.
+    """What was measured; the lists have one entry for each round.
 
     Attributes:
         samples: each contender's measurements.
         peaks: the matrix products' peak, flops a second.
-        steps: each contender's steps a measurement.
+        steps: how many steps a measurement of each contender takes.
     """
 
     samples: dict[Contender, list[Sample]]
@@ -46,14 +46,14 @@ def measure(
     done: Callable[[str], None] = lambda what: None,
     sizes: Sequence[int] = SIZES,
 ) -> Measured:
-    """Measures everyone once a round; `done` is told after each.
+    """Measures every contender once in each round.
 
     Args:
         contenders: who is measured.
         threads: for the matrix products.
-        seconds: that each measurement takes, about.
-        rounds: how many.
-        done: is called with the name of what has just been measured, once before the rounds too.
+        seconds: what one measurement takes, about.
+        rounds: how many rounds.
+        done: called with the name of each measurement after it, and of each trial before them.
         sizes: of the matrices.
     """
     found = Measured({c: [] for c in contenders})
@@ -70,17 +70,17 @@ def measure(
 
 
 def _steps(c: Contender, seconds: float) -> int:
-    """How many steps take so long."""
-    c.train(FEW)  # what is done once a process is done here
+    """How many steps take about this long."""
+    c.train(FEW)  # what a process does only once is done here
     sample = _sample(c, PILOT)
     return max(LEAST, round(seconds / (sample.us * 1e-6 * c.k)))
 
 
 def _sample(c: Contender, steps: int) -> Sample:
-    """A long run less a short one: what is done once (making networks, evaluating) drops out."""
+    """A long run minus a short one: what both do once (making networks, evaluating) drops out."""
     short, long = _clocked(c, FEW), _clocked(c, FEW + steps)
     wall, cpu = long[0] - short[0], long[1] - short[1]
-    if wall <= 0.0:  # the short run was held up
+    if wall <= 0.0:  # the short run was delayed
         wall, cpu = long
     return Sample(1e6 * wall / (steps * c.k), cpu / wall)
 

@@ -1,12 +1,13 @@
 """`python -m benchmarks.scale_out`: what one grid gains from 1 to 1,000 workers, simulated.
 
-Measured here: a process's start-up, the seconds of a cell of each kind in stacks of each size, and
-the joining of a run's rows. Simulated: the dealing of the grid to shards, as the runner does it.
-A worker is one core. Of the time that all workers hold, from the first start to the joined rows,
+Measured: the start-up of a process, the seconds of a cell of each kind in stacks of each size, and
+the joining of a run's rows. Simulated: how the runner deals the grid to shards. A worker is one
+core. The time of all workers, from the first start to the joined rows, has these shares:
 
     useful + smaller stacks + imbalance + start-up + joining = 1,
 
-where useful, the efficiency, is what one worker with full stacks would take for the cells alone.
+where useful, the efficiency, is the time that one worker with full stacks needs for the cells
+alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.joined import join_rows, load_runs
+from experiments.suite.store.runs import Run
+from experiments.suite.store.table_bytes import csv_bytes
+from experiments.suite.store.tables import row_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 OUT = Path("outputs/scale_out")
 WORKERS = (1, 2, 3, 5, 8, 12, 20, 32, 50, 80, 125, 200, 320, 500, 800, 1000)
 ROUNDS = 3
-RUNS = 40  # joined to time one
+RUNS = 40  # how many are joined, to time one
 EXAMPLE = """\
 examples:
   python -m benchmarks.scale_out                          gaussian at scale=default, 100 seeds
@@ -53,7 +58,7 @@ class Costs:
     Attributes:
         start_up: from a process's start to its first stack.
         joining: of one run's rows, by the report.
-        cell: by kind and by the size of its stack, falling as stacks grow.
+        cell: of one cell, by its kind and by the size of its stack; it falls as stacks grow.
     """
 
     start_up: float
@@ -61,7 +66,7 @@ class Costs:
     cell: Mapping[Kind, Mapping[int, float]]
 
     def seconds(self, kind: Kind, count: int) -> float:
-        """Of so many cells of a kind in one worker, in stacks as large as were measured."""
+        """Seconds of `count` cells of a kind in one worker, in the largest stacks that fit."""
         sizes = self.cell[kind]
         return count * sizes[max(size for size in sizes if size <= max(count, min(sizes)))]
 
@@ -71,7 +76,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Point:
-    """One number of workers: seconds to the joined rows, and the shares of the workers' time."""
+    """For one number of workers: seconds to the joined rows, and shares of the workers' time."""
 
     workers: int
     seconds: float
@@ -89,7 +94,7 @@ def kind_of(cell: Cell) -> Kind:
 def simulate(
     cells: Sequence[Cell], estimates: Sequence[float], costs: Costs, workers: int
 ) -> Point:
-    """The cells dealt by their estimated costs, and taking what was measured."""
+    """Deals the cells by their estimated costs, and adds up their measured seconds."""
     loads = [
         sum(costs.seconds(kind, count) for kind, count in Counter(map(kind_of, part)).items())
         for part in shards.deal_all(cells, estimates, workers)
@@ -116,9 +121,9 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
     """Start-up, joining and cells, on one thread."""
     import torch
 
-    from experiments.suite.run.command import job_of
-    from mine.running.jobs import stack_size
-    from mine.running.workers import forecast
+    from experiments.suite.run.jobs import job_of
+    from mine.running.forecast import forecast
+    from mine.running.plan import stack_size
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -145,7 +150,10 @@ def median(measured: Callable[[], float], rounds: int) -> float:
 
 
 def falling(seconds: Mapping[int, float]) -> dict[int, float]:
-    """A larger stack is never dearer a cell: where it was measured so, smaller ones are taken."""
+    """Seconds per cell by stack size, where a larger stack never costs more per cell.
+
+    Where it was measured to cost more, the cells can go into smaller stacks.
+    """
     found: dict[int, float] = {}
     least = float("inf")
     for size, value in sorted(seconds.items()):
@@ -155,9 +163,9 @@ def falling(seconds: Mapping[int, float]) -> dict[int, float]:
 
 
 def start_up() -> float:
-    """Of a process that loads what a job needs and has its first tensor."""
+    """Seconds of a process that imports what a job needs and computes its first tensor."""
     program = (
-        "import experiments.suite.run.command, mine.running.workers, torch; "
+        "import experiments.suite.run.command, mine.running.run, torch; "
         "torch.ones(8, 8) @ torch.ones(8, 8)"
     )
     started = time.perf_counter()
@@ -166,16 +174,16 @@ def start_up() -> float:
 
 
 def joining(config: Mapping[str, Any], runs: int = RUNS) -> float:
-    """Seconds a run: its files read and its rows joined with the others'."""
+    """Seconds per run to read its files and join its rows with the others'."""
     row = {"experiment": "gaussian", "key": "", "status": "ok", "params": "{}", "nats": 1.0}
     with tempfile.TemporaryDirectory() as folder:
         for one in range(runs):
-            run = store.Run.create(Path(folder), "gaussian", {**config, "note": one})
+            run = Run.create(Path(folder), "gaussian", {**config, "note": one})
             run.write_provenance({})
             run.write_status({"state": "finished"})
-            run.write_rows(store.row_frame({**row, "key": str(k)} for k in range(100)))
+            run.write_rows(row_frame({**row, "key": str(k)} for k in range(100)))
         started = time.perf_counter()
-        store.csv_bytes(store.join_rows(store.load_runs(Path(folder))[0]))
+        csv_bytes(join_rows(load_runs(Path(folder))[0]))
         return (time.perf_counter() - started) / runs
 
 
@@ -202,7 +210,7 @@ PARTS = {
 
 
 def plot(points: Sequence[Point], title: str) -> Figure:
-    """The shares over the number of workers, one on top of the other."""
+    """Draws the shares over the number of workers, stacked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
@@ -240,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tiny grid, one round")
     asked = parser.parse_args(arguments)
-    from experiments.suite.store.runs import OutputError, check_outputs
+    from experiments.suite.store.files import OutputError, check_outputs
 
     try:
         check_outputs(asked.out)
@@ -257,13 +265,14 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     from omegaconf import OmegaConf
 
     from experiments.suite.figures.rendering import render
-    from experiments.suite.run import command as runner
+    from experiments.suite.run.command import CONFIGS
+    from experiments.suite.run.jobs import load
 
-    with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         composed = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(composed, dict)
     config = {str(key): value for key, value in composed.items()}
-    cells = runner.load(config["experiment"]["name"]).cells(config)
+    cells = load(config["experiment"]["name"]).cells(config)
     estimates = [shards.cost(cell, config) for cell in cells]
     costs = measure(config, cells, rounds)
     points = [simulate(cells, estimates, costs, n) for n in WORKERS if n <= len(cells)]
@@ -281,9 +290,9 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     for point in points:
         shares = " ".join(f"{asdict(point)[name]:14.3f}" for name in PARTS)
         print(f"{point.workers:7d} {point.seconds:9.1f} {shares}")
-    store.write_atomic(out / "scale_out.csv", csv_of(points))
+    write_atomic(out / "scale_out.csv", csv_of(points))
     for kind, data in render(plot(points, title)).items():
-        store.write_atomic(out / f"scale_out.{kind}", data)
+        write_atomic(out / f"scale_out.{kind}", data)
     print(f"written: {out}/scale_out.csv, .svg, .pdf, .png")
     return 0
 

@@ -19,7 +19,7 @@ MEASURES = {
 
 
 def show(rows: Sequence[Row], verdicts: Sequence[Verdict], head: str) -> None:
-    """Prints what was measured, and the targets beside it."""
+    """Prints what was measured, and whether it reaches the targets."""
     console = Console(width=WIDTH, highlight=False)
     console.print(head)
     console.print(_measurements(rows))

@@ -1,4 +1,4 @@
-"""`python -m experiments`: see run.py."""
+"""`python -m experiments`: see suite/run/command.py."""
 
 from experiments.suite.run.command import command
 

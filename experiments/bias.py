@@ -7,7 +7,7 @@ batch in the average; 1 is plain DV):
 - gradient: the critic is trained for a while and then stays as it is, the same for every B and
   rate of a seed. A row's `nats` is the bias of a minibatch gradient and its `stderr` the standard
   deviation of one, both relative to the norm of the full gradient over the row's n_test samples
-  (`mine.method.probes.gradient_errors`); its `truth` is that of the task, and none of the bias.
+  (`experiments.probes.gradient`); its `truth` is that of the task, and none of the bias.
 - estimate: ordinary trainings at that B and rate with equal steps, so that a larger batch draws
   more samples. Only here the average lags behind a critic that moves.
 """

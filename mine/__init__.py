@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from mine.estimators.conditional import Conditional, conditional
     from mine.estimators.estimate import estimate, estimate_many
     from mine.estimators.pairwise import Pairwise, pairwise
-    from mine.method.bounds import donsker_varadhan, f_divergence
-    from mine.method.method import methods
+    from mine.method.donsker_varadhan import donsker_varadhan
+    from mine.method.f_divergence import f_divergence
+    from mine.method.names import methods
     from mine.running.estimates import Estimate
     from mine.saved import load
     from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
-    from mine.training.loop import Training
+    from mine.training.settings import Training
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,15 +48,15 @@ _HOME = {
     "Estimate": "running.estimates",
     "NoiseChannel": "tasks",
     "Pairwise": "estimators.pairwise",
-    "Training": "training.loop",
+    "Training": "training.settings",
     "Warped": "tasks",
     "conditional": "estimators.conditional",
-    "donsker_varadhan": "method.bounds",
+    "donsker_varadhan": "method.donsker_varadhan",
     "estimate": "estimators.estimate",
     "estimate_many": "estimators.estimate",
-    "f_divergence": "method.bounds",
+    "f_divergence": "method.f_divergence",
     "load": "saved",
-    "methods": "method.method",
+    "methods": "method.names",
     "pairwise": "estimators.pairwise",
 }
 

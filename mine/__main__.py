@@ -1,4 +1,4 @@
-"""`python -m mine`: the command, where the script `mine` is not installed."""
+"""`python -m mine`: the command, for where the script `mine` is not on the path."""
 
 from mine.command.main import main
 

@@ -12,21 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.estimators.estimate import (
-    SMALL,
-    Question,
+from mine.estimators.own_job import own_job
+from mine.estimators.pairwise import SMALL
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import (
     Rows,
-    answers,
     as_rows,
     check_paired,
     check_varying,
+    columns_of,
     constant_columns,
-    own_job,
-    split,
 )
-from mine.running.jobs import Own
 
-CLASSES = 50  # distinct whole numbers: so few are classes
+CLASSES = 50  # the most different whole numbers that are taken for classes
 
 
 def mutual_info(
@@ -42,32 +40,30 @@ def mutual_info(
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
 
-    A constant column has 0, as it tells nothing (a fold of a cross-validation may have one). Other
-    values are what `mine.estimate` gives with `SMALL`, negative ones among them.
+    A constant column scores 0, as it tells nothing (a fold of a cross-validation may have one).
+    The other scores are what `mine.estimate` gives with `SMALL`; some may be negative.
 
     Args:
         X: (n, n_features).
         y: (n,), numbers or classes.
-        discrete_target: whether y holds classes, which become one column each. None: text,
-            categories and booleans do, and whole numbers of at most `CLASSES` different values.
+        discrete_target: whether y holds classes, each of which becomes one column. None: y holds
+            classes if it is text, categories or booleans, or whole numbers of at most `CLASSES`
+            different values.
 
     Other arguments and errors as for `mine.estimate`.
     """
     table, target = as_rows("X", X), _target(y, discrete_target)
     check_paired(table, target, ("X", "y"))
     check_varying("y", target)
-    features = split(table)
+    features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
-    own = Own(preprocess)
-    found = answers(
-        [
-            Question(
-                own_job(features[i], target, method, seed, own=own, defaults=SMALL, **overrides)
-            )
-            for i in telling
-        ],
-        device,
-    )
+    jobs = [
+        own_job(
+            features[i], target, method, seed, preprocess=preprocess, defaults=SMALL, **overrides
+        )
+        for i in telling
+    ]
+    found = estimates_of([Request(job) for job in jobs], device)
     scores = np.zeros(len(features))
     scores[telling] = [e.nats for e in found]
     return scores

@@ -20,9 +20,12 @@ from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contend
 from benchmarks.results import csv_bytes, rows, verdicts
 from benchmarks.rounds import Measured, Sample
 from mine.critics.mlp import MLP
-from mine.data.sources import generator
-from mine.method.bounds import MINE, donsker_varadhan, ema_init, ema_update
-from mine.training.loop import Stack, Training, train
+from mine.data.generators import generator
+from mine.method.donsker_varadhan import MINE, donsker_varadhan
+from mine.method.moving_average import ema_init, ema_update
+from mine.training.loop import train
+from mine.training.settings import Training
+from mine.training.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 

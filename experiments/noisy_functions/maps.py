@@ -94,8 +94,6 @@ def plot_map(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
         gap=0.6,
         **(error_scale(lines) if value == "error" else value_scale(rows)),
     )
-    ax.invert_yaxis()
-    ax.spines[:].set_visible(False)
     name_cells(
         ax, [function_label(name) for name in names], [signed(s) for s in sigmas], va="center"
     )
@@ -107,14 +105,18 @@ def plot_map(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
 
 def value_scale(rows: pd.DataFrame) -> dict[str, Any]:
     """From 0 to the largest finite truth."""
-    return {"cmap": "cividis", "vmin": 0.0, "vmax": nats_range(rows)[1]}
+    from matplotlib.colors import Normalize
+
+    return {"cmap": "cividis", "norm": Normalize(0.0, nats_range(rows)[1])}
 
 
 def error_scale(lines: pd.DataFrame) -> dict[str, Any]:
     """A diverging scale around 0 that reaches the largest finite error, at least .05 nats."""
+    from matplotlib.colors import Normalize
+
     size = np.abs(lines["error"].to_numpy(dtype=float))
     top = max(float(size[np.isfinite(size)].max(initial=0.0)), 0.05)
-    return {"cmap": "RdBu_r", "vmin": -top, "vmax": top}
+    return {"cmap": "RdBu_r", "norm": Normalize(-top, top)}
 
 
 def cell_text(line: Mapping[Any, Any], value: str) -> str:

@@ -1,12 +1,19 @@
-"""A convolutional critic: x and y are images, side by side as channels.
+"""A convolutional critic: x and y are images, which become the channels of one image.
 
 Song and Ermon, "Understanding the Limitations of Variational Mutual Information Estimators", 2020,
-https://arxiv.org/abs/1910.06222, join the images of x and of y as channels and halve them by
-strided convolutions, too (their sizes are for 28 x 28 images; these are smaller).
+https://arxiv.org/abs/1910.06222, do the same and halve the images by strided convolutions. Their
+layers are for images of 28 x 28; these are smaller.
 
-A convolution is a product of patches with a matrix: stacked, it is one batched product, in which a
-critic's bits do not depend on how many stand beside it, as in a library's grouped convolution they
-do. For images of 8 x 8 it is as fast.
+A convolution is computed as a product of patches with a matrix. K of them stacked are one batched
+product, in which a critic's bits do not depend on how many others are in the stack. In torch's
+grouped convolution they would. For images of 8 x 8 both are equally fast.
+
+An example, for B pairs of one image of 8 x 8 each (64 columns) and channels (16, 32):
+
+    x, y            (B, 64), (B, 64)
+    images          (B, 8, 8, 2)        one channel of x, one of y
+    convolutions    (B, 4, 4, 16), (B, 2, 2, 32)
+    flat            (B, 128), then the hidden layers, then T (B,)
 """
 
 from __future__ import annotations
@@ -19,7 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mine.critics.mlp import Critic, Modules
+from mine.critics.modules import Modules
+from mine.critics.protocol import Critic
 
 ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU, "silu": nn.SiLU}
 
@@ -29,7 +37,7 @@ class Convolutional:
     """Convolutions that halve the images, then a perceptron; the fields are the config's keys.
 
     Attributes:
-        side: rows, and columns, of an image; x and y are one image each or more, row after row.
+        side: rows of an image, and columns; x and y hold one image each or more, row by row.
         channels: of the convolutions, each 3 x 3 with stride 2.
         hidden: widths of the layers after them.
         activation: "elu", "relu" or "silu".
@@ -56,7 +64,7 @@ class Convolutional:
             )
 
     def activations(self, dx: int, dy: int) -> int:
-        """Numbers that a pair leaves behind for the gradient: patches, and each layer's two."""
+        """How many numbers one pair keeps for the gradient: patches, and two for each unit."""
         found, inputs, side = 2 * sum(self.hidden), (dx + dy) // self.side**2, self.side
         for outputs in self.channels:
             side = (side + 1) // 2
@@ -67,12 +75,12 @@ class Convolutional:
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> Critic:
-        """One critic per generator, as `mine.critics.MLP.stack`."""
+        """One critic for each generator; see `mine.critics.MLP.stack`."""
         return Modules(partial(Network, self)).stack(dx, dy, generators, device)
 
 
 class Network(nn.Module):
-    """T(x, y) of one cell: x (B, dx) and y (B, dy) to (B,)."""
+    """T(x, y) of one cell: x (B, dx), y (B, dy) -> (B,)."""
 
     def __init__(self, config: Convolutional, dx: int, dy: int) -> None:
         super().__init__()
@@ -104,8 +112,8 @@ class Network(nn.Module):
 class Halving(nn.Module):
     """A 3 x 3 convolution with stride 2 and a border of zeros.
 
-    (B, H, H, inputs) to (B, h, h, outputs), h = H / 2 rounded up. The columns of its matrix are
-    the patch's pixels, row after row, the channels of each side by side.
+    It maps (B, H, H, inputs) to (B, h, h, outputs), with h = H / 2 rounded up. The columns of its
+    matrix are the patch's pixels, row by row, and for each pixel its channels.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:

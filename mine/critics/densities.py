@@ -1,4 +1,4 @@
-r"""Critics that are log-densities: what CLUB and the difference of entropies are made of.
+r"""Critics that are log-densities, as CLUB and the difference of entropies (DoE) need them.
 
 A mixture density network (Bishop, 1994) maps x to a mixture of C Gaussians with diagonal
 covariances,
@@ -6,12 +6,15 @@ covariances,
     q(y | x) = sum_c w_c(x) N(y; mu_c(x), diag sigma_c(x)^2);
 
 one component is the q(y | x) of CLUB (Cheng et al., 2020, https://arxiv.org/abs/2006.12013) and of
-the Gaussian DoE (McAllester and Stratos, 2020, https://arxiv.org/abs/1811.04251). What such a
-critic says of a joint pair is log q(y | x). Of a marginal pair it is log q(y | x) again, as CLUB
-wants it, or log r(y), as the difference of entropies does, with r a mixture of as many components
-whose parameters are free: the y of marginal pairs are samples of p(y), whoever they stand beside.
+the Gaussian DoE (McAllester and Stratos, 2020, https://arxiv.org/abs/1811.04251).
 
-Parameters are stacked like those of `mine.critics.mlp`; gradients come from autograd.
+The critic's value on a joint pair is log q(y | x). On a marginal pair it is log q(y | x) again, as
+CLUB needs it, or log r(y), as DoE needs it. Here r is a mixture with C components too, whose
+parameters are free; the y of marginal pairs are samples of p(y), whichever x they are paired with.
+
+For K cells, B rows of x and one partner each, the network maps x (K, B, dx) to parameters
+(K, B, C, 1 + 2 dy), and `log_mixture` maps these and y (K, B, dy) to values (K, B). Parameters are
+stacked like those of `mine.critics.mlp`; gradients come from autograd.
 """
 
 from __future__ import annotations
@@ -26,12 +29,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mine.critics.mlp import MLP, flat_views
+from mine.critics.flat import flat_views
+from mine.critics.mlp import MLP
 
 if TYPE_CHECKING:
     from mine.data.pairs import Pairing
 
-LOG_SCALE = 7.0  # bound of |log sigma|, approached smoothly: y = f(x) would drive sigma to 0
+LOG_SCALE = 7.0  # bound of |log sigma|, approached smoothly: where y = f(x), sigma would go to 0
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,14 @@ class ConditionalDensity:
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedDensities:
-        """One critic per generator, as `MLP.stack`."""
+        """One critic for each generator; see `MLP.stack`."""
         return StackedDensities(self, dx, dy, generators, device)
 
 
 def shaped_like(
     components: int, marginal: str = "conditional"
 ) -> Callable[[Any], ConditionalDensity]:
-    """The density whose network has the layers of a given `MLP`."""
+    """A function from an `MLP` to the density whose network has the same hidden layers."""
 
     def convert(critic: Any) -> ConditionalDensity:
         if not isinstance(critic, MLP):
@@ -86,11 +90,11 @@ def shaped_like(
 
 
 def log_mixture(parameters: Tensor, y: Tensor) -> Tensor:
-    """log of a mixture of C diagonal Gaussians.
+    """The log-density of a mixture of C diagonal Gaussians.
 
     Args:
-        parameters: (..., C, 1 + 2 dy): a component's logit, means and scales as the net gives
-            them; log sigma is LOG_SCALE tanh(scale / LOG_SCALE).
+        parameters: (..., C, 1 + 2 dy): each component's logit, means and scales, as the network
+            returns them; log sigma is LOG_SCALE tanh(scale / LOG_SCALE).
         y: (..., dy).
 
     Returns:
@@ -105,10 +109,10 @@ def log_mixture(parameters: Tensor, y: Tensor) -> Tensor:
 
 
 class StackedDensities:
-    """K mixture density networks in one: see `ConditionalDensity` and `mine.critics.mlp.Critic`.
+    """K mixture density networks as one critic: see `ConditionalDensity` and `Critic`.
 
-    Parameters, in order: W (K, inputs, outputs), b (K, 1, outputs) of each layer, and those of r,
-    (K, 1, C (1 + 2 dy)), where it is there.
+    Parameters, in order: W (K, inputs, outputs) and b (K, 1, outputs) of each layer, and those of
+    r, (K, 1, C (1 + 2 dy)), where there is one.
     """
 
     def __init__(
@@ -138,14 +142,14 @@ class StackedDensities:
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
-        joint, *others = pairing.beside(pairing.around(y), x.shape[1])
+        joint, *others = pairing.pair(pairing.extend(y), x.shape[1])
         partners = torch.stack(others, 1)  # (K, m, B, dy)
         leaves = [v.detach().requires_grad_() for v in self.views]
         with torch.set_grad_enabled(keep):
             conditional = self._split(self._network(leaves, x))  # (K, B, C, 1 + 2 dy)
             t_joint = log_mixture(conditional, joint)
-            beside = self._split(leaves[-1]) if self.own else conditional
-            t_marginal = log_mixture(beside.unsqueeze(1), partners).flatten(1)
+            marginal = self._split(leaves[-1]) if self.own else conditional
+            t_marginal = log_mixture(marginal.unsqueeze(1), partners).flatten(1)
         self._last = (leaves, t_joint, t_marginal) if keep else None
         return t_joint.detach(), t_marginal.detach()
 
@@ -159,6 +163,7 @@ class StackedDensities:
         self._last = None
 
     def _network(self, leaves: list[Tensor], x: Tensor) -> Tensor:
+        """The parameters of q(y | x): (K, B, dx) -> (K, B, C (1 + 2 dy))."""
         layers = leaves[: len(leaves) - self.own]
         h = x
         for i in range(0, len(layers), 2):
@@ -166,4 +171,5 @@ class StackedDensities:
         return h
 
     def _split(self, parameters: Tensor) -> Tensor:
+        """By component: (..., C (1 + 2 dy)) -> (..., C, 1 + 2 dy)."""
         return parameters.unflatten(-1, (self.components, -1))

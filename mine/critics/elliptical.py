@@ -1,21 +1,23 @@
-r"""The log-ratio of a copula fitted to rows: the Gaussian, or Student's where tails say so (nats).
+r"""The log-ratio of a copula fitted to rows: the Gaussian copula or Student's (nats).
 
-Both are elliptical: of a correlation matrix R of the columns' scores. With Q, Q_x and Q_y the
-squares z^T R^-1 z of all scores, of those of x and of those of y, L = log(det R / det R_x det R_y)
-and d columns, d_x and d_y of them on either side, the log-ratio is
+Student's copula is taken where it is likelier, because the tails are heavy. Both copulas are
+elliptical: they depend on the columns' scores z through a correlation matrix R. Let Q, Q_x and Q_y
+be the squares z^T R^-1 z of all scores, of x's scores and of y's scores,
+L = log(det R / det R_x det R_y), and d = d_x + d_y the number of columns. The log-ratio is
 
     normal:    -(Q - Q_x - Q_y) / 2 - L / 2
     Student:   -L / 2 + c(nu) - (nu + d) / 2 log(1 + Q / nu)
                + (nu + d_x) / 2 log(1 + Q_x / nu) + (nu + d_y) / 2 log(1 + Q_y / nu),
                c(nu) = log G((nu + d) / 2) G(nu / 2) / G((nu + d_x) / 2) G((nu + d_y) / 2)
 
-(G is the gamma function). Student's scores are quantiles of Student's t, the normal's are the
-normal's. Under Student's, columns without a linear relation tell of each other, too: they are
-large together.
+(G is the gamma function). The scores are quantiles of the normal distribution or of Student's t.
+Under Student's copula, columns without a linear relation are dependent too: they are large
+together.
 
 R is the scatter of highest likelihood (expectation-maximisation; Kent, Tyler and Vardi, 1994,
-https://doi.org/10.1080/03610919408813180), nu that of the highest pseudo-likelihood of the copula
-(McNeil, Frey and Embrechts, "Quantitative Risk Management", Sec. 7.5).
+https://doi.org/10.1080/03610919408813180). nu is the degrees of freedom of highest
+pseudo-likelihood of the copula (McNeil, Frey and Embrechts, "Quantitative Risk Management",
+Sec. 7.5).
 """
 
 from __future__ import annotations
@@ -30,25 +32,26 @@ from scipy.special import gammaln, ndtr, stdtrit
 from mine.data.whitening import Rows, whitening
 
 DOFS = 16.0, 8.0, 4.0, 2.0, 1.0
-"""Degrees of freedom that are tried after the normal's infinity, as long as each is likelier."""
-FARTHEST = 4.0  # of a normal score that is made Student's: 6e-5 of a normal's rows are beyond
+"""Degrees of freedom that are tried after infinity (the normal), as long as each is likelier."""
+FARTHEST = 4.0  # normal scores are clipped here first: 6e-5 of a normal's rows are beyond
 ROUNDS = 20  # of expectation-maximisation
-_LARGEST = 0.9999  # of a fitted correlation: 4.3 nats a pair
+_LARGEST = 0.9999  # fitted correlation: 4.3 nats for a pair of variates
 
 
 @dataclass(frozen=True)
 class EllipticalRatio:
     """A fitted log-ratio.
 
-    Canonical variates are a = (s(x), 1) of_x and b = (s(y), 1) of_y, of unit scatter each, a_i and
-    b_i correlated by rho_i; s is `scores` where the tails are Student's.
+    The canonical variates are a = (s(x), 1) of_x and b = (s(y), 1) of_y. Each has unit scatter,
+    and a_i and b_i have the correlation rho_i. s is `scores` where the tails are Student's, and
+    the identity elsewhere.
 
     Attributes:
         of_x: (dx + 1, dx); the first min(dx, dy) variates are correlated with those of y.
         of_y: (dy + 1, dy).
-        rho: (min(dx, dy),), the canonical correlations less what chance adds; 0 for those that
-            chance alone could make.
-        tail: (4,): 1 / nu, 0 for the normal; then what makes scores, see `scores`.
+        rho: (min(dx, dy),), the canonical correlations without what chance adds; 0 for those that
+            chance alone could cause.
+        tail: (4,): 1 / nu, 0 for the normal; then the coefficients of `scores`.
     """
 
     of_x: Rows
@@ -58,12 +61,13 @@ class EllipticalRatio:
 
 
 def fit_ratio(x: Rows, y: Rows) -> EllipticalRatio:
-    """The log-ratio of the copula fitted to x (N, dx) and y (N, dy), normal scores or the like.
+    """The log-ratio of the copula fitted to x (N, dx) and y (N, dy), normal scores or similar.
 
-    Chance alone correlates N rows of many columns. The squares of the sample's canonical
-    correlations are taken back to the true ones that they tend to as columns and rows grow alike
-    (Bao, Hu, Pan and Zhou, 2019, https://doi.org/10.1214/18-AOS1704, Theorem 1.8); below the
-    threshold that they give, nothing can be told from chance and the correlation counts as 0.
+    N rows of many columns are correlated by chance. Bao, Hu, Pan and Zhou (2019,
+    https://doi.org/10.1214/18-AOS1704, Theorem 1.8) give the limit of the sample's squared
+    canonical correlations, as a function of the true ones, where the number of columns grows in
+    proportion to N. The inverse of that function is applied here. Below their threshold a
+    correlation cannot be told from chance, and is taken as 0.
     """
     dof, centre, scatter = _likeliest(np.concatenate([x, y], 1))
     n, dx, dy = len(x), x.shape[1], y.shape[1]
@@ -90,11 +94,14 @@ def fit_ratio(x: Rows, y: Rows) -> EllipticalRatio:
 
 
 def scores(z: Rows, tail: Rows) -> Rows:
-    """Student's quantiles of what z are the normal's of: tail = (1 / nu, c_0, c_1, c_2).
+    """Turns normal scores z into Student's: the quantiles of equal probability.
 
-    t = sgn(z) sqrt(nu (exp(u^2 / nu) - 1)) with u = z (c_0 + c_1 z^2 + c_2 z^4): u is nearly z
-    (Wallace, 1959, https://doi.org/10.1214/aoms/1177706092), and what c misses of it is under 2 %
-    of t, and a third where nu = 1.
+    With tail = (1 / nu, c_0, c_1, c_2),
+
+        t = sgn(z) sqrt(nu (exp(u^2 / nu) - 1)),    u = z (c_0 + c_1 z^2 + c_2 z^4).
+
+    u is nearly z (Wallace, 1959, https://doi.org/10.1214/aoms/1177706092). The error of t is under
+    2 %, but a third where nu = 1.
     """
     inverse, *curve = tail
     z = np.clip(z, -FARTHEST, FARTHEST)
@@ -104,6 +111,7 @@ def scores(z: Rows, tail: Rows) -> Rows:
 
 @lru_cache
 def _curve(dof: float) -> tuple[float, float, float]:
+    """The coefficients c of `scores`, fitted to the exact quantiles."""
     if math.isinf(dof):
         return 1.0, 0.0, 0.0
     z = np.linspace(0.05, FARTHEST, 100)
@@ -117,13 +125,13 @@ def _curve(dof: float) -> tuple[float, float, float]:
 
 
 def _likeliest(z: Rows) -> tuple[float, Rows, Rows]:
-    """Degrees of freedom, and centre (d,) and scatter (d, d) of the scores that belong to them."""
+    """Degrees of freedom, and the centre (d,) and scatter (d, d) of the scores for them."""
     n, d = z.shape
     centre, scatter = z.mean(0), np.cov(z.T, bias=True).reshape(d, d)
     best = math.inf, centre, scatter
     if len(whitening(_standard(scatter)[1]).T) < d:
         return best
-    highest = _log_likelihood(z, *best) + 0.5 * math.log(n)  # one parameter more, to be paid for
+    highest = _log_likelihood(z, *best) + 0.5 * math.log(n)  # the price of one more parameter
     for dof in DOFS:
         t = scores(z, np.array([1.0 / dof, *_curve(dof)]))
         found = dof, *_scatter(t, dof)
@@ -135,13 +143,14 @@ def _likeliest(z: Rows) -> tuple[float, Rows, Rows]:
 
 
 def _standard(scatter: Rows) -> tuple[Rows, Rows]:
-    """Scales (d,), 1 of what does not vary, and correlations (d, d)."""
+    """Scales (d,), 1 for constant columns, and correlations (d, d)."""
     deviation = np.sqrt(np.diag(scatter))
     scale = np.where(deviation > 0.0, deviation, 1.0)
     return scale, scatter / np.outer(scale, scale)
 
 
 def _scatter(t: Rows, dof: float) -> tuple[Rows, Rows]:
+    """The centre (d,) and scatter (d, d) of highest likelihood under Student's t."""
     n, d = t.shape
     weights = np.ones(n)
     for _ in range(ROUNDS):
@@ -153,11 +162,12 @@ def _scatter(t: Rows, dof: float) -> tuple[Rows, Rows]:
 
 
 def _squares(moved: Rows, scatter: Rows) -> Rows:
+    """Squared Mahalanobis norms of centred rows: (N, d) -> (N,)."""
     return np.asarray(((moved @ whitening(scatter)) ** 2).sum(1))
 
 
 def _log_likelihood(t: Rows, dof: float, centre: Rows, scatter: Rows) -> float:
-    """Of the copula: log-density of the rows less those of their columns, summed over rows."""
+    """The copula's: the rows' log-density less that of each column, summed over rows."""
     n, d = t.shape
     scale, correlation = _standard(scatter)
     moved = (t - centre) / scale
@@ -171,14 +181,14 @@ def _log_likelihood(t: Rows, dof: float, centre: Rows, scatter: Rows) -> float:
 
 
 def _log_constant(dof: float, d: int) -> float:
-    """Of Student's density of d columns and unit scatter, less what does not depend on dof."""
+    """The log of Student's constant for d columns and unit scatter, up to terms without dof."""
     return float(gammaln((dof + d) / 2) - gammaln(dof / 2)) - 0.5 * d * math.log(dof * math.pi)
 
 
 def _true_correlations(sample: Rows, cx: float, cy: float) -> Rows:
-    """Solves sample^2 = r (1 - cx + cx / r) (1 - cy + cy / r) for r, and gives its root.
+    """Solves sample^2 = r (1 - cx + cx / r) (1 - cy + cy / r) for r, and returns its square root.
 
-    cx and cy are columns over rows. The larger solution is the one; below the threshold, 0.
+    cx and cy are columns divided by rows. The larger solution is taken; 0 below the threshold.
     """
     if cx + cy >= 1.0:
         return np.zeros_like(sample)

@@ -1,9 +1,9 @@
-r"""A critic that starts from what a fitted copula tells, and learns what is left (nats):
+r"""A critic that starts from the log-ratio of a fitted copula and learns the rest (nats):
 
     T(x, y) = log-ratio of a copula fitted to the training rows (`elliptical`) + network(x, y)
 
-The network's output layer starts at 0, so that T starts at the fitted log-ratio. The fitted part
-stays as it is.
+The network's output layer starts at 0, so that T starts at the fitted log-ratio. Training changes
+the network alone.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ from mine.data.pairs import Pairing
 
 @dataclass(frozen=True)
 class Residual:
-    """A `Residual` critic's config: its network."""
+    """The critic's config; its one field is the network's."""
 
     network: MLP = field(default_factory=MLP)
 
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedResidual:
+        """One critic for each generator; see `MLP.stack`."""
         return StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
 
 
 class StackedResidual:
-    """K networks, each beside the log-ratio of a copula: see `Residual` and `Critic`.
+    """K networks, each added to the log-ratio of a copula: see `Residual` and `Critic`.
 
     Attributes:
         buffers: the fitted log-ratios, with a leading axis K: ``of_x`` (K, dx + 1, dx), ``of_y``
             (K, dy + 1, dy), ``rho`` (K, 1, min(dx, dy)) and ``tail`` (K, 1, 4); see
-            `mine.critics.elliptical.EllipticalRatio`. All 0, and so independent, until `fit`.
+            `mine.critics.elliptical.EllipticalRatio`. All are 0 until `fit`, and so is the
+            log-ratio.
     """
 
     def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
@@ -53,7 +55,7 @@ class StackedResidual:
         }
         device = self.theta.device
         self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
-        self._student = True  # whether any may be
+        self._student = True  # whether any cell may have Student's tails
 
     def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Fits each cell's copula to its training rows, x (n, dx) and y (n, dy)."""
@@ -76,7 +78,7 @@ class StackedResidual:
         self.network.backward(g_joint, g_marginal)
 
     def _log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
-        """Of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
+        """Log-ratios of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
         of_x, of_y, rho, tail = (self.buffers[name] for name in ("of_x", "of_y", "rho", "tail"))
         r = rho.shape[-1]
         if self._student:
@@ -90,8 +92,8 @@ class StackedResidual:
         own_y = (square * of_related.square()).sum(-1, keepdim=True)
         related = related * (rho / rest)
         square_y = [b.square().sum(-1, keepdim=True)] if self._student else []
-        around = pairing.around(torch.cat([of_related, own_y, *square_y], -1))
-        sides = pairing.beside(around, x.shape[1])
+        extended = pairing.extend(torch.cat([of_related, own_y, *square_y], -1))
+        sides = pairing.pair(extended, x.shape[1])
         normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
         if not self._student:
             return normal
@@ -100,7 +102,7 @@ class StackedResidual:
 
 
 def _scores(v: Tensor, tail: Tensor) -> Tensor:
-    """`elliptical.scores` of each cell's rows (K, B, d), where its tails are Student's."""
+    """`elliptical.scores` of the rows (K, B, d), in the cells whose tails are Student's."""
     inverse, *c = tail.unsqueeze(-1).unbind(2)
     of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
     z = v.clamp(-FARTHEST, FARTHEST)
@@ -117,9 +119,15 @@ def _of_student(
     inverse: Tensor,
     shape: tuple[int, int],
 ) -> list[Tensor]:
-    """The normal's log-ratios (K, B), Student's in the cells whose tails are.
+    """Turns the normal's log-ratios into Student's, in the cells whose tails are Student's.
 
-    Of each x beside several y: what belongs to x is worked out once.
+    Args:
+        normal: the normal's log-ratios of the joint rows and of each partner, 1 + m times (K, B).
+        half_log: half the log of the determinants' ratio, (K, 1).
+        square_x: squared norms of x's variates, (K, B): the same x for all partners.
+        squares_y: squared norms of y's variates, 1 + m times (K, B).
+        inverse: 1 / nu of each cell, (K, 1); 0 for the normal.
+        shape: (dx, dy).
     """
     of = inverse.where(inverse > 0.0, torch.ones_like(inverse))
 

@@ -1,1 +1,1 @@
-"""Rows: columns, preprocessing, splits, sources, marginal pairs, and what looks odd in them."""
+"""Rows: columns, preprocessing, splits, sources, batches, marginal pairs, and what looks odd."""

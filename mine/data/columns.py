@@ -1,7 +1,11 @@
-"""One's own data as columns of numbers: what numpy, torch, pandas, polars and lists hold.
+"""A user's rows as columns of numbers, from numpy, torch, pandas, polars or lists.
 
-Columns of text, categories and booleans become one column of 0 and 1 for each of their levels;
-what the levels were is kept in a `Layout`, by which other rows are read the same way.
+A column of text, categories or booleans becomes one column of 0 and 1 for each of its levels. The
+levels are kept in a `Layout`, so that other rows can be read in the same way later. For example
+
+    side  z                 side = l    side = r    z
+    "l"   0.5       ->      1           0           0.5
+    "r"   2.0               0           1           2.0
 """
 
 from __future__ import annotations
@@ -15,17 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-LEVELS = 200  # of one column: more are an identifier, or text
-_CODED = ("cat", "enum", "bool", "str", "utf8")  # how the names of such types begin
+LEVELS = 200  # most levels of a column: one with more is an identifier, or free text
+_CODED = ("cat", "enum", "bool", "str", "utf8")  # beginnings of the names of types with levels
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns are.
+    """The columns of a user's table, and the columns of numbers that they become.
 
     Attributes:
-        names: one a column of the source.
-        levels: of each column of the source its levels, sorted; () for a column of numbers.
+        names: of the table's columns.
+        levels: the sorted levels of each of the table's columns; () for a column of numbers.
     """
 
     names: tuple[str, ...]
@@ -37,12 +41,12 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Columns of numbers that come out."""
+        """How many columns of numbers there are."""
         return sum(len(of) or 1 for of in self.levels)
 
     @property
     def coded(self) -> tuple[bool, ...]:
-        """For each column of numbers whether it stands for a level."""
+        """For each column of numbers, whether it stands for a level."""
         return tuple(bool(of) for of in self.levels for _ in range(len(of) or 1))
 
     @property
@@ -52,12 +56,13 @@ class Layout:
         return tuple(f"{n} = {one}" if of else n for n, of in pairs for one in (of or ("",)))
 
     def beside(self, other: Layout) -> Layout:
+        """The columns of this table, then those of the other."""
         return Layout(self.names + other.names, self.levels + other.levels)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the source: values of any type, and whether they are levels."""
+    """One column of the table: its values of any type, and whether they are levels."""
 
     name: str
     values: NDArray[Any]
@@ -66,30 +71,32 @@ class Column:
 
 
 def as_columns(name: str, v: Any, layout: Layout | None = None) -> tuple[Tensor, Layout]:
-    """Rows as numbers, and what they are.
+    """Reads rows as numbers.
 
     Args:
-        name: what to call them in errors.
+        name: the rows' name in error messages.
         v: (n, d) or (n,), numpy, torch, pandas, polars or nested lists.
-        layout: how to read them, where other rows were read before.
+        layout: that of rows read earlier, where these must be read in the same way.
 
     Returns:
         (n, width) float64 on the CPU, and the layout.
 
     Raises:
-        ValueError: they are no such rows; it says what to do.
+        ValueError: v holds no such rows; the message says what to do.
     """
     if not _has_columns(v):
         values = _numbers(name, v)
         found = Layout.numbers(values.shape[1])
         if layout is not None and (any(layout.levels) or layout.width != found.width):
-            raise ValueError(f"expected {name} with {_told(layout)}, got {found.width} of numbers")
+            raise ValueError(
+                f"expected {name} with {_described(layout)}, got {found.width} of numbers"
+            )
         return values, layout or found
     columns = list(_columns(v))
     if not columns or not len(columns[0].values):
         raise ValueError(f"{name} must have rows and columns, got none: bring some")
     if layout is not None and len(columns) != len(layout.names):
-        raise ValueError(f"expected {name} with {_told(layout)}, got {len(columns)} columns")
+        raise ValueError(f"expected {name} with {_described(layout)}, got {len(columns)} columns")
     names = tuple(c.name for c in columns)
     if layout is not None and sorted(names) == sorted(layout.names) and names != layout.names:
         raise ValueError(
@@ -104,14 +111,14 @@ def as_columns(name: str, v: Any, layout: Layout | None = None) -> tuple[Tensor,
     return torch.cat(coded, 1), layout or Layout(names, levels)
 
 
-def _told(layout: Layout) -> str:
+def _described(layout: Layout) -> str:
     coded = sum(map(bool, layout.levels))
     text = f", {coded} of them categories" if coded else ""
     return f"the {len(layout.names)} columns it was trained on{text}"
 
 
 def _has_columns(v: Any) -> bool:
-    """Whether its columns have types of their own, or are not numbers."""
+    """Whether its columns may differ in type, or hold something else than numbers."""
     if isinstance(v, torch.Tensor | list | tuple) or np.isscalar(v):
         return False
     if isinstance(v, np.ndarray):

@@ -1,6 +1,6 @@
-"""What in one's own data speaks against believing an estimate of it, each with what to do.
+"""Diagnostics of a user's rows: what makes an estimate from them doubtful, and what to do.
 
-The thresholds are rules of thumb, stated here and in the texts.
+The thresholds are rules of thumb. They are stated here and in the warnings.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor
 from mine.data.columns import Layout
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 
-ROWS_A_COLUMN = 20  # training rows: with fewer, a network learns them by heart
+ROWS_A_COLUMN = 20  # training rows for each column: with fewer, a network overfits
 LEAST_TEST_ROWS = 20
-REPEATED = 0.01  # of the test rows
-BY_CHANCE = 5.0  # times the share of re-paired rows: rounded columns repeat by chance
-ONE_VALUE = 0.5  # of the rows
-NAMED = 3  # columns, before "and 5 more"
+REPEATED = 0.01  # share of the test rows that may be among the training rows
+BY_CHANCE = 5.0  # the same, as a multiple of the share among re-paired rows: rounded values repeat
+ONE_VALUE = 0.5  # share of the rows that may have one and the same value
+NAMED = 3  # columns that a warning names, before "and 5 more"
 
 
 def data_doubts(
@@ -30,15 +30,16 @@ def data_doubts(
     untouched: tuple[Sequence[bool], Sequence[bool]],
     folds: int,
 ) -> tuple[str, ...]:
-    """What speaks against an estimate before anything is trained.
+    """Warnings that can be given before anything is trained.
 
     Args:
         data: x (n, dx) and y (n, dy), float64.
         layouts: what their columns are.
         train: indices of the training rows.
         test: indices of the test rows.
-        untouched: which columns' tails the preprocessing leaves as they are.
-        folds: that the rows are dealt to; 1 for one split.
+        untouched: for each column of x and of y, whether the preprocessing leaves its tails
+            unchanged.
+        folds: how many folds the rows are divided into; 1 for a single split.
     """
     sides = list(zip("xy", data, layouts, untouched, strict=True))
     discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
@@ -52,11 +53,12 @@ def data_doubts(
 
 
 Side = tuple[str, Tensor, Layout, Sequence[bool]]
+"""The name, rows, layout and untouched columns of x or of y."""
 
 
 def _is_discrete(column: Values) -> bool:
     few = len(column) // 5
-    head = np.unique(column[: 20 * FEW_VALUES])  # a continuous column needs no more to show
+    head = np.unique(column[: 20 * FEW_VALUES])  # enough to recognise a continuous column
     if len(head) > FEW_VALUES and _most_common(column[: 20 * FEW_VALUES]) < ONE_VALUE / 2:
         return False
     values, counts = np.unique(column, return_counts=True)
@@ -101,7 +103,7 @@ def _heavy(sides: Sequence[Side], train: Tensor) -> str:
 def _repeated(
     data: tuple[Tensor, Tensor], discrete: Sequence[Sequence[bool]], train: Tensor, test: Tensor
 ) -> str:
-    """Where all columns are discrete, rows repeat of themselves."""
+    """Warns of test rows among the training rows, unless all columns are discrete."""
     if all(all(of) for of in discrete):
         return ""
     x, y = ([v.numpy() for v in rows.T] for rows in data)
@@ -120,10 +122,10 @@ def _repeated(
 
 
 def _keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
-    """One number a row, equal for equal rows (and else by a chance of 2^-64 a pair)."""
+    """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
     found = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
-        bits = (column + 0.0).view(np.uint64)  # 0 and -0 are one
+        bits = (column + 0.0).view(np.uint64)  # 0.0 and -0.0 are equal
         found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         found ^= found >> np.uint64(29)
     return found

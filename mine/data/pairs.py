@@ -1,8 +1,15 @@
-"""Marginal pairs: which y goes with which x when a batch of joint pairs plays p(x) p(y).
+"""Marginal pairs: which y goes with which x when a batch of joint pairs stands in for p(x) p(y).
 
-A pairing re-pairs the rows of a batch. It works on rows of any width, so that a critic whose first
-layer is linear in x and in y can compute the halves once and re-pair them (`beside`), and send the
-gradients back the same way (`add_back`).
+A pairing re-pairs the rows of a batch. For K = 1 cell, a batch of B = 4 joint pairs
+(x_0, y_0), ..., (x_3, y_3) and m = 2 marginal pairs for each x, cyclic shifts (`Shifts`) give
+
+    extend(y)       y_0 y_1 y_2 y_3 y_0 y_1         R = 6 rows
+    pair(..., 4)    y_0 y_1 y_2 y_3                 the joint rows, next to x_0 ... x_3
+                    y_1 y_2 y_3 y_0                 the first partner of each x
+                    y_2 y_3 y_0 y_1                 the second
+
+It works on rows of any width. A critic whose first layer is linear in x and in y computes W_y y
+once for the extended rows and pairs the result (`pair`); `pair_backward` sends the gradients back.
 
 A random permutation leaves each pair joint with probability 1/B, which caps estimates near log B
 (Letizia et al., 2024, https://arxiv.org/abs/2305.20025); a derangement leaves none.
@@ -27,45 +34,47 @@ class Pairing(Protocol):
     @property
     def m(self) -> int: ...
 
-    def part(self, cells: slice) -> Pairing:
-        """That of some of the cells."""
+    def of_cells(self, cells: slice) -> Pairing:
+        """The pairing of some of the K cells."""
         ...
 
-    def around(self, y: Tensor) -> Tensor:
-        """The rows of y as `beside` wants them: (K, rows, d) -> (K, R, d)."""
+    def extend(self, y: Tensor) -> Tensor:
+        """The rows of y that `pair` takes: (K, rows, d) -> (K, R, d)."""
         ...
 
-    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+    def pair(self, h: Tensor, batch: int) -> list[Tensor]:
         """The joint rows, then each x's partners: (K, R, H) -> 1 + m times (K, B, H)."""
         ...
 
-    def add_back(self, g: Tensor, out: Tensor) -> None:
-        """The transpose of `beside`: (K, 1 + m, B, H) into out (K, R, H)."""
+    def pair_backward(self, g: Tensor, out: Tensor) -> None:
+        """The transpose of `pair`: g (K, 1 + m, B, H) summed into out (K, R, H)."""
         ...
 
 
 def partners(pairing: Pairing, y: Tensor, batch: int) -> Tensor:
     """The partners themselves: (K, rows, d) -> (K, m, B, d)."""
-    return torch.stack(pairing.beside(pairing.around(y), batch)[1:], 1)
+    return torch.stack(pairing.pair(pairing.extend(y), batch)[1:], 1)
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Cyclic shifts of the batch by 1 to m: derangements without an index, for rows in random
-    order. The first m rows stand again after the last, so that each shift is a slice."""
+    """Cyclic shifts of the batch by 1 to m: derangements, if the rows are in random order.
+
+    The first m rows are repeated after the last, so that each shift is a slice and needs no index.
+    """
 
     m: int
 
-    def part(self, cells: slice) -> Shifts:
+    def of_cells(self, cells: slice) -> Shifts:
         return self
 
-    def around(self, y: Tensor) -> Tensor:
+    def extend(self, y: Tensor) -> Tensor:
         return torch.cat([y, y[:, : self.m]], 1)
 
-    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+    def pair(self, h: Tensor, batch: int) -> list[Tensor]:
         return [h[:, s : s + batch] for s in range(1 + self.m)]
 
-    def add_back(self, g: Tensor, out: Tensor) -> None:
+    def pair_backward(self, g: Tensor, out: Tensor) -> None:
         batch = g.shape[2]
         out[:, :batch] = g[:, 0]
         out[:, batch:] = 0.0
@@ -84,20 +93,20 @@ class Permutations:
     def of(cls, index: Tensor) -> Permutations:
         return cls(index, torch.argsort(index, -1))
 
-    def part(self, cells: slice) -> Permutations:
+    def of_cells(self, cells: slice) -> Permutations:
         return Permutations(self.index[cells], self.inverse[cells])
 
     @property
     def m(self) -> int:
         return self.index.shape[1]
 
-    def around(self, y: Tensor) -> Tensor:
+    def extend(self, y: Tensor) -> Tensor:
         return y
 
-    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+    def pair(self, h: Tensor, batch: int) -> list[Tensor]:
         return [h, *(_rows(h, self.index[:, j]) for j in range(self.m))]
 
-    def add_back(self, g: Tensor, out: Tensor) -> None:
+    def pair_backward(self, g: Tensor, out: Tensor) -> None:
         out.copy_(g[:, 0])
         for j in range(self.m):
             out += _rows(g[:, 1 + j], self.inverse[:, j])
@@ -105,25 +114,25 @@ class Permutations:
 
 @dataclass(frozen=True)
 class Independent:
-    """Fresh draws: rows B, B + 1, ... of y are the partners, m times B of them."""
+    """Fresh draws: rows B, B + 1, ... of y are the partners, m B of them."""
 
     m: int
 
-    def part(self, cells: slice) -> Independent:
+    def of_cells(self, cells: slice) -> Independent:
         return self
 
-    def around(self, y: Tensor) -> Tensor:
+    def extend(self, y: Tensor) -> Tensor:
         return y
 
-    def beside(self, h: Tensor, batch: int) -> list[Tensor]:
+    def pair(self, h: Tensor, batch: int) -> list[Tensor]:
         return list(h.split(batch, 1))
 
-    def add_back(self, g: Tensor, out: Tensor) -> None:
+    def pair_backward(self, g: Tensor, out: Tensor) -> None:
         out.copy_(g.flatten(1, 2))
 
 
 def _rows(h: Tensor, index: Tensor) -> Tensor:
-    """Rows of each cell by its own index: (K, B, H), (K, B) -> (K, B, H)."""
+    """The rows that each cell's index names: (K, B, H), (K, B) -> (K, B, H)."""
     k, b, width = h.shape
     flat = index + torch.arange(k, device=h.device).unsqueeze(1) * b
     return h.reshape(k * b, width).index_select(0, flat.flatten()).view(k, -1, width)

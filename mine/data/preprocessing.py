@@ -1,19 +1,19 @@
-r"""Columns in units that a network takes, fitted on the training rows alone.
+r"""Preprocessing: columns in units that suit a network, fitted on the training rows alone.
 
-- ``none``: as they are.
-- ``standardise``: less the mean, over the standard deviation.
-- ``rank``: uniform scores, the column's empirical distribution function.
-- ``copula``: normal scores, its normal quantiles.
+- ``none``: unchanged.
+- ``standardise``: minus the mean, divided by the standard deviation.
+- ``rank``: uniform scores, the values of the column's empirical distribution function F.
+- ``copula``: normal scores, the normal quantiles of these values.
 - ``auto``: ``copula`` for the columns whose tails are heavy (`is_heavy`), else ``standardise``.
 
 All are increasing functions of each column, so none changes I(X; Y) (Kraskov et al., 2004,
-https://arxiv.org/abs/cond-mat/0305641, Sec. II). The distribution function is linear between the
-training rows' values, and a value that several rows share gets their middle rank. Beyond them it
-goes on towards 0 and 1 as
+https://arxiv.org/abs/cond-mat/0305641, Sec. II). F is linear between the training rows' values;
+a value that several rows share gets their middle rank. Above the largest training value it is
 
-    1 - (1 - F_max) s / (s + x - x_max),    s the training rows' range,
+    F(x) = 1 - (1 - F_max) s / (s + x - x_max),    s the training rows' range,
 
-and so stays increasing. Columns of 0 and 1 that stand for levels are left as they are.
+and below the smallest one likewise, so that it increases everywhere. Columns of 0 and 1 that stand
+for levels are left unchanged.
 """
 
 from __future__ import annotations
@@ -29,27 +29,31 @@ from scipy.special import ndtri
 from torch import Tensor
 
 KINDS = ("none", "standardise", "rank", "copula", "auto")
-FITTED = KINDS[:-1]  # what a column's own kind can be
+FITTED = KINDS[:-1]  # what a single column's kind can be, after `auto` has chosen
+RANKED = ("rank", "copula")  # the kinds that need the distribution function
 
-HEAVY = 7.0  # central 99 % over central 50 %: normal 3.8, Laplace 6.6, Student t(3) 7.6, Cauchy 64
-FEW_VALUES = 20  # distinct: so few are a discrete column's
-_KNOTS = 4096  # of a distribution function
-_LARGEST = 1e6  # standard deviations: what is farther would overflow a network
-_NEAREST = 1e-12  # of a rank to 0 and 1
+HEAVY = 7.0
+"""Width of the central 99 % of rows over that of the central 50 %, beyond which tails are heavy.
+
+A normal has 3.8, Laplace 6.6, Student t(3) 7.6, Cauchy 64."""
+FEW_VALUES = 20  # distinct values: a column with at most this many is discrete
+_KNOTS = 4096  # most points of a distribution function
+_LARGEST = 1e6  # standard deviations: a value farther away would overflow a network
+_NEAREST = 1e-12  # least distance of a rank from 0 and from 1
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Transform:
-    """Fitted to the columns of X or of Y.
+    """A preprocessing that is fitted to the columns of X or of Y.
 
     Attributes:
-        kinds: of each column.
-        shift: (d,) and
-        scale: (d,), of those that are standardised; 0 and 1 for the others.
-        knots: of each column, (2, q): values and the distribution function there; q = 0 for those
-            that are not ranked.
+        kinds: of each column, one of `FITTED`.
+        shift: (d,), the mean of each standardised column; 0 for the others.
+        scale: (d,), the standard deviation of each standardised column; 1 for the others.
+        knots: of each column, (2, q): values, and the distribution function there; q = 0 for
+            columns that are not in `RANKED`.
     """
 
     kinds: tuple[str, ...]
@@ -75,7 +79,7 @@ class Transform:
         """(n, d) float64 -> (n, d) float32."""
         moved = (rows - torch.from_numpy(self.shift)) / torch.from_numpy(self.scale)
         for i, (kind, knots) in enumerate(zip(self.kinds, self.knots, strict=True)):
-            if kind in ("rank", "copula"):
+            if kind in RANKED:
                 u = distribution(rows[:, i].numpy(), knots)
                 score = ndtri(u) if kind == "copula" else (u - 0.5) * math.sqrt(12.0)
                 moved[:, i] = torch.from_numpy(score)
@@ -83,7 +87,7 @@ class Transform:
 
 
 def _is_distribution(kind: str, knots: Values) -> bool:
-    if kind not in ("rank", "copula"):
+    if kind not in RANKED:
         return knots.shape == (2, 0)
     x, u = knots if knots.ndim == 2 and len(knots) == 2 else (knots[:0], knots[:0])
     increasing = bool((np.diff(x) > 0).all() and (np.diff(u) > 0).all())
@@ -91,39 +95,38 @@ def _is_distribution(kind: str, knots: Values) -> bool:
 
 
 def fit(kind: str, rows: Tensor, coded: Sequence[bool]) -> Transform:
-    """The transform of training rows.
+    """Fits a preprocessing to training rows.
 
     Args:
         kind: one of `KINDS`.
         rows: (n, d) float64.
-        coded: of each column whether it stands for a level.
+        coded: for each column, whether it stands for a level.
     """
     if kind not in KINDS:
         raise ValueError(f"preprocess must be one of {list(KINDS)}, got {kind!r}")
     d = rows.shape[1]
     shift, scale = torch.zeros(d, dtype=torch.float64), torch.ones(d, dtype=torch.float64)
     columns = [v.numpy() for v in rows.T]
-    kinds = tuple("none" if c else _own(kind, v) for v, c in zip(columns, coded, strict=True))
+    kinds = tuple("none" if c else _kind_of(kind, v) for v, c in zip(columns, coded, strict=True))
     standard = torch.tensor([k == "standardise" for k in kinds])
     if standard.any():
         shift[standard], scale[standard] = _moments(rows[:, standard])
     knots = tuple(
-        _knots(v) if k in ("rank", "copula") else np.empty((2, 0))
-        for v, k in zip(columns, kinds, strict=True)
+        _knots(v) if k in RANKED else np.empty((2, 0)) for v, k in zip(columns, kinds, strict=True)
     )
     return Transform(kinds, shift.numpy(), scale.numpy(), knots)
 
 
-def _own(kind: str, column: Values) -> str:
+def _kind_of(kind: str, column: Values) -> str:
     if kind == "auto":
         return "copula" if is_heavy(column) else "standardise"
     return kind
 
 
 def is_heavy(column: Values) -> bool:
-    """Whether the central 99 % of the rows span more than `HEAVY` times what the central 50 % do.
+    """Whether the central 99 % of rows are more than `HEAVY` times as wide as the central 50 %.
 
-    Never of a column that has no more than `FEW_VALUES` values.
+    A column with at most `FEW_VALUES` distinct values is never heavy.
     """
     low, quarter, three, high = np.quantile(column, [0.005, 0.25, 0.75, 0.995])
     if high / 2 - low / 2 <= HEAVY * (three / 2 - quarter / 2):
@@ -132,8 +135,10 @@ def is_heavy(column: Values) -> bool:
 
 
 def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of columns; 1 for a constant one's. In units of powers of two
-    of their own, so that 1e300 has a square."""
+    """Mean and standard deviation of columns; the latter is 1 for a constant column.
+
+    They are computed in units of a power of two for each column, so that 1e300 has a square.
+    """
     exponent = torch.frexp(rows.abs().amax(0)).exponent.clamp(-1000, 1024) - 1
     unit = torch.ldexp(torch.ones(rows.shape[1], dtype=rows.dtype), exponent)
     small = rows / unit
@@ -142,6 +147,7 @@ def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _knots(column: Values) -> Values:
+    """Values, and the distribution function there: (2, q)."""
     values, counts = np.unique(column, return_counts=True)
     u = (np.cumsum(counts) - counts / 2.0) / len(column)
     chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _KNOTS)).round())
@@ -149,7 +155,7 @@ def _knots(column: Values) -> Values:
 
 
 def distribution(column: Values, knots: Values) -> Values:
-    """The empirical distribution function, in (0, 1)."""
+    """The empirical distribution function at each value of a column, in (0, 1)."""
     x, u = knots
     v = np.clip(column, -1e307, 1e307)
     found = np.interp(v, x, u)

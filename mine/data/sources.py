@@ -1,206 +1,163 @@
-"""Where batches come from: an endless stream of fresh samples, or a fixed data set.
+"""Where the rows of one estimation come from. Each source deals its rows itself:
 
-Every random number comes from a generator of the cell's own, so that a cell's data do not depend
-on which cells share its stack. Batches are drawn a block of steps at a time: a call of the
-generator costs as much as the hundred numbers that it returns.
+- `Fresh`: every batch is fresh samples of a task, and so is the test.
+- `Fixed`: n samples of a task are all there is to train on; the test is other samples.
+- `mine.data.own_rows.OwnRows`: one set of rows is split into training, validation and test rows.
 
-Shapes: S steps of a block, K cells, B rows, m marginal samples per joint one.
+Other packages add sources by the same protocol, such as sets of images. All random numbers come
+from generators that are named by a seed, a key and a purpose ("train", "test", "split", ...), so
+estimations of one seed and key see the same samples.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from mine.data.pairs import Independent, Pairing, Permutations, Shifts
+from mine.data.batches import Batches, DataSet, Samples, Stream
+from mine.data.columns import Layout
+from mine.data.generators import generator
+from mine.data.preprocessing import Transform
+from mine.data.split import Split
 
-BLOCK_BYTES = 1 << 19  # of one cell
-BLOCK_STEPS = 64
-
-
-def generator(
-    seed: int, purpose: str, key: str = "", device: torch.device | str = "cpu"
-) -> torch.Generator:
-    """A generator of its own for each (key, seed, purpose): equal arguments give equal streams."""
-    digest = hashlib.sha256(f"{key}|{seed}|{purpose}".encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
-class Source(Protocol):
-    """What training draws its joint pairs from."""
-
-    @property
-    def dim_x(self) -> int: ...
-    @property
-    def dim_y(self) -> int: ...
-    def draw(self, n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n batches of joint pairs: (n, batch, dx), (n, batch, dy)."""
-        ...
-
-
-class Samples(Protocol):
-    """What a stream needs of a task."""
-
-    @property
-    def dim_x(self) -> int: ...
-    @property
-    def dim_y(self) -> int: ...
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]: ...
+Pairs = tuple[Tensor, Tensor]
+"""Rows of x (n, dx) and of y (n, dy)."""
 
 
 @dataclass(frozen=True)
 class Dealt:
-    """What a finite set of samples is dealt to. Rows of pairs are in random order.
+    """What one training gets from its source. Rows of validation and test are in random order.
 
     Attributes:
-        source: what training draws from.
-        seen: pairs of what training draws from, for the training value, (n, dx) and (n, dy).
-        validation: pairs that choose when to stop.
-        test: pairs that do neither.
-        n_train: samples in the source.
+        batches: what training draws its batches from.
+        seen: rows that training draws from, for the training value; None for fresh samples.
+        validation: rows that choose when to stop; None where training does all its steps.
+        test: rows that neither trained the critic nor chose when to stop.
+        n_train: how many rows training draws from; None for fresh samples, which have no end.
+        layouts: what the columns of a user's x and y are; None for a task's.
+        transforms: their preprocessing, fitted on the training rows; None for a task's.
+        warnings: reasons to doubt an estimate from these rows.
     """
 
-    source: Source
-    seen: tuple[Tensor, Tensor]
-    validation: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
-    n_train: int
+    batches: Batches
+    seen: Pairs | None
+    validation: Pairs | None
+    test: Pairs
+    n_train: int | None
+    layouts: tuple[Layout, Layout] | None = None
+    transforms: tuple[Transform, Transform] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @runtime_checkable
-class Finite(Protocol):
-    """Samples of which there are only so many, and a distribution that nobody knows."""
+class Source(Protocol):
+    """Where the rows of one estimation come from."""
 
     @property
-    def dim_x(self) -> int: ...
-    @property
-    def dim_y(self) -> int: ...
-    def deal(self, n_test: int, split: torch.Generator, order: torch.Generator) -> Dealt:
-        """Three parts with nothing in common, at most n_test rows in the last.
+    def sizes(self) -> tuple[int, int, int]:
+        """(rows, dx, dy); 0 rows where there is no set of rows that a method could take whole."""
+        ...
 
-        Args:
-            n_test: rows of the test, where there are so many.
-            split: the CPU's, deals the samples; equal ones give equal parts.
-            order: makes pairs and their order, on the device where they shall be.
-        """
+    @property
+    def task(self) -> Any:
+        """The distribution that the rows come from; None where nobody knows it."""
+        ...
+
+    @property
+    def split(self) -> Split | None:
+        """How one set of rows is split; None where the test has rows from elsewhere."""
+        ...
+
+    @property
+    def shape(self) -> Hashable:
+        """Equal for sources whose trainings can share a stack."""
+        ...
+
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        """Rows for one training, on this device; n_test test rows where the source draws them."""
+        ...
+
+    def all_rows(self, seed: int, key: str) -> Pairs:
+        """All rows, on the CPU, for a method that trains nothing."""
         ...
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Fresh samples for every batch."""
+class Fresh:
+    """Fresh samples of a task for every batch."""
 
     task: Samples
+    split: None = None
 
     @property
-    def dim_x(self) -> int:
-        return self.task.dim_x
+    def sizes(self) -> tuple[int, int, int]:
+        return 0, self.task.dim_x, self.task.dim_y
 
     @property
-    def dim_y(self) -> int:
-        return self.task.dim_y
+    def shape(self) -> Hashable:
+        return "task", self.sizes
 
-    def draw(self, n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        x, y = self.task.sample(n * batch, generator)
-        return x.view(n, batch, -1), y.view(n, batch, -1)
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        test = finite_samples(self.task, n_test, generator(seed, "test", key, device))
+        return Dealt(Stream(self.task), None, None, test, None)
+
+    def all_rows(self, seed: int, key: str) -> Pairs:
+        raise ValueError(
+            "a stream of fresh samples has no last row, got n=0: give n, such as 1000"
+        )
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """A fixed data set: each batch is drawn without replacement. x (n, dx) and y (n, dy)."""
+class Fixed:
+    """A set of n samples of a task, with other samples for the test."""
 
-    x: Tensor
-    y: Tensor
+    task: Samples
+    n: int
+    split: None = None
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"a fixed set has rows, got n={self.n}: give n, such as 10000")
 
     @property
-    def dim_x(self) -> int:
-        return self.x.shape[1]
+    def sizes(self) -> tuple[int, int, int]:
+        return self.n, self.task.dim_x, self.task.dim_y
 
     @property
-    def dim_y(self) -> int:
-        return self.y.shape[1]
+    def shape(self) -> Hashable:
+        return "task", self.sizes
 
-    def draw(self, n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        index = batch_rows(len(self.x), n, batch, generator).to(self.x.device)
-        return self.x[index].view(n, batch, -1), self.y[index].view(n, batch, -1)
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        test = finite_samples(self.task, n_test, generator(seed, "test", key, device))
+        train = self.task.sample(self.n, generator(seed, "train", key, device))
+        return Dealt(DataSet(*train), train, None, test, self.n)
+
+    def all_rows(self, seed: int, key: str) -> Pairs:
+        return self.task.sample(self.n, generator(seed, "train", key))
 
 
-def batch_rows(rows: int, n: int, batch: int, generator: torch.Generator) -> Tensor:
-    """Row numbers (n batch,) of n batches: none twice in a batch, nor within an epoch."""
-    if batch > rows:
+def of_task(task: Samples | Source, n: int = 0) -> Source:
+    """A task as a source: n samples of it, or fresh ones for n = 0; a source is one already."""
+    if not isinstance(task, Source):
+        return Fixed(task, n) if n else Fresh(task)
+    if n:
         raise ValueError(
-            f"a batch must fit into the training rows, got batch_size={batch} for {rows} of them: "
-            "lower batch_size or bring more rows"
+            f"a finite set deals itself, got n={n} of its samples: leave n at 0 for all of them"
         )
-    per_epoch = rows // batch
-    epochs = [
-        torch.randperm(rows, generator=generator, device=generator.device)[: per_epoch * batch]
-        for _ in range(-(-n // per_epoch))
-    ]
-    return torch.cat(epochs)[: n * batch]
+    return task
 
 
-def unpack(kind: str, m: int, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor, Pairing]:
-    """x, y and the pairing of one step, from one step's slice of what `draw_block` gave."""
-    x, y, *permutation = batch
-    return x, y, pairing(kind, m, *permutation)
+def finite_samples(task: Samples, n: int, generator: torch.Generator) -> Pairs:
+    """n fresh samples.
 
-
-def pairing(
-    kind: str, m: int, index: Tensor | None = None, inverse: Tensor | None = None
-) -> Pairing:
-    """The pairing of one batch, whose rows come in random order: a cyclic shift deranges them."""
-    if kind == "derangement":
-        return Shifts(m)
-    if kind == "independent":
-        return Independent(m)
-    if index is None or inverse is None:
-        raise ValueError(
-            "a shuffle needs its index and inverse, got none: draw it with draw_block"
-        )
-    return Permutations(index, inverse)
-
-
-def block_steps(batch: int, width: int) -> int:
-    """How many steps to draw at once: enough to hide the calls, few enough to stay in the cache.
-
-    It must not depend on K: the order in which a generator's numbers are used depends on it.
+    Raises:
+        ValueError: some are not finite.
     """
-    return max(1, min(BLOCK_STEPS, BLOCK_BYTES // (4 * batch * width)))
-
-
-def draw_block(
-    sources: Sequence[Source],
-    generators: Sequence[torch.Generator],
-    steps: int,
-    batch: int,
-    kind: str,
-    m: int,
-) -> list[Tensor]:
-    """The next S batches of every cell, each from its own source and generator.
-
-    Returns:
-        x (S, K, B, dx) and y (S, K, rows, dy); for a shuffle its permutations and their
-        inverses (S, K, m, B) too.
-    """
-    xs, ys, indices = [], [], []
-    for source, g in zip(sources, generators, strict=True):
-        x, y = source.draw(steps, batch, g)
-        if kind == "independent":
-            _, extra = source.draw(steps * m, batch, g)
-            y = torch.cat([y, extra.view(steps, m * batch, -1)], 1)
-        if kind == "shuffle":
-            noise = torch.rand(steps, m, batch, generator=g, device=g.device)
-            indices.append(noise.argsort(-1).to(x.device))
-        xs.append(x)
-        ys.append(y)
-    batches = [torch.stack(xs, 1), torch.stack(ys, 1)]
-    if indices:
-        index = torch.stack(indices, 1)
-        batches += [index, index.argsort(-1)]
-    return batches
+    test = task.sample(n, generator)
+    if not all(bool(torch.isfinite(v).all()) for v in test):
+        raise ValueError(f"expected finite samples of {task}, got nan or inf: mend the task")
+    return test

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float64]
 
-_RANK = 1e-10  # of the largest eigenvalue: directions below are copies of others
+_RANK = 1e-10  # share of the largest eigenvalue: below it, a direction repeats the others
 
 
 def whitening(covariance: Rows) -> Rows:

@@ -1,4 +1,6 @@
-"""What one calls: estimate, estimate_many, conditional, pairwise.
+"""The public functions: `estimate`, `estimate_many`, `conditional`, `pairwise`.
 
-A module `mine.estimate` would hide the function of that name, so these have a folder.
+Each reads a user's arrays (`rows`), makes jobs of them (`own_job`), and requests their estimates
+from one run (`requests`). They have a folder because a module `mine.estimate` would hide the
+function of that name.
 """

@@ -2,10 +2,10 @@ r"""Conditional mutual information, as a difference of two estimates (nats):
 
     I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z)
 
-the chain rule (Cover and Thomas, 2006, Eq. 2.62). Two lower bounds make a difference that is
-neither bound: what the first has not learned lowers it, what the second has not learned raises it.
-Both are trained and tested on the same rows, each test row meeting the same partners, so that what
-a row adds to both cancels in the error.
+by the chain rule (Cover and Thomas, 2006, Eq. 2.62). The difference of two lower bounds is no
+bound: what the first critic has not learned lowers it, what the second has not learned raises it.
+Both are trained and tested on the same rows, and each test row has the same partners in both, so
+what a row adds to both cancels in the error.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from mine.critics.mlp import Modules
-from mine.estimators.estimate import Question, Rows, answers, as_pair, own_job
-from mine.running.estimates import RATES, Estimate, combined, normal_interval
-from mine.running.jobs import Own
+from mine.critics.modules import Modules
+from mine.estimators.own_job import own_job
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import Rows, as_pair
+from mine.running.estimates import Estimate, normal_interval
+from mine.running.extrapolation import RATES, combined
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Conditional:
     """I(X; Y | Z) estimated from samples.
 
     Attributes:
-        nats: the difference; may be negative, and is reported as it is.
-        stderr: its standard error over test rows, in nats; the critics are taken as given.
+        nats: the difference. It may be negative; it is not clipped.
+        stderr: its standard error over test rows, in nats, for the critics that were found.
         whole: I(X; (Y, Z)).
         part: I(X; Z).
     """
@@ -47,12 +49,12 @@ class Conditional:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Of both parts, each with the part's name before it."""
+        """The warnings of both parts, each after the part's name."""
         parts = ("I(X; (Y, Z))", self.whole), ("I(X; Z)", self.part)
         return tuple(f"{name}: {warning}" for name, e in parts for warning in e.warnings)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """A normal interval of this level around ``nats``, for the critics found."""
+        """A normal interval of this level around ``nats``, for the critics that were found."""
         return normal_interval(self.nats, self.stderr, level)
 
 
@@ -74,27 +76,25 @@ def conditional(
     >>> c = mine.conditional(x, y, z)
     >>> print(c.nats, c.interval(0.95), c.whole.nats, c.part.nats)
 
-    The error is that of the difference row by row (delta method). For a method that trains nothing
-    it is the root of the sum of both variances, which is too large where rows add to both.
+    The standard error is that of the difference row by row (delta method). For a method that
+    trains nothing it is the root of the sum of both variances, which is too large where a row adds
+    to both estimates.
 
     Args:
-        z: (n, dz), what is known already.
+        z: (n, dz), the columns that are known.
 
     Other arguments and errors as for `mine.estimate`.
     """
     xs, ys = as_pair(x, y)
     _, zs = as_pair(xs, z, ("x", "z"))
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
-    own = Own(preprocess, keeps_influences=True)
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
-    whole, part = answers(
-        [
-            Question(own_job(xs, of, method, seed, make, own, folds, key, **overrides))
-            for of in (both, zs)
-        ],
-        device,
-    )
+    jobs = [
+        own_job(xs, of, method, seed, make, preprocess, folds, key, True, **overrides)
+        for of in (both, zs)
+    ]
+    whole, part = estimates_of([Request(job) for job in jobs], device)
     return Conditional(
         nats=whole.nats - part.nats,
         stderr=_error(whole, part),
@@ -104,7 +104,7 @@ def conditional(
 
 
 def _error(whole: Estimate, part: Estimate) -> float:
-    """Of the difference."""
+    """The standard error of the difference."""
     if not (whole.influences and part.influences):
         return math.hypot(whole.stderr, part.stderr)
     rise = (whole.rise or 0.0) - (part.rise or 0.0)

@@ -1,30 +1,17 @@
-"""Estimates for one's own data: `estimate`, `estimate_many`."""
+"""Estimates for a user's own rows: `estimate`, and `estimate_many` for many pairs of arrays."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from mine.critics.mlp import MLP, CriticConfig, Modules
-from mine.data.columns import Layout, as_columns
-from mine.data.sources import Samples
-from mine.method.method import METHODS
+from mine.critics.modules import Modules
+from mine.estimators.own_job import own_job
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import as_pair
 from mine.running.estimates import Estimate
-from mine.running.jobs import Job, Own
-from mine.running.workers import Done, Failure, run
-from mine.training.loop import Training
-
-LEAST_ROWS = 20
-SMALL: Mapping[str, Any] = {
-    "hidden": (48, 48), "activation": "relu",
-    "steps": 1000, "batch_size": 128, "learning_rate": 5e-3,
-}  # fmt: skip
-"""What pairs of single columns are trained with, where many are asked for: docs/own-data.md says
-what that costs and what it keeps."""
 
 
 def estimate(
@@ -45,10 +32,11 @@ def estimate(
     >>> e = mine.estimate(x, y)
     >>> print(e.nats, e.interval(0.95), e.warnings)
 
-    Rows are dealt at random to training (60 %), validation (20 %) and test (20 %); columns are
-    brought into units fitted on the training rows; the critic kept is the best one on the
-    validation rows; the value is the bound on the test rows. "auto" does so five times, so that
-    every row is tested once, with each of its candidates, and lets validation rows choose.
+    Rows are split at random into training (60 %), validation (20 %) and test rows (20 %). Columns
+    are brought into units that are fitted on the training rows. The critic is the best one on the
+    validation rows, and the value is the bound on the test rows. "auto" cross-fits: it splits five
+    times, so that every row is tested once, trains each of its candidates, and chooses between
+    them by validation rows.
 
     Args:
         x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
@@ -57,18 +45,17 @@ def estimate(
         method: one of `methods()`.
         seed: equal calls with equal seeds give equal bits on a CPU.
         device: "auto", "cpu" or "cuda".
-        critic: a function (dx, dy) -> torch.nn.Module of one's own, forward (x, y) -> (B,).
-        null: copies of the data with y permuted that are estimated in the same stack, such as 20:
-            for ``p_value`` and ``null_mean``.
-        folds: None for the method's own number, 5 of "auto" and 1 of others; 1 for one split; k
-            for cross-fitting: the rows are dealt to k equal parts, each is the test of a critic
-            that was trained and stopped on the others (all in one stack), so that every row is
-            tested once. The value is the mean of the parts' values by their rows; its error is
-            the delta method over all rows, each row's influence on its part's value at its
-            part's critic, and so sqrt(sum_f n_f^2 s_f^2) / n for parts of n_f rows and error s_f.
+        critic: a function (dx, dy) -> torch.nn.Module, whose forward is (x, y) -> (B,).
+        null: how many copies with permuted y are estimated in the same stack, such as 20, for
+            ``p_value`` and ``null_mean``.
+        folds: 1 for one split; k for cross-fitting with k folds: each fold of the rows is the test
+            of a critic that was trained and stopped on the other folds, so that every row is
+            tested once. The value is the mean of the folds' values by their test rows; its error
+            is the delta method over all rows, sqrt(sum_f n_f^2 s_f^2) / n for folds of n_f rows
+            and error s_f. None for the method's own number: 5 for "auto", 1 for others.
         preprocess: one of `mine.data.preprocessing.KINDS`: "none", "standardise", "rank",
-            "copula" or "auto";
-            None for the method's own: "auto" tries two, others standardise.
+            "copula" or "auto". None for the method's own choice: "auto" tries two, others
+            standardise.
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
@@ -93,11 +80,11 @@ def estimate_many(
     preprocess: str | None = None,
     **overrides: Any,
 ) -> list[Estimate]:
-    """`estimate` for many pairs of arrays, as stacks. Pairs of equal shapes are trained together.
+    """`estimate` for many pairs of arrays. Pairs of equal shapes are trained as one stack.
 
     Args:
         pairs: [(x0, y0), (x1, y1), ...], each as for `estimate`.
-        seeds: one a pair; 0 for all where left out.
+        seeds: one a pair; None for 0 everywhere.
 
     Other arguments and errors as for `estimate`.
     """
@@ -108,231 +95,8 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
-    own = Own(preprocess)
-    questions = [
-        Question(
-            own_job(*as_pair(x, y), method, seed, make, own=own, folds=folds, **overrides), null
-        )
+    jobs = [
+        own_job(*as_pair(x, y), method, seed, make, preprocess, folds, **overrides)
         for (x, y), seed in zip(pairs, seeds, strict=True)
     ]
-    return answers(questions, device)
-
-
-# ---------------------------------------------------------- questions and answers
-
-
-@dataclass(frozen=True)
-class Question:
-    """An estimate that is asked for: one job, times 1 + null.
-
-    Attributes:
-        job: of the rows as they are.
-        null: permuted copies.
-    """
-
-    job: Job
-    null: int = 0
-
-    def __post_init__(self) -> None:
-        if type(self.null) is not int or self.null < 0:
-            raise ValueError(
-                f"null must be a whole number >= 0, got {self.null!r}: 0 for no p-value, or 20"
-            )
-
-    def jobs(self) -> list[Job]:
-        """Of the rows as they are, then of each copy."""
-        bare = replace(self.job.own, keeps_critic=False, keeps_influences=False)
-        copies = [replace(self.job, own=replace(bare, copy=c + 1)) for c in range(self.null)]
-        return [self.job, *copies]
-
-
-def answers(questions: Sequence[Question], device: str) -> list[Estimate]:
-    """All questions in one run: whatever is of one shape is trained as one stack.
-
-    Raises:
-        RuntimeError: one of the jobs raised.
-    """
-    asked = [question.jobs() for question in questions]
-    outcomes = iter(_outcomes([job for jobs in asked for job in jobs], device))
-    return [_answer(question, outcomes) for question in questions]
-
-
-def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
-    found: dict[int, Estimate | Failure] = {}
-    for news in run(jobs, device):
-        if isinstance(news, Done):
-            found[news.job] = news.outcome
-    for outcome in found.values():
-        if isinstance(outcome, Failure):
-            raise RuntimeError(f"an estimation failed: {outcome.reason}")
-    return [cast(Estimate, found[i]) for i in range(len(jobs))]
-
-
-def _answer(question: Question, outcomes: Iterator[Estimate]) -> Estimate:
-    real, *copies = (next(outcomes) for _ in range(1 + question.null))
-    if real.critic is not None and real.critic.config is None:
-        # A module of one's own does not travel between processes.
-        real = replace(real, critic=replace(real.critic, config=question.job.critic))
-    return replace(real, null=tuple(e.nats for e in copies))
-
-
-# -------------------------------------------------------------------- a job
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Columns of numbers, (n, d) float64, and what they are."""
-
-    values: Tensor
-    layout: Layout
-
-
-def own_job(
-    x: Rows | Tensor,
-    y: Rows | Tensor,
-    method: str,
-    seed: int,
-    critic: CriticConfig | None = None,
-    own: Own | None = None,
-    folds: int | None = None,
-    key: str = "",
-    defaults: Mapping[str, Any] | None = None,
-    **overrides: Any,
-) -> Job:
-    """The job for own data.
-
-    Args:
-        own: how the rows are prepared.
-        folds: of a method that trains; None for the method's own number. Any other method looks
-            at all rows at once.
-        key: what the split is derived from; "" for the shapes.
-        defaults: of the overrides, where not the method's own.
-    """
-    x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
-    own = replace(own or Own(), layouts=(x.layout, y.layout), keeps_critic=True)
-    own = _folded(own, method, folds, len(x.values))
-    training, network = _configured(method, own, len(x.values), critic, defaults or {}, overrides)
-    shapes = x.values.shape, y.values.shape
-    key = key or hashlib.sha256(repr(shapes).encode()).hexdigest()
-    options = {"k": overrides["k"]} if "k" in overrides else {}
-    data = x.values, y.values
-    return Job(data, method, seed, key, training, network, own=own, **options)
-
-
-def task_job(task: Samples, n: int, method: str, seed: int, key: str, most_steps: int = 0) -> Job:
-    """What `estimate` does, with nothing but its defaults, to n rows drawn from a task.
-
-    Args:
-        key: what the rows are derived from, with the seed.
-        most_steps: where not 0, no more than so many.
-    """
-    own = _folded(Own(), method, None, n)
-    training, network = _configured(method, own, n, None, {}, {})
-    if most_steps:
-        training = replace(training, steps=min(training.steps, most_steps))
-    return Job(task, method, seed, key, training, network, n=n, split=True, own=own)
-
-
-def _folded(own: Own, method: str, folds: int | None, n: int) -> Own:
-    """With as many folds as are asked for, or as the method has of itself."""
-    found = METHODS.get(method)
-    if folds is None:
-        folds = found.folds if found else 1
-    own = replace(own, folds=folds)  # refuses what is no number of folds
-    if found and found.objective is None:
-        return replace(own, folds=1)
-    if own.folds > 1 and n // own.folds < 2:
-        raise ValueError(
-            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
-        )
-    return own
-
-
-def _configured(
-    method: str,
-    own: Own,
-    n: int,
-    critic: CriticConfig | None,
-    defaults: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-) -> tuple[Training, CriticConfig]:
-    """How n rows are trained on; where no batch_size is given, the default shrinks to fit."""
-    known = {f.name for f in fields(Training)}, {f.name for f in fields(MLP)}
-    unknown = sorted(set(overrides) - known[0] - known[1] - {"k"})
-    if unknown:
-        raise ValueError(
-            f"unknown option {unknown[0]!r}; known are {sorted(known[0] | known[1] | {'k'})}"
-        )
-    if critic is not None and known[1] & set(overrides):
-        raise ValueError(
-            f"{sorted(known[1] & set(overrides))} describe the built-in network, got a critic of "
-            "your own beside them: leave one out"
-        )
-    of_method = METHODS[method].defaults if method in METHODS else {}
-    chosen = {**of_method, **defaults, **overrides}
-    training = Training(**{k: v for k, v in chosen.items() if k in known[0]})
-    if "batch_size" not in overrides:
-        training = own.fitting(training, n)
-    return training, critic or MLP(**{k: v for k, v in chosen.items() if k in known[1]})
-
-
-def as_rows(name: str, v: Any) -> Rows:
-    """What one calls x, as columns of numbers on the CPU."""
-    return v if isinstance(v, Rows) else Rows(*as_columns(name, v))
-
-
-def as_pair(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tuple[Rows, Rows]:
-    """x and y as columns of numbers on the CPU, checked."""
-    a, b = (as_rows(name, v) for name, v in zip(names, (x, y), strict=True))
-    check_paired(a, b, names)
-    for name, rows in zip(names, (a, b), strict=True):
-        check_varying(name, rows)
-    return a, b
-
-
-def split(rows: Rows) -> list[Rows]:
-    """The columns of the source, each with its levels."""
-    layout = rows.layout
-    widths = [len(of) or 1 for of in layout.levels]
-    return [
-        Rows(part.contiguous(), Layout((name,), (levels,)))
-        for name, levels, part in zip(
-            layout.names, layout.levels, rows.values.split(widths, 1), strict=True
-        )
-    ]
-
-
-def check_paired(x: Rows, y: Rows, names: tuple[str, str] = ("x", "y")) -> None:
-    """
-    Raises:
-        ValueError: they have not as many rows, or too few.
-    """
-    n, m = len(x.values), len(y.values)
-    if n != m:
-        raise ValueError(
-            f"{names[0]} and {names[1]} must pair up row by row, got {n} and {m} rows: "
-            "drop the rows that one of them lacks"
-        )
-    if n < LEAST_ROWS:
-        raise ValueError(
-            f"expected at least {LEAST_ROWS} rows to train and test on, got {n}: bring more"
-        )
-
-
-def check_varying(name: str, rows: Rows) -> None:
-    """
-    Raises:
-        ValueError: a column has one value.
-    """
-    constant = constant_columns(rows)
-    if constant:
-        raise ValueError(
-            f"every column must vary, got column {constant[0]} of {name} constant: drop it, "
-            "a constant tells nothing"
-        )
-
-
-def constant_columns(rows: Rows) -> list[str]:
-    """The labels of the columns that have one value."""
-    same = (rows.values == rows.values[0]).all(0).tolist()
-    return [label for label, is_same in zip(rows.layout.labels, same, strict=True) if is_same]
+    return estimates_of([Request(job, null) for job in jobs], device)

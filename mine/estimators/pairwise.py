@@ -10,41 +10,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.estimators.estimate import (
-    SMALL,
-    Question,
-    Rows,
-    answers,
-    as_pair,
-    as_rows,
-    check_paired,
-    check_varying,
-    own_job,
-    split,
-)
+from mine.estimators.own_job import own_job
+from mine.estimators.requests import Request, estimates_of
+from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
 from mine.running.estimates import Estimate
-from mine.running.jobs import Own
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGET = "target"  # the name of one that has none
+Matrix = NDArray[np.float64]
+TARGET = "target"  # the name of a target that has none
+SMALL: Mapping[str, Any] = {
+    "hidden": (48, 48), "activation": "relu",
+    "steps": 1000, "batch_size": 128, "learning_rate": 5e-3,
+}  # fmt: skip
+"""How pairs of single columns are trained, where there are many: docs/own-data.md says what that
+costs and what it keeps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairwise:
-    """I of pairs of columns.
+    """The mutual information of pairs of columns.
 
     Attributes:
-        names: of the d columns; a target that is no column of the table comes last.
+        names: the names of the d columns. A target that is no column of the table comes last.
         nats: (d, d), symmetric; nan on the diagonal and for pairs that were not asked for.
-        stderr: (d, d), the standard errors, likewise.
-        estimates: (name, name) -> the estimate, each pair once, in the order of ``names``.
+        stderr: (d, d), the standard errors; nan where ``nats`` is.
+        estimates: (name, name) -> the estimate: each pair once, in the order of ``names``.
     """
 
     names: tuple[str, ...]
-    nats: NDArray[np.float64]
-    stderr: NDArray[np.float64]
+    nats: Matrix
+    stderr: Matrix
     estimates: Mapping[tuple[str, str], Estimate] = field(repr=False)
 
     def frame(self) -> pd.DataFrame:
@@ -64,20 +61,20 @@ def pairwise(
     null: int = 0,
     **overrides: Any,
 ) -> Pairwise:
-    """The mutual information of all pairs of columns, in nats: pairs of one shape as stacks.
+    """The mutual information of all pairs of columns, in nats. Pairs of one shape share a stack.
 
     >>> m = mine.pairwise(table)                    # all pairs
     >>> m = mine.pairwise(table, target="age")      # every other column and this one
     >>> m.names, m.nats, m.estimates["height", "age"].warnings
 
     Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
-    steps, `mine.estimators.estimate.SMALL`; overrides go before these. A column of categories is
+    steps, `mine.estimators.pairwise.SMALL`; overrides go before these. A column of categories is
     one column, however many levels it has.
 
     Args:
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
             "0", "1", ...
-        target: a column's name (or place); or n rows of its own; None for all pairs.
+        target: the name (or place) of a column, or n rows of another one; None for all pairs.
 
     Other arguments and errors as for `mine.estimate`.
     """
@@ -86,36 +83,45 @@ def pairwise(
         raise ValueError(
             f"expected a table of two columns or more, got {len(columns)}: bring more"
         )
-    names = list(columns)
-    if target is None:
-        wanted = list(combinations(names, 2))
-    else:
-        name = _target(columns, target)
-        names = list(columns)
-        of_target = [(a, name) if names.index(a) < names.index(name) else (name, a) for a in names]
-        wanted = [pair for pair in of_target if pair[0] != pair[1]]
+    wanted = _wanted(columns, target)
     for rows in columns.values():
         check_paired(rows, rows)
         check_varying("the table", rows)
-    own = Own(preprocess)
-    found = answers(
-        [
-            Question(
-                own_job(
-                    columns[a], columns[b], method, seed, own=own, defaults=SMALL, **overrides
-                ),
-                null,
-            )
-            for a, b in wanted
-        ],
-        device,
-    )
-    nats, stderr = (np.full((len(names), len(names)), np.nan) for _ in range(2))
-    for (a, b), e in zip(wanted, found, strict=True):
+    jobs = [
+        own_job(
+            columns[a],
+            columns[b],
+            method,
+            seed,
+            preprocess=preprocess,
+            defaults=SMALL,
+            **overrides,
+        )
+        for a, b in wanted
+    ]
+    found = estimates_of([Request(job, null) for job in jobs], device)
+    estimates = dict(zip(wanted, found, strict=True))
+    names = tuple(columns)
+    nats = _matrix(names, {pair: e.nats for pair, e in estimates.items()})
+    stderr = _matrix(names, {pair: e.stderr for pair, e in estimates.items()})
+    return Pairwise(names, nats, stderr, estimates)
+
+
+def _wanted(columns: dict[str, Rows], target: Any) -> list[tuple[str, str]]:
+    """The pairs of names to estimate, each once. Rows given as a target become a column."""
+    if target is None:
+        return list(combinations(columns, 2))
+    name = _target(columns, target)
+    return [pair for pair in combinations(columns, 2) if name in pair]
+
+
+def _matrix(names: tuple[str, ...], values: Mapping[tuple[str, str], float]) -> Matrix:
+    """Symmetric; nan where there is no value."""
+    found = np.full((len(names), len(names)), np.nan)
+    for (a, b), value in values.items():
         i, j = names.index(a), names.index(b)
-        nats[i, j] = nats[j, i] = e.nats
-        stderr[i, j] = stderr[j, i] = e.stderr
-    return Pairwise(tuple(names), nats, stderr, dict(zip(wanted, found, strict=True)))
+        found[i, j] = found[j, i] = value
+    return found
 
 
 def _by_name(table: Rows) -> dict[str, Rows]:
@@ -123,11 +129,11 @@ def _by_name(table: Rows) -> dict[str, Rows]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"expected columns of different names, got {repeated[0]!r} twice: rename")
-    return dict(zip(names, split(table), strict=True))
+    return dict(zip(names, columns_of(table), strict=True))
 
 
 def _target(columns: dict[str, Rows], target: Any) -> str:
-    """The target's name; where it is no column of the table, it is made one."""
+    """The target's name. Where it is no column of the table, it is added as one."""
     if isinstance(target, str | int | np.integer):
         if str(target) not in columns:
             raise ValueError(

@@ -10,15 +10,15 @@ dx dy / (2 N); for normal data E[log det] is known exactly,
 
     E[log det S_N] = log det S + sum_{i<d} psi((nu - i) / 2) - d log(nu / 2),    nu = N - 1,
 
-and what it makes of I is taken off (Misra et al., 2005,
-https://doi.org/10.1016/j.jmva.2003.10.003), so that the estimate is unbiased. Where rows are fewer
-than `ROWS_A_COLUMN` a column, the correlations are shrunk towards 0 by the analytic weight of
-Schaefer and Strimmer (2005, https://doi.org/10.2202/1544-6115.1175), which is biased towards 0 and
-says so.
+and what it adds to I is taken off (Misra et al., 2005, https://doi.org/10.1016/j.jmva.2003.10.003),
+so that the estimate is unbiased. Where there are fewer than `ROWS_A_COLUMN` rows for each column,
+the correlations are shrunk towards 0 by the analytic weight of Schaefer and Strimmer (2005,
+https://doi.org/10.2202/1544-6115.1175). That estimate is biased towards 0, and a warning says so.
 
-Neither bound for other distributions: with normal marginals I is at least this, without them the
-value can be above it. `gaussian_copula` puts the columns' ranks in the normal's quantiles first
-(Ince et al., 2017, https://doi.org/10.1002/hbm.23471): it ignores monotone maps of the columns.
+For other distributions it is neither bound: with normal marginals I is at least this value,
+without them the value can be above I. `gaussian_copula` first replaces the columns by the normal
+quantiles of their ranks (Ince et al., 2017, https://doi.org/10.1002/hbm.23471), so that monotone
+maps of the columns change nothing. Both train nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
 from mine.data.whitening import Rows, whitening
+from mine.method.method import NEITHER, Method, direct_method
 
 if TYPE_CHECKING:
     import torch
@@ -46,11 +47,11 @@ class GaussianResult:
 
     Attributes:
         nats: the estimate; negative values are sampling error.
-        stderr: its standard error, in nats, from the spread of the fitted log-ratio over rows,
-            which holds for other distributions than the normal too. A quarter too large where X
+        stderr: its standard error, in nats, from the spread of the fitted log-ratio over rows; it
+            holds for other distributions than the normal, too. It is a quarter too large where X
             and Y are independent single columns.
         correlations: the sample's canonical correlations, largest first.
-        shrinkage: the weight that the correlations lost; 0 where they were left as they are.
+        shrinkage: the weight that the correlations lost; 0 where they were not shrunk.
         warnings: what a reader of the number should know.
     """
 
@@ -84,7 +85,7 @@ def _columns(name: str, v: Any) -> Rows:
 
 
 def _normal_scores(v: Rows) -> Rows:
-    from scipy.stats import rankdata  # slow to import, and wanted by this alone
+    from scipy.stats import rankdata  # slow to import, and used here alone
 
     return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))
 
@@ -155,3 +156,28 @@ def _excess(nu: int, dx: int, dy: int) -> float:
         return float(digamma((nu - np.arange(d)) / 2.0).sum()) - d * math.log(nu / 2.0)
 
     return 0.5 * (shift(dx) + shift(dy) - shift(dx + dy))
+
+
+def gaussian_method() -> Method:
+    return direct_method(
+        name="gaussian",
+        reports="canonical correlations, bias taken off",
+        kind=NEITHER,
+        source="Hotelling 1936; Misra et al. 2005",
+        good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
+        estimate=lambda x, y, k, seed, device: gaussian(x, y),
+    )
+
+
+def gaussian_copula_method() -> Method:
+    return direct_method(
+        name="gaussian_copula",
+        reports="canonical correlations of the columns' normal scores",
+        kind=NEITHER,
+        source="Ince et al. 2017",
+        good_at="monotone dependence with heavy tails or odd units; blind to the rest",
+        estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
+    )
+
+
+METHODS = (gaussian_method, gaussian_copula_method)

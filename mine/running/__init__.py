@@ -1,1 +1,42 @@
-"""Running: from jobs to estimates, many at a time."""
+"""From jobs to estimates. The words, by one example:
+
+    mine.estimate_many([(x0, y0), (x1, y1), (x2, y2)])       # 1000 rows each, method "auto"
+
+**Job** (`jobs`). One estimation with everything resolved: a source of rows, a method, a
+training, a critic and a seed. The call makes three jobs.
+
+**Stack** (`plan`). Jobs of equal shapes are trained as one batched program: every parameter has
+a leading axis K, and cell k of it is one network. The three jobs have equal shapes, so they are
+one stack. A job of 900 rows would be in another stack.
+
+**Fold** (`mine.data.split`). "auto" cross-fits with 5 folds: 200 rows test a critic that was
+trained on 600 of the other rows and stopped by the remaining 200. With 5 folds every row is
+tested once. All folds are trained at the same time, so the stack has K = 3 jobs x 5 folds = 15
+cells.
+
+**Candidate** (`mine.method`). "auto" trains in two ways and keeps, for each job, the one with
+the higher validation value. A method such as "mine" has no candidates: it trains in one way.
+
+**Round** (`rounds`). "auto" also trains each candidate on half of the training rows, to see what
+more rows would teach. So there are 2 candidates x 2 shares = 4 rounds, one after the other:
+
+    round   candidate   training rows   cells      `Candidates` holds the rounds,
+    1       first       600             15         a `StackRun` is one of them:
+    2       first       300             15         rows are dealt, critics are trained,
+    3       second      600             15         `EarlyStopping` keeps the best ones,
+    4       second      300             15         and each is valued on its test rows
+
+From 60 trained networks back to three estimates:
+
+1. `pooled`: 5 folds become one estimate of each job in each round: 3 x 4.
+2. `extrapolated`: the values with all and with half of the rows become one: 3 x 2.
+3. `chosen`: the candidate with the higher validation value stays: 3.
+
+A method without folds, candidates and shares goes the same way with one round and one cell a
+job. A method that trains nothing (`direct`), such as KSG, is a stack of one job.
+
+`run` is the one entry. It yields an **event** (`events`) when a stack begins or has done a block
+of steps, and when a job is done. On a CPU the stacks run side by side in processes (`workers`).
+A stack that raises is halved until the job to blame is alone (`stack_events`). A long run brings
+`RunOptions`: where states are kept, when to stop, how long to wait.
+"""

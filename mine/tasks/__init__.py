@@ -1,8 +1,8 @@
 r"""Tasks: joint distributions of (X, Y) whose mutual information is known exactly, in nats.
 
-A task is a frozen dataclass. Its fields are the keys of a config, `mi` is its truth, `sample`
-draws from it, and `log_ratio`, where there is one, is the optimal critic of the Donsker-Varadhan
-bound:
+A task is a frozen dataclass. Its fields are the keys of a config, `mi` is the true mutual
+information, `sample` draws pairs, and `log_ratio`, where there is one, is the optimal critic of
+the Donsker-Varadhan bound:
 
     T*(x, y) = log p(x, y) / (p(x) p(y)),    E_p(x,y)[T*] = I(X; Y),    E_p(x)p(y)[exp T*] = 1.
 
@@ -14,11 +14,11 @@ bound:
     student     StudentT: heavy tails
     channel     NoiseChannel: a noisy function
     additive    AdditiveUniform
-    mixture     Mixture: of normals, by quadrature or Monte Carlo with its error
+    mixture     Mixture of normals; I by quadrature, or by Monte Carlo with its standard error
     discrete    StepUniform, ZeroInflatedPoisson, ClassLabel, JointTable
-    warped      Warped: another task seen through injective maps (maps, functions); keeps I
-    folded      Folded: seen through |x| or x^2; loses some of I
-    joined      Joined: independent tasks side by side; adds I
+    warped      Warped: injective maps of another task's variables (maps, functions); I is the same
+    folded      Folded: |x| or x^2 of another task's variables; I is smaller
+    joined      Joined: independent tasks, concatenated; I is the sum
 """
 
 from mine.tasks.additive import AdditiveUniform

@@ -1,6 +1,6 @@
 r"""Additive uniform noise: Y = X + N, X ~ U(0, 1), N ~ U(-e, e), independent in each dimension.
 
-h(Y | X) = log 2e, and Y has a trapezoidal density, so in each dimension
+Since h(Y | X) = log 2e and Y has a trapezoidal density, in each dimension
 
     I = e - log 2e    for e <= 1/2,        I = 1 / (4 e)    for e > 1/2
 
@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from mine.tasks.task import Interval, check_dim, check_positive
 
-ROUNDING = 1e-6  # of y = x + noise in float32, at the edges of the support
+ROUNDING = 1e-6  # error of y = x + noise in float32, which matters at the edges of the support
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ class AdditiveUniform:
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:
         """log p(x, y) / (p(x) p(y)) of rows (N, dim), (N, dim): (N,), -inf where p(x, y) = 0."""
         u, v, e = x.double(), y.double(), self.epsilon
-        sources = (v + e).clamp(max=1) - (v - e).clamp(min=0)  # the x that can have given y
+        sources = (v + e).clamp(max=1) - (v - e).clamp(
+            min=0
+        )  # length of the interval of x that y allows
         ratio = -sources.clamp(min=ROUNDING).log()
         possible = (v - u).abs() <= e + ROUNDING
         return torch.where(possible, ratio, -math.inf).sum(-1).to(x.dtype)

@@ -1,8 +1,8 @@
 """Noise channels (Belghazi et al., Sec. 4.2): Y = f(X) + sigma eps.
 
 In one dimension I = h(Y) - log(sigma sqrt(2 pi e)) with
-p(y) = 1/2 int_-1^1 N(y; f(x), sigma^2) dx. Both integrals are composite Gauss-Legendre sums whose
-panels are halved until I moves by less than 1e-7 nats; `log_ratio` uses the same nodes.
+p(y) = 1/2 int_-1^1 N(y; f(x), sigma^2) dx. Both integrals are composite Gauss-Legendre sums, whose
+panels are halved until I changes by less than 1e-7 nats; `log_ratio` uses the same nodes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from mine.tasks.task import LINE, Interval, check_dim, is_finite
 class NoiseChannel:
     """Y = f(X) + sigma eps, X ~ U(-1, 1)^dim, eps ~ N(0, I), f elementwise, named in `FUNCTIONS`.
 
-    I = dim (h(Y_1) - log(sigma sqrt(2 pi e))), by quadrature to 1e-6 nats a dimension. It is
-    infinite at sigma = 0, where there is no `log_ratio`.
+    I = dim (h(Y_1) - log(sigma sqrt(2 pi e))), by quadrature to 1e-6 nats for each dimension. At
+    sigma = 0 it is infinite, and there is no `log_ratio`.
     """
 
     function: str = "identity"
@@ -88,7 +88,7 @@ class NoiseChannel:
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:
         """(x, y) -> log p(y | x) / p(y) of rows (N, dim), (N, dim): shape (N,), in nats.
 
-        Within 1e-5 nats a dimension for y up to 8 sigma beyond the range of f.
+        Its error is at most 1e-5 nats per dimension, for y up to 8 sigma beyond the range of f.
         """
         if self.sigma == 0:
             raise AttributeError("no log_ratio at sigma = 0: mutual information is infinite")
@@ -109,9 +109,10 @@ class _Channel:
 
 
 def _mixture(fn: Elementwise, sigma: float, panels: int) -> NormalSum:
-    """U(-1, 1) seen through f, on panels of equal length in |dx| / 2 + |df| / (16 sigma).
+    """The density of f(X) + noise, X ~ U(-1, 1), as a sum over quadrature nodes in x.
 
-    At panels = 8 each is at most 1/4 long, and f varies by at most 2 sigma on it.
+    The panels have equal length in |dx| / 2 + |df| / (16 sigma). With panels = 8, each is at most
+    1/4 long in x, and f varies by at most 2 sigma on it.
     """
     x, u = trace(fn)
     arc = np.concatenate([[0.0], np.cumsum(np.diff(x) / 2 + np.abs(np.diff(u)) / (16 * sigma))])
@@ -123,7 +124,7 @@ def _mixture(fn: Elementwise, sigma: float, panels: int) -> NormalSum:
 
 @lru_cache(maxsize=1024)
 def _channel(fn: Elementwise, sigma: float) -> _Channel:
-    """The truth of one dimension, and the density of Y on panels that halving moves no more."""
+    """I of one dimension, and the density of Y, on panels so fine that halving changes neither."""
     panels = 8
     mixture = _mixture(fn, sigma, panels)
     mi, step = information(mixture, panels), math.inf

@@ -66,7 +66,7 @@ class StepUniform:
         """log p(y | x) / p(y) of columns (N, 1), (N, 1): shape (N,), -inf where p(y | x) = 0."""
         u, v, k = x.double()[:, 0], y.double()[:, 0], self.categories
         step = v.floor().clamp(0, k)
-        sources = 2 - (step == 0).double() - (step == k).double()  # labels that can have given y
+        sources = 2 - (step == 0).double() - (step == k).double()  # labels that y allows
         possible = (v >= u) & (v <= u + 2) & (sources > 0)
         ratio = math.log(k) - sources.log()
         return torch.where(possible, ratio, -math.inf).to(x.dtype)
@@ -79,10 +79,10 @@ class ZeroInflatedPoisson:
     I = E_X[q log(q / Q)] + (1 - p) sum_{k>=1} 2^-(k+1)
             (k (psi(k+1) - log 2) - (k + 1) / 2 - log k! + (k + 1) log 2),
 
-    q = p + (1 - p) e^-X the probability of Y = 0 given X, and Q = (1 + p) / 2 that of Y = 0, with
-    E_X[q log(q / Q)] = -Q log Q - Q / 2 - p^2 log(p) / (2 (1 - p)). At
-    p = 0 it is 2 log 2 - gamma - sum_k 2^-k log k. For p > 0 Gao et al. print (1 - p) times
-    that, which is the information where it is also seen whether a zero was inflated: more than I.
+    where q = p + (1 - p) e^-X is the probability of Y = 0 given X, Q = (1 + p) / 2 that of Y = 0,
+    and E_X[q log(q / Q)] = -Q log Q - Q / 2 - p^2 log(p) / (2 (1 - p)). At p = 0,
+    I = 2 log 2 - gamma - sum_k 2^-k log k. For p > 0 Gao et al. print (1 - p) times that. It is
+    larger than I: the information of an observer who also sees which zeros were inflated.
     """
 
     p: float = 0.15
@@ -132,9 +132,9 @@ class ClassLabel:
     """X a label in {0, ..., k - 1}, Y ~ N(means[X], sigma^2), I = h(Y) - h(Y | X) by quadrature.
 
     Args:
-        means: of Y in each class, the k of them.
-        sigma: the standard deviation of Y in a class.
-        weights: the classes' probabilities; empty for equal ones.
+        means: the mean of Y in each of the k classes.
+        sigma: the standard deviation of Y within a class.
+        weights: the probabilities of the classes; empty for equal ones.
     """
 
     means: tuple[float, ...] = (-1.0, 1.0)
@@ -262,6 +262,6 @@ class JointTable:
 def _draw(weights: Sequence[float], n: int, generator: Generator) -> Tensor:
     """Indices (n, 1) drawn with these probabilities."""
     u = torch.rand(n, 1, generator=generator, device=generator.device)
-    # The last edge is left out: u may round up to it.
+    # Without the last edge, 1: u may be rounded up to it.
     edges = torch.tensor(weights, dtype=torch.float64).cumsum(0)[:-1].float().to(u.device)
     return torch.bucketize(u, edges, right=True)

@@ -1,11 +1,12 @@
-r"""Maps that lose information: |x| and x^2, whose mutual information must not be inherited.
+r"""Maps that lose information, |x| and x^2: I must be computed anew.
 
-Where a marginal is symmetric about 0, folding it averages the density ratio r over the signs:
+Where a marginal is symmetric about 0, folding replaces the density ratio r by its mean over the
+signs:
 
     r'(|x|, y) = (r(x, y) + r(-x, y)) / 2,    I(|X|; Y) = E[log r'] <= I(X; Y),
 
 and likewise for y. The expectation is a two-dimensional quadrature, the same in each dimension.
-x^2 is injective where |x| is, so I(X^2; Y) = I(|X|; Y).
+x^2 is an injective function of |x|, so I(X^2; Y) = I(|X|; Y).
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ FOLDS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] 
 
 @dataclass(frozen=True)
 class Folded:
-    """A task of symmetric marginals of which |x| or x^2 is seen, elementwise.
+    """|x| or x^2, elementwise, of a task whose marginals are symmetric about 0.
 
     Args:
         base: a `CorrelatedGaussian` or a `NoiseChannel` with noise.
-        fold_x: "abs", "square" or none.
-        fold_y: the same; a channel's function must be odd then.
+        fold_x: "abs", "square", or None for no fold.
+        fold_y: the same for y; a channel's function must then be odd.
     """
 
     base: Foldable
@@ -114,7 +115,7 @@ def _fold(name: str | None) -> tuple[Callable[[Tensor], Tensor], Callable[[Tenso
 
 
 def _folded_ratio(one: Foldable, x: Tensor, y: Tensor, fold_x: bool, fold_y: bool) -> Tensor:
-    """log of the ratio averaged over the signs that the folds forget: columns to (N,)."""
+    """The log of the ratio's mean over the signs that the folds lose: columns (N, 1) -> (N,)."""
     signs_x, signs_y = ((1, -1) if fold else (1,) for fold in (fold_x, fold_y))
     ratios = [one.log_ratio(a * x, b * y) for a in signs_x for b in signs_y]
     return torch.logsumexp(torch.stack(ratios), 0) - math.log(len(ratios))
@@ -122,7 +123,7 @@ def _folded_ratio(one: Foldable, x: Tensor, y: Tensor, fold_x: bool, fold_y: boo
 
 @lru_cache(maxsize=256)
 def _truth(one: Foldable, fold_x: bool, fold_y: bool) -> float:
-    """I of one dimension: the mean of the folded log-ratio over (X, noise)."""
+    """I of one dimension, in nats: the mean of the folded log-ratio over X and the noise."""
 
     def value(x: Tensor, noise: Tensor) -> Tensor:
         if isinstance(one, CorrelatedGaussian):

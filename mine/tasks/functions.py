@@ -1,8 +1,8 @@
-"""Elementwise functions by name: what noise channels are made of, and maps of a task's variables.
+"""Elementwise functions by name, for noise channels and for maps of a task's variables.
 
-`half_cube` is sign(x) |x|^(3/2), and `normal_cdf` gives normal variables uniform margins: both
-are those of Czyz et al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078;
-`cauchy` gives them Cauchy margins, tan(pi (Phi(x) - 1/2)).
+`half_cube` is sign(x) |x|^(3/2), and `normal_cdf` turns normal margins into uniform ones. Both are
+from Czyz et al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078. `cauchy` turns
+normal margins into Cauchy ones, tan(pi (Phi(x) - 1/2)).
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ Elementwise = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class NamedFunction:
-    """An elementwise function with what is known of it.
+    """An elementwise function and its known properties.
 
-    `injective_on` is the largest interval on which it is known to be continuous and injective,
-    None where there is none; `inverse` inverts it there.
+    Attributes:
+        fn: the function.
+        injective_on: the largest interval on which it is known to be continuous and injective;
+            None where there is none.
+        inverse: its inverse there, where it is known.
     """
 
     fn: Elementwise
@@ -48,7 +51,7 @@ class NamedFunction:
 
 
 def ndtri(u: Tensor) -> Tensor:
-    """The normal quantile; what float32 has rounded to 0 or 1 is taken half a step inside."""
+    """The normal quantile; values that float32 rounded to 0 or 1 are moved slightly inside."""
     return torch.special.ndtri(u.clamp(1e-38, 1 - 2.0**-26))
 
 
@@ -83,13 +86,16 @@ def register_function(
 
     Args:
         name: a new name.
-        fn: maps a torch tensor to one of its shape and dtype, elementwise; continuous and nowhere
-            constant on [-1, 1]. It is always called with tensors (float32 samples, float64
-            quadrature nodes), so write it with operators or torch functions; wrap one that needs
-            numpy: `lambda x: torch.from_numpy(g(x.cpu().numpy())).to(x)`.
+        fn: maps a torch tensor to one of equal shape and dtype, elementwise. It must be continuous
+            and nowhere constant on [-1, 1]. It is always called with tensors (float32 samples,
+            float64 quadrature nodes), so write it with operators or torch functions; wrap one that
+            needs numpy: `lambda x: torch.from_numpy(g(x.cpu().numpy())).to(x)`.
         injective_on: the interval on which fn is injective, so that `Warped` may apply it;
             (-inf, inf) for the line.
         inverse: inverts fn there; only `Warped.log_ratio` needs it.
+
+    Raises:
+        ValueError: the name is taken, or fn is no such function.
     """
     if name in FUNCTIONS and FUNCTIONS[name].fn is not fn:
         raise ValueError(
@@ -128,15 +134,17 @@ def lookup(name: str) -> NamedFunction:
 
 @lru_cache(maxsize=256)
 def trace(fn: Elementwise) -> tuple[np.ndarray, np.ndarray]:
-    """A grid on [-1, 1] and f on it."""
+    """A grid on [-1, 1], and f on it: each (4097,)."""
     x = np.linspace(-1, 1, 4097)
     return x, fn(torch.from_numpy(x)).numpy()
 
 
 def variation(fn: Elementwise) -> float:
+    """The total variation of f on [-1, 1]."""
     return float(np.abs(np.diff(trace(fn)[1])).sum())
 
 
 def range_of(fn: Elementwise) -> Interval:
+    """The least and the largest value of f on [-1, 1]."""
     u = trace(fn)[1]
     return float(u.min()), float(u.max())

@@ -1,4 +1,4 @@
-"""Independent tasks side by side: X = (X_1, X_2, ...), Y = (Y_1, Y_2, ...), and I is the sum."""
+"""Independent tasks, concatenated: X = (X_1, X_2, ...), Y = (Y_1, Y_2, ...), and I is the sum."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-r"""Maps of a task's variables: injective, so that `Warped` keeps the mutual information.
+r"""Injective maps of a task's variables, which leave the mutual information unchanged (`Warped`).
 
-A function of `FUNCTIONS` is a map by its name; the maps here have parameters, or mix coordinates.
-Wiggly, spiral and swiss roll are those of Czyz et al., "Beyond Normal", NeurIPS 2023,
-https://arxiv.org/abs/2306.11078.
+The functions in `FUNCTIONS` are elementwise maps without parameters, chosen by name. The maps here
+have parameters, or mix coordinates. The wiggly map, the spiral and the swiss roll are from Czyz et
+al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078.
 
-Inverses are in float64 and serve `Warped.log_ratio`; samples are mapped in float32.
+Samples are mapped in float32. Inverses are computed in float64, for `Warped.log_ratio`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from mine.tasks.task import (
     probabilities,
 )
 
-SWEEPS = {torch.float32: 30, torch.float64: 50}  # halvings of a bracket, for a dtype's digits
+SWEEPS = {torch.float32: 30, torch.float64: 50}  # bisections that exhaust a dtype's digits
 
 
 class Map(Protocol):
-    """Maps rows (N, d) to rows (N, dim_out(d)), injectively where coordinates are in a range."""
+    """Maps rows (N, d) to rows (N, dim_out(d)), injectively on the interval `injective_on`."""
 
     @property
     def injective_on(self) -> Interval | None: ...
@@ -45,10 +45,14 @@ class Map(Protocol):
     def __call__(self, x: Tensor) -> Tensor: ...
 
     def dim_out(self, dim: int) -> int:
-        """The dimension of the image of rows of `dim` coordinates; a ValueError for no such."""
+        """The dimension that rows of `dim` coordinates are mapped to.
+
+        Raises:
+            ValueError: the map takes no rows of so many coordinates.
+        """
 
     def image(self, support: Interval) -> Interval:
-        """An interval that holds each coordinate of the image of `support`."""
+        """An interval that contains every coordinate of the image of `support`."""
 
 
 @cache
@@ -66,7 +70,7 @@ def bisect(
     high: Tensor,
     sweeps: int = SWEEPS[torch.float64],
 ) -> Tensor:
-    """x with increasing(x) = target, elementwise, between low and high."""
+    """Solves increasing(x) = target for x between low and high, elementwise."""
     for _ in range(sweeps):
         middle = (low + high) / 2
         below = increasing(middle) < target
@@ -76,10 +80,10 @@ def bisect(
 
 @dataclass(frozen=True)
 class Wiggly:
-    """u = x + sum_i a_i sin(w_i x + p_i), elementwise; increasing, as sum_i |a_i w_i| < 1.
+    """u = x + sum_i a_i sin(w_i x + p_i), elementwise; increasing, because sum_i |a_i w_i| < 1.
 
     Args:
-        waves: the triples (a_i, w_i, p_i): amplitude, frequency, phase.
+        waves: triples (a_i, w_i, p_i) of amplitude, frequency and phase.
     """
 
     waves: tuple[tuple[float, ...], ...] = ((0.5, 1.0, 0.0),)
@@ -126,7 +130,7 @@ class Wiggly:
 
 @dataclass(frozen=True)
 class MixtureMargins:
-    """Gives standard normal coordinates the margins of a mixture of normals: F^-1(Phi(x)).
+    """Turns standard normal margins into those of a mixture of normals: F^-1(Phi(x)).
 
     Args:
         weights: of the components, summing to 1.
@@ -161,7 +165,7 @@ class MixtureMargins:
         z = x.double()
         ends = [m + s * z for m, s in zip(self.means, self.scales, strict=True)]
         low, high = torch.stack(ends).amin(0), torch.stack(ends).amax(0)
-        # Bisection on the smaller of the two tails, which keeps its digits far out.
+        # Bisection on the smaller of the two tails, which is precise even far out.
         sign = torch.where(z > 0, -1.0, 1.0).double()
         target = sign * torch.special.ndtr(sign * z)
         u = bisect(lambda u: self._tail(u, sign), target, low, high, SWEEPS[x.dtype])
@@ -187,7 +191,7 @@ class MixtureMargins:
 
 @dataclass(frozen=True)
 class Rotation:
-    """u = Q x, Q orthogonal, drawn by a seed."""
+    """u = Q x, where the seed draws the orthogonal matrix Q."""
 
     seed: int = 0
 
@@ -216,7 +220,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Spiral:
-    """Rotates two coordinates by the angle speed |x|^2, in radians, |x| that of all coordinates.
+    """Rotates two coordinates by the angle speed |x|^2, in radians; x is the whole row.
 
     Args:
         speed: radians per unit of |x|^2.
@@ -272,8 +276,8 @@ class Spiral:
 class SwissRoll:
     """Rolls up the first coordinate: x -> (t cos t, t sin t) / 21, t = 1.5 pi (1 + 2 x).
 
-    The other coordinates follow unchanged: one dimension becomes 2, two become the roll in 3.
-    For variables in (0, 1), such as `Warped(..., map_x="normal_cdf")` gives.
+    The other coordinates follow unchanged: one dimension becomes 2, two become the roll in 3. It
+    is for variables in (0, 1), such as `Warped(..., map_x="normal_cdf")` makes.
     """
 
     @property
@@ -297,12 +301,12 @@ class SwissRoll:
 
 @dataclass(frozen=True)
 class Flow:
-    """A random smooth bijection: `layers` times a rotation and waves of random phases.
+    """A random smooth bijection: layers of a rotation and a `Wiggly` map with random waves.
 
     Args:
-        seed: names the rotations and phases.
-        layers: how many times.
-        strength: in (0, 1), the most by which a wave changes the slope.
+        seed: draws the rotations and waves.
+        layers: how many layers.
+        strength: in (0, 1), the most by which a layer's waves change the slope.
     """
 
     seed: int = 0

@@ -1,11 +1,11 @@
-r"""Mixtures of normal tasks: p(x, y) = sum_k w_k N_k(x, y), and so are its marginals.
+r"""Mixtures of normal tasks: p(x, y) = sum_k w_k N_k(x, y), and its marginals are mixtures too.
 
-The optimal critic has a closed form, its mean has none. For 1 + 1 dimensions
+The optimal critic has a closed form, but its mean I has none. For dim_x = dim_y = 1,
 
     I = sum_k w_k E_k[log p(x, y) / (p(x) p(y))]
 
-is a quadrature over each component's own standard coordinates, to 1e-6 nats. In more dimensions
-it is a Monte-Carlo mean over samples of a fixed seed, with its standard error in `mi_stderr`.
+is computed by quadrature over each component's standard coordinates, to 1e-6 nats. In more
+dimensions it is a Monte-Carlo mean over samples of a fixed seed, with standard error `mi_stderr`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from mine.tasks.quadrature import mean_over_pairs, normal_nodes, settle
 from mine.tasks.task import probabilities
 
 SEED = 20180710
-CHUNK = 1 << 16
-LEAST, MOST = 4, 256  # chunks
-STDERR = 0.002  # nats
+CHUNK = 1 << 16  # samples drawn at once
+LEAST, MOST = 4, 256  # chunks, at least and at most
+STDERR = 0.002  # nats: sampling stops below this
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Mixture:
     """A mixture of `MultivariateNormal`s of equal dimensions.
 
     Args:
-        components: each with its own mean, scale and correlations.
-        weights: summing to 1; empty for equal ones.
+        components: each with a mean, scales and correlations.
+        weights: of the components, summing to 1; empty for equal weights.
     """
 
     components: tuple[MultivariateNormal, ...]
@@ -87,7 +87,7 @@ class Mixture:
         z = torch.randn(n, self.dim_x + self.dim_y, generator=generator, device=device)
         xy, below = torch.zeros_like(z), 0.0
         for weight, (mean, factor) in zip(self.weights, self._parts, strict=True):
-            chosen = u >= below  # later components overwrite
+            chosen = u >= below  # later components overwrite earlier ones
             xy = torch.where(chosen, z @ factor.to(z) + mean.to(z), xy)
             below += weight
         return xy[:, : self.dim_x].contiguous(), xy[:, self.dim_x :].contiguous()
@@ -101,7 +101,7 @@ class Mixture:
 
     @cached_property
     def _parts(self) -> list[tuple[Tensor, Tensor]]:
-        """Mean (d,) and factor (d, d) of each component, float64: z @ factor + mean is one."""
+        """Mean (d,) and factor (d, d) of each component, float64: z @ factor + mean samples it."""
         d = self.dim_x + self.dim_y
         return [
             (
@@ -135,7 +135,7 @@ def _quadrature(mixture: Mixture, panels: int) -> float:
 
 
 def _monte_carlo(mixture: Mixture) -> tuple[float, float]:
-    """Chunks of samples until the standard error is below STDERR."""
+    """(I, its standard error), from chunks of samples until the error is below STDERR."""
     generator = torch.Generator().manual_seed(SEED)
     total, squares, n, stderr = 0.0, 0.0, 0, math.inf
     for chunk in range(1, MOST + 1):

@@ -1,10 +1,11 @@
-r"""Normal tasks: paired coordinates (Sec. 4.1 of the paper), and any dispersion.
+r"""Normal tasks: correlated pairs of coordinates (Sec. 4.1 of the paper), and any covariance.
 
 For (X, Y) ~ N(0, S) with blocks S_x, S_y:
 
     I = 1/2 log |S_x| |S_y| / |S| = -1/2 sum_i log(1 - c_i^2),
 
-c_i the canonical correlations: the correlations of pairs, where nothing else is correlated.
+where c_i are the canonical correlations. Where only pairs (X_i, Y_i) are correlated, they are the
+correlations of the pairs.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ class MultivariateNormal:
 
     corr(X_i, X_j) = corr(Y_i, Y_j) = within for i != j, and corr(X_i, Y_j) = across, to which
     the i-th of `pairs` is added for i = j. So
-    - dense: within = across = 0.5: every two coordinates are correlated alike;
-    - sparse: pairs = [0.8, 0.8], with whatever dim_x and dim_y;
-    - canonical correlations c_1, c_2, ...: pairs = [c_1, c_2, ...] alone.
+    - dense: within = across = 0.5; all pairs of coordinates have the same correlation;
+    - sparse: pairs = [0.8, 0.8]; further coordinates are independent of all others;
+    - canonical correlations c_1, c_2, ...: pairs = [c_1, c_2, ...] and nothing else.
 
     Args:
         dim_x: coordinates of X.
@@ -78,10 +79,11 @@ class MultivariateNormal:
         pairs: added to corr(X_i, Y_i), at most min(dim_x, dim_y) of them.
         within: correlation of two coordinates of one side.
         across: correlation of a coordinate of X with one of Y.
-        rotation: a seed; X and Y are then rotated, each by a random orthogonal matrix, which
-            leaves I as it is and correlates all with all. None for no rotation.
+        rotation: a seed; X and Y are then multiplied by one random orthogonal matrix each, which
+            leaves I unchanged and correlates every coordinate with every other. None for no
+            rotation.
         mean: of the dim_x + dim_y coordinates, after the rotation; empty for 0.
-        scale: their factors, after the rotation; empty for 1.
+        scale: factors of these coordinates, after the rotation; empty for 1.
     """
 
     dim_x: int = 2
@@ -133,7 +135,7 @@ class MultivariateNormal:
 
     @property
     def correlation(self) -> np.ndarray:
-        """Of X and Y before the rotation: (dim_x + dim_y, dim_x + dim_y)."""
+        """The correlations of (X, Y) before the rotation: (dim_x + dim_y, dim_x + dim_y)."""
         dx, dy, k = self.dim_x, self.dim_y, len(self.pairs)
         found = np.full((dx + dy, dx + dy), float(self.within))
         found[:dx, dx:] = found[dx:, :dx] = self.across
@@ -145,7 +147,7 @@ class MultivariateNormal:
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Of (X, Y), rotated and scaled: (dim_x + dim_y, dim_x + dim_y)."""
+        """The covariance of (X, Y), rotated and scaled: (dim_x + dim_y, dim_x + dim_y)."""
         dx, turn = self.dim_x, np.eye(self.dim_x + self.dim_y)
         if self.rotation is not None:
             turn[:dx, :dx] = orthogonal(dx, self.rotation)
@@ -196,7 +198,7 @@ class MultivariateNormal:
 
     @cached_property
     def _factor(self) -> Tensor:
-        """z @ factor has the covariance."""
+        """For standard normal rows z, z @ factor has the covariance."""
         return torch.from_numpy(np.linalg.cholesky(self.covariance).T.copy()).float()
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Quadrature on composite Gauss-Legendre panels, which are halved until the integral rests."""
+"""Composite Gauss-Legendre quadrature: panels are halved until the integral no longer changes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ORDER = 8  # Gauss-Legendre nodes a panel: 1e-11 on a normal density over two standard deviations
-REACH = 12.0  # standard deviations after which a normal density is dropped (e^-72)
+ORDER = 8
+"""Nodes in a panel: error 1e-11 for a normal density over two standard deviations."""
+REACH = 12.0  # standard deviations beyond which a normal density counts as 0 (e^-72)
 TOLERANCE = 1e-7  # nats
-WORK = 5e8  # density evaluations of the last refinement
-RUN = 128  # rows of sorted y evaluated at once
+WORK = 5e8  # most density evaluations of the last refinement
+RUN = 128  # rows of sorted y that are evaluated at once
 
 
 def log_normal(z: Tensor) -> Tensor:
@@ -30,14 +31,20 @@ def gauss_legendre(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class NormalSum:
-    """p(y) = sum_j w_j N(y; mean_j, sigma^2), means ascending, shape (J,), float64."""
+    """p(y) = sum_j w_j N(y; mean_j, sigma^2).
+
+    Attributes:
+        means: ascending, (J,), float64.
+        log_weights: log w_j, (J,).
+        sigma: the standard deviation of every component.
+    """
 
     means: Tensor
     log_weights: Tensor
     sigma: float
 
     def log_density(self, y: Tensor) -> Tensor:
-        """log p(y), elementwise: each run of sorted y meets only the means within reach."""
+        """log p(y), elementwise. Each run of sorted y looks only at the means within reach."""
         means, log_weights = self.means.to(y.device), self.log_weights.to(y.device)
         flat, order = y.reshape(-1).sort()
         out = torch.empty_like(flat)
@@ -56,12 +63,13 @@ class NormalSum:
 
 
 def panels_in_y(mixture: NormalSum, panels: int) -> int:
+    """How many panels of 16 sigma / panels the integral over y needs."""
     span = float(mixture.means[-1] - mixture.means[0])
     return math.ceil(panels * (span / (16 * mixture.sigma) + REACH / 8))
 
 
 def work(mixture: NormalSum, panels: int) -> float:
-    """Densities that `information` will evaluate, given the mixture at half these panels."""
+    """How many densities `information` will evaluate; the mixture has half these panels."""
     span = float(mixture.means[-1] - mixture.means[0])
     within_reach = min(1.0, 2 * REACH * mixture.sigma / max(span, 1e-300))
     return 2 * len(mixture.means) * ORDER * panels_in_y(mixture, panels) * within_reach
@@ -78,7 +86,11 @@ def information(mixture: NormalSum, panels: int) -> float:
 
 
 def settle(value: Callable[[int], float], panels: int, most: int) -> float:
-    """value(panels), the panels doubled until it moves by less than TOLERANCE."""
+    """value(panels), for panels doubled until it changes by less than TOLERANCE.
+
+    Raises:
+        ValueError: it still changes by more at `most` panels.
+    """
     found, step = value(panels), math.inf
     while panels < most:
         panels *= 2
@@ -93,14 +105,14 @@ def settle(value: Callable[[int], float], panels: int, most: int) -> float:
 
 
 def normal_nodes(panels: int) -> tuple[Tensor, Tensor]:
-    """Nodes and weights, each (panels * ORDER,), of the mean over a standard normal variable."""
+    """Nodes and weights, each (panels * ORDER,), for a mean over a standard normal variable."""
     nodes, weights = gauss_legendre(np.linspace(-8.5, 8.5, panels + 1))  # outside: e^-36
     z = torch.from_numpy(nodes)
     return z, torch.from_numpy(weights) * log_normal(z).exp()
 
 
 def uniform_nodes(panels: int) -> tuple[Tensor, Tensor]:
-    """Nodes and weights, each (panels * ORDER,), of the mean over U(-1, 1)."""
+    """Nodes and weights, each (panels * ORDER,), for a mean over U(-1, 1)."""
     nodes, weights = gauss_legendre(np.linspace(-1, 1, panels + 1))
     return torch.from_numpy(nodes), torch.from_numpy(weights / 2)
 
@@ -110,9 +122,12 @@ def mean_over_pairs(
     first: tuple[Tensor, Tensor],
     second: tuple[Tensor, Tensor],
 ) -> float:
-    """The mean of value(a, b) over independent a and b, each nodes and weights.
+    """The mean of value(a, b) over independent a and b.
 
-    `value` gets columns (N, 1) and returns (N,).
+    Args:
+        value: takes columns (N, 1) and returns (N,).
+        first: nodes and weights of a.
+        second: nodes and weights of b.
     """
     total = 0.0
     for a, w in zip(first[0].split(64), first[1].split(64), strict=True):

@@ -1,15 +1,16 @@
-r"""Student-t tasks: heavy tails, and dependence where nothing is correlated.
+r"""Student-t tasks: heavy tails, and dependence without correlation.
 
-(X, Y) = Z sqrt(nu / V), Z normal with dispersion S, V ~ chi^2(nu) shared by all coordinates. With
-d = dim_x + dim_y,
+(X, Y) = Z sqrt(nu / V), where Z is normal with covariance S and all coordinates share one
+V ~ chi^2(nu). With d = dim_x + dim_y,
 
     I = I_normal + c(dim_x) + c(dim_y) - c(d),
     c(k) = log B(k) + (nu + k) / 2 (psi((nu + k) / 2) - psi(nu / 2)),
     B(k) = Gamma(nu / 2) (nu pi)^(k / 2) / Gamma((nu + k) / 2),
 
-c(k) the entropy of the standard k-dimensional Student-t (Arellano-Valle, Contreras-Reyes and
-Genton, Scand. J. Stat. 40, 2013, https://doi.org/10.1111/j.1467-9469.2011.00774.x). The shared V
-makes I > 0 where S is the identity. There is no mean for nu <= 1 and no variance for nu <= 2.
+where c(k) is the entropy of the standard k-dimensional Student-t (Arellano-Valle, Contreras-Reyes
+and Genton, Scand. J. Stat. 40, 2013, https://doi.org/10.1111/j.1467-9469.2011.00774.x). Because of
+the shared V, I > 0 even where S is the identity. There is no mean for nu <= 1 and no variance for
+nu <= 2.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from scipy.special import digamma, gammaln
 from torch import Generator, Tensor
 
+from mine.private_torch import standard_gamma
 from mine.tasks.normal import MultivariateNormal
 from mine.tasks.task import check_positive
 
@@ -31,7 +33,7 @@ class StudentT:
     """A multivariate Student-t whose dispersion is the covariance of `normal`.
 
     Args:
-        normal: the dispersion, dense, sparse or rotated, and the location.
+        normal: its covariance is the dispersion S, its mean the location.
         dof: degrees of freedom nu >= 0.5; 1 is Cauchy.
     """
 
@@ -67,8 +69,8 @@ class StudentT:
     def sample(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
         x, y = self.normal.sample(n, generator)
         shape = torch.full((n, 1), self.dof / 2, device=generator.device)
-        # torch.distributions draws from the global generator alone.
-        halved = torch._standard_gamma(shape, generator=generator)
+        # torch.distributions has a gamma too, which draws from the global generator only.
+        halved = standard_gamma(shape, generator=generator)
         factor = (self.dof / (2 * halved)).sqrt()
         if not self.normal.mean:
             return x * factor, y * factor

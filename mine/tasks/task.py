@@ -1,4 +1,4 @@
-"""What a task is, and the checks that all tasks share."""
+"""What a task is, and the checks of arguments that tasks share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ LINE: Interval = (-math.inf, math.inf)
 class Task(Protocol):
     """A joint distribution with known mutual information.
 
-    A task may also have `log_ratio(x, y) -> (N,)`, the optimal critic: ask with `hasattr`;
-    `support_x`, `support_y`, the interval that holds each coordinate (the line where absent); and
-    `mi_stderr`, the standard error of a truth that was computed by Monte Carlo (0 where absent).
+    A task may have three further members:
+    - `log_ratio(x, y) -> (N,)`, the optimal critic; `hasattr` tells whether there is one;
+    - `support_x` and `support_y`, an interval that contains every coordinate of a side; without
+      them it is the whole line;
+    - `mi_stderr`, the standard error of `mi`, where that is a Monte-Carlo mean; without it, 0.
     """
 
     @property
@@ -37,7 +39,7 @@ class Task(Protocol):
 
 
 def support(task: Task, side: str) -> Interval:
-    """The interval that holds each coordinate of a side, "x" or "y"."""
+    """An interval that contains every coordinate of a side, "x" or "y"."""
     found: Interval = getattr(task, f"support_{side}", LINE)
     return found
 
@@ -72,7 +74,7 @@ def check_task(task: object, name: str) -> None:
 
 
 def numbers(values: object, name: str) -> tuple[float, ...]:
-    """A list of finite numbers as a tuple: configs give lists, and a task must have a hash."""
+    """A list of finite numbers as a tuple: configs hold lists, and a task must be hashable."""
     if (
         not isinstance(values, Sequence)
         or isinstance(values, str)
@@ -86,7 +88,7 @@ def numbers(values: object, name: str) -> tuple[float, ...]:
 
 
 def probabilities(values: object, name: str) -> tuple[float, ...]:
-    """A list of probabilities, which must sum to 1 within 1e-6, normalised."""
+    """A list of probabilities, scaled to sum to 1, which they must do within 1e-6 already."""
     found = numbers(values, name)
     total = math.fsum(found)
     if not found or min(found) < 0 or abs(total - 1) > 1e-6:

@@ -1,8 +1,8 @@
-"""Tasks seen through maps of X and of Y.
+"""Tasks whose variables are maps of another task's X and Y.
 
-A map that is injective on the support leaves I unchanged, and so does a noise channel's own f
-applied to X, because X -> f(X) -> Y is a Markov chain (the self-equitability of Kinney and Atwal,
-PNAS 2014, https://doi.org/10.1073/pnas.1309933111). Other maps lose information: see `Folded`.
+A map that is injective on the support leaves I unchanged. So does a noise channel's f applied to
+its X, because X -> f(X) -> Y is a Markov chain (self-equitability: Kinney and Atwal, PNAS 2014,
+https://doi.org/10.1073/pnas.1309933111). Other maps may lose information: see `Folded`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from mine.tasks.task import LINE, Interval, Task, check_task, support
 
 @dataclass(frozen=True)
 class Warped:
-    """A task seen through maps; inherits the base's `mi`.
+    """Maps of another task's X and Y, with the same `mi`.
 
     A map is a name in `FUNCTIONS`, applied elementwise, or one of `mine.tasks.maps`. It must be
-    injective on the support of what it maps, or be a noise channel's own function on x. There is
-    a `log_ratio` where the base has one and each map has an inverse.
+    injective on the support of its variable; on the x of a noise channel, the channel's function
+    is allowed too. There is a `log_ratio` where the base has one and each map has an inverse.
     """
 
     base: Task
@@ -68,7 +68,7 @@ class Warped:
 
     @property
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """(x, y) -> the base's log_ratio at the inverse images: shape (N,), in nats."""
+        """(x, y) -> the base's log_ratio at the maps' inverses: shape (N,), in nats."""
         base_log_ratio = getattr(self.base, "log_ratio", None)
         inverse_x, inverse_y = resolve(self.map_x).inverse, resolve(self.map_y).inverse
         if base_log_ratio is None or inverse_x is None or inverse_y is None:

@@ -3,6 +3,6 @@
 Configs name its settings here: `mine.training.Training`.
 """
 
-from mine.training.loop import Training
+from mine.training.settings import Training
 
 __all__ = ["Training"]

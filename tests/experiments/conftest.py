@@ -9,18 +9,24 @@ from types import ModuleType
 
 import pytest
 
-import mine.running.workers
+import mine.running.forecast
 
 
-def load(name: str) -> ModuleType:
-    """A file of this folder that is no test, as a module."""
-    path = Path(__file__).with_name(f"{name}.py")
+def load(place: str) -> ModuleType:
+    """A file under this folder that is no test, as a module of the file's name."""
+    path = Path(__file__).parent / f"{place}.py"
+    name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+# Tests import these by their names.
+load("suite/run/tiny_run")
+load("suite/store/stored_run")
 
 
 @pytest.fixture(scope="session")
@@ -47,5 +53,5 @@ def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stack is foretold a second: the stacks keep their order, and nothing is tried."""
     monkeypatch.setattr(
-        mine.running.workers, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
+        mine.running.forecast, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
     )

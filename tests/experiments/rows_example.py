@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from experiments import equitability, gaussian
-from experiments.suite.store import runs as store
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import row_frame
 
 Bias = Callable[[Mapping[str, Any]], float]
 
@@ -114,7 +115,7 @@ def example_rows(
         row["nats"] = center + bias(row) + noise * float(rng.standard_normal())
         row["train_nats"] = math.nan if cell.n else row["nats"] + 0.01
         rows.append(row)
-    return store.row_frame(rows)
+    return row_frame(rows)
 
 
 def edited(rows: pd.DataFrame, where: pd.Series, **columns: Any) -> pd.DataFrame:
@@ -174,7 +175,7 @@ def realistic_gaussian(config: Mapping[str, Any]) -> pd.DataFrame:
 def write_run(outputs: Path, config: Mapping[str, Any], rows: pd.DataFrame, **status: Any) -> Path:
     """A run folder as the runner leaves it."""
     name = str(config["experiment"]["name"])
-    run = store.Run.create(outputs, name, config)
+    run = Run.create(outputs, name, config)
     counts = rows["status"].value_counts()
     run.write_provenance(
         {

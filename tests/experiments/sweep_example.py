@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import rows_example as example
 
-from experiments.suite.store import runs as store
+from experiments.suite.store.identity import run_id
 from experiments.suite.sweeps.sweep import Sweep, SweptRun, split
 
 Setting = Mapping[str, Any]
@@ -51,13 +51,13 @@ def sweep_rows(
     asked, frames = [], []
     for setting in settings:
         config = config_of(setting, seeds)
-        run_id = store.run_id(config)
+        config_id = run_id(config)
 
         def bias(row: Mapping[str, Any], setting: Setting = setting) -> float:
             return 0.0 if row["method"] == "ksg" else error(row, setting)
 
-        frames.append(example.example_rows(config, bias).assign(run_id=run_id))
-        asked.append(SweptRun(run_id, config, command_of(setting), "1"))
+        frames.append(example.example_rows(config, bias).assign(run_id=config_id))
+        asked.append(SweptRun(config_id, config, command_of(setting), "1"))
     return asked, pd.concat(frames, ignore_index=True)
 
 

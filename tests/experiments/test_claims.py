@@ -22,9 +22,11 @@ from experiments import limits, marginals
 from experiments.suite.claims.claim import Claim, Judge, judge
 from experiments.suite.claims.rows import given
 from experiments.suite.report import discovery
-from experiments.suite.run import command as run
-from experiments.suite.run import tally
-from experiments.suite.store import runs as store
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.jobs import prepare
+from experiments.suite.run.rows import to_row
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import curve_frame, row_frame
 from mine.running.estimates import Estimate
 
 Row = Mapping[str, Any]
@@ -34,7 +36,7 @@ Curve = Callable[[Row, float], float]
 
 @cache
 def config_of(name: str, scale: str = "default") -> dict[str, Any]:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         composed = compose("config", [f"experiment={name}", f"scale={scale}"])
     plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
@@ -47,16 +49,16 @@ def blank(name: str, scale: str = "default") -> pd.DataFrame:
 
     The estimate is the truth, or 1 where the truth is unknown or infinite.
     """
-    where = store.Run(Path("outputs") / name / ("0" * 12))
-    cells, jobs = run.prepare(config_of(name, scale))
+    where = Run(Path("outputs") / name / ("0" * 12))
+    cells, jobs = prepare(config_of(name, scale))
     estimates = [
         Estimate(nats, 0.01, nats, cell.method, cell.n or 1000, 10_000, cell.steps)
         for cell, job in zip(cells, jobs, strict=True)
-        for mi in [getattr(job.data, "mi", 1.0)]
+        for mi in [getattr(job.source.task, "mi", 1.0)]
         for nats in [mi if math.isfinite(mi) else 1.0]
     ]
-    return store.row_frame(
-        tally.row_of(cell, job, estimate, where, 1.0, "cpu")
+    return row_frame(
+        to_row(cell, job, estimate, where, 1.0, "cpu")
         for cell, job, estimate in zip(cells, jobs, estimates, strict=True)
     )
 
@@ -79,7 +81,7 @@ def rows_of(name: str, **columns: Value) -> pd.DataFrame:
 
 def curves_of(rows: pd.DataFrame, value: Curve) -> pd.DataFrame:
     """Ten points of a training curve a cell: value(row, share of the steps done)."""
-    return store.curve_frame(
+    return curve_frame(
         {"key": row["key"], "step": row["steps"] * i // 10, "train_nats": value(row, i / 10)}
         for row in rows.to_dict("records")
         for i in range(1, 11)

@@ -19,9 +19,13 @@ from experiments import self_consistency
 from experiments.suite.figures import rendering
 from experiments.suite.figures.palette import TRUTH
 from experiments.suite.report.writing import write_report
-from experiments.suite.run import command as run
-from experiments.suite.run import sinks, tally
-from experiments.suite.store import runs as store
+from experiments.suite.run import sinks
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.computing import mean_error
+from experiments.suite.run.jobs import prepare
+from experiments.suite.run.rows import to_row, truth_of
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import row_frame
 from experiments.suite.sweeps.lines import ERROR, scale_y
 from mine.running.estimates import Estimate
 
@@ -29,7 +33,7 @@ SMALL = ("experiment.shares=[0.0,0.5,1.0]", "~experiment.panels.processing")
 
 
 def config_of(*overrides: str) -> dict[str, object]:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         words = ["experiment=self_consistency", "experiment.methods=[mine,infonce]"]
         composed = compose("config", [*words, "scale.seeds=4", *overrides])
     plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
@@ -39,15 +43,15 @@ def config_of(*overrides: str) -> dict[str, object]:
 
 def rows_of(config: dict[str, object], factor: float = 1.0) -> pd.DataFrame:
     """Additive estimates: t nats an image, times a factor."""
-    cells, jobs = run.prepare(config)
-    where = store.Run(Path("outputs") / "self_consistency" / ("0" * 12))
+    cells, jobs = prepare(config)
+    where = Run(Path("outputs") / "self_consistency" / ("0" * 12))
     rows = []
     for cell, job in zip(cells, jobs, strict=True):
         images = 2 if cell.role == "additivity" else 1
         nats = factor * images * cell.task["rows"] + 0.01 * cell.seed
         estimate = Estimate(nats, 0.01, nats, cell.method, 1078, 360, cell.steps)
-        rows.append(tally.row_of(cell, job, estimate, where, 1.0, "cpu"))
-    return store.row_frame(rows)
+        rows.append(to_row(cell, job, estimate, where, 1.0, "cpu"))
+    return row_frame(rows)
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +72,12 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_row_without_a_truth_has_nan_there() -> None:
     rows = rows_of(config_of())
     assert rows["truth"].isna().all() and rows["truth"].dtype == np.float64
-    assert tally.truth_of(SimpleNamespace(data=SimpleNamespace(mi=2))) == 2.0  # type: ignore[arg-type]
+    assert truth_of(SimpleNamespace(source=SimpleNamespace(task=SimpleNamespace(mi=2)))) == 2.0  # type: ignore[arg-type]
 
 
 def test_the_progress_bar_says_nothing_of_errors_that_nobody_knows() -> None:
-    assert run.mean_error({0: math.nan, 1: math.nan}) == ""
-    assert run.mean_error({0: math.nan, 1: 0.5}) == "mean error 0.500 nats"
+    assert mean_error({0: math.nan, 1: math.nan}) == ""
+    assert mean_error({0: math.nan, 1: 0.5}) == "mean error 0.500 nats"
 
 
 def test_the_report_has_the_estimates_and_no_errors(outputs: Path) -> None:
@@ -124,7 +128,7 @@ def test_tensorboard_gets_no_truth_where_there_is_none(
     config = config_of("scale.seeds=1")
     rows = rows_of(config)
     folder = example.write_run(tmp_path, config, rows)
-    found = store.Run(folder)
+    found = Run(folder)
     assert sinks.write(["tensorboard"], found, config, rows.to_dict("records"), {}) == []
     (events,) = (folder / "tensorboard").iterdir()
     data = events.read_bytes()

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import sample_size
 from experiments.bias import settings
-from mine.critics.mlp import parameter_shapes
+from mine.critics.parameters import parameter_shapes
 
 NS = [100.0, 1000.0, 10_000.0, 100_000.0]
 

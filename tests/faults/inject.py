@@ -20,12 +20,12 @@ from typing import Any
 import torch
 
 import mine.critics.mlp
-import mine.running.stacks
-import mine.running.workers
+import mine.data.sources
+import mine.running.forecast
 import mine.tasks
-from experiments.suite.run import command as run
-from experiments.suite.store import lock
-from experiments.suite.store import runs as store
+from experiments.suite.run import provenance
+from experiments.suite.run.command import command
+from experiments.suite.store import checkpoints, lock
 
 FAULTS: dict[str, Callable[[], None]] = {}
 Fault = Callable[[], None]
@@ -45,7 +45,7 @@ def none() -> None:
 @fault
 def killed_inside_a_checkpoint() -> None:
     """The third checkpoint is cut in its middle, and every process is gone at once."""
-    write, seen = store.write_atomic, iter(range(10**6))
+    write, seen = checkpoints.write_atomic, iter(range(10**6))
 
     def dying(path: Path, data: bytes) -> None:
         if path.suffix == ".safetensors" and next(seen) == 2:
@@ -55,9 +55,7 @@ def killed_inside_a_checkpoint() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         write(path, data)
 
-    import experiments.suite.store.checkpoints
-
-    experiments.suite.store.checkpoints.write_atomic = dying  # type: ignore[assignment]
+    checkpoints.write_atomic = dying  # type: ignore[assignment]
 
 
 def largest_file(size: int) -> None:
@@ -120,7 +118,7 @@ def task_that_gives_nan() -> None:
 @fault
 def cell_that_diverges() -> None:
     """One seed's training data are of an absurd size; its test data are as ever."""
-    prepare = mine.running.stacks._prepare
+    deal = mine.data.sources.Fresh.deal
 
     class Absurd:
         def __init__(self, source: Any) -> None:
@@ -131,13 +129,13 @@ def cell_that_diverges() -> None:
             x, y = self.source.draw(*arguments)
             return x * 1e38, y * 1e38
 
-    def bad(job: Any, device: Any) -> Any:
-        data = prepare(job, device)
-        if job.seed == BAD_SEED:
-            object.__setattr__(data, "source", Absurd(data.source))
-        return data
+    def bad(source: Any, seed: int, *rest: Any) -> Any:
+        dealt = deal(source, seed, *rest)
+        if seed == BAD_SEED:
+            object.__setattr__(dealt, "batches", Absurd(dealt.batches))
+        return dealt
 
-    mine.running.stacks._prepare = bad
+    mine.data.sources.Fresh.deal = bad  # type: ignore[method-assign]
 
 
 def larger_stacks(act: Callable[[], None]) -> None:
@@ -186,7 +184,7 @@ def forecast_that_fails() -> None:
     def fail(*_: object) -> None:
         raise ArithmeticError("nothing is foretold")
 
-    mine.running.workers.forecast = fail  # type: ignore[assignment]
+    mine.running.forecast.forecast = fail  # type: ignore[assignment]
 
 
 @fault
@@ -203,10 +201,10 @@ def clock_that_jumps_back() -> None:
             return datetime.fromtimestamp(jumping(), tz)
 
     time.time = jumping  # type: ignore[assignment]
-    store.datetime = Jumping  # type: ignore[misc]
+    provenance.datetime = Jumping  # type: ignore[misc]
     lock.BEAT_SECONDS = 0.1  # type: ignore[misc]
 
 
 if __name__ == "__main__":
     FAULTS[sys.argv.pop(1)]()
-    sys.exit(run.command())
+    sys.exit(command())

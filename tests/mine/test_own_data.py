@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mine
-from mine.estimators.estimate import as_pair, own_job
-from mine.method.held_out import HeldOutValues, Influence, held_out_values
+from mine.estimators.own_job import own_job
+from mine.estimators.rows import as_pair
+from mine.method.donsker_varadhan import held_out_donsker_varadhan
+from mine.method.held_out import Influence, held_out_values
 from mine.running.estimates import Estimate
-from mine.running.jobs import Own
-from mine.running.stacks import pooled
-from mine.running.workers import Done, run
+from mine.running.events import Done
+from mine.running.rounds import rounds_of
+from mine.running.run import run
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
@@ -126,18 +128,6 @@ def test_methods_that_train_nothing_have_copies_too():
 # ----------------------------------------------------------------------- folds
 
 
-@given(n=st.integers(20, 200), folds=st.integers(1, 10), seed=st.integers(0, 9))
-def test_every_row_is_tested_once_and_none_trains_where_it_is_tested(n, folds, seed):
-    dealt = [Own(folds=folds, fold=f).deal(n, generator(seed)) for f in range(folds)]
-    for parts in dealt:
-        assert sorted(torch.cat(parts).tolist()) == list(range(n))
-        assert len(parts[0]) >= Own(folds=folds).training_rows(n)
-    assert len({len(validation) for _, validation, _ in dealt}) == 1
-    if folds > 1:
-        tested = torch.cat([test for _, _, test in dealt])
-        assert sorted(tested.tolist()) == list(range(n))
-
-
 def test_cross_fitting_finds_a_gaussians_information_with_a_smaller_error():
     x, y = data(n=1001)
     one, five = (mine.estimate(x, y, folds=folds, **FAIR) for folds in (1, 5))
@@ -146,25 +136,14 @@ def test_cross_fitting_finds_a_gaussians_information_with_a_smaller_error():
     assert (five.n_test, five.n_train) == (1001, 600)
 
 
-def test_folds_are_pooled_by_their_rows():
-    a, b = (
-        Estimate(v, s, v, "mine", 60, n, 10, warnings=(w, "gap: of one"), validation_nats=v)
-        for v, s, n, w in ((1.0, 0.3, 20, "few rows: a"), (2.0, 0.4, 60, "few rows: b"))
-    )
-    both = pooled([a, b])
-    assert (both.nats, both.validation_nats, both.n_test) == (1.75, 1.75, 80)
-    assert both.stderr == pytest.approx(math.hypot(0.25 * 0.3, 0.75 * 0.4))
-    assert both.warnings == ("few rows: a", "gap: of one")
-
-
 def test_jobs_with_folds_that_differ_by_a_row_are_in_a_stack_what_they_are_alone():
     jobs = [own_job(*as_pair(*data(s, n=203)), "mine", s, folds=4, **QUICK) for s in range(3)]
-    parts = jobs[0].rounds()[0]
-    assert {len(part.own.deal(203, generator())[2]) for part in parts} == {50, 51}
+    parts = rounds_of(jobs[0])[0]
+    assert {len(part.source.split.deal(203, generator())[2]) for part in parts} == {50, 51}
 
     def results(stacks):
-        news = [one for one in run(jobs, "cpu", 1, stacks) if isinstance(one, Done)]
-        return [one.outcome for one in sorted(news, key=lambda one: one.job)]
+        events = [one for one in run(jobs, "cpu", 1, stacks) if isinstance(one, Done)]
+        return [one.outcome for one in sorted(events, key=lambda one: one.job)]
 
     singles, together = results([(0,), (1,), (2,)]), results([(0, 1, 2)])
     for alone, of_many in zip(singles, together, strict=True):
@@ -232,7 +211,7 @@ def test_the_error_of_a_difference_is_that_of_its_rows():
             return influence.stderr()
 
         values = dataclasses.replace(held_out_values(Scaled(by), x, y, 5), spread=keep)
-        return HeldOutValues.donsker_varadhan(values)[0], kept[0]
+        return held_out_donsker_varadhan(values)[0], kept[0]
 
     (a, of_a), (b, of_b) = tested(1.0), tested(0.9)
     spread = (a - b).std().item()

@@ -14,7 +14,8 @@ from safetensors.numpy import save
 from torch import nn
 
 import mine
-from mine.estimators.estimate import as_pair, own_job
+from mine.estimators.own_job import own_job
+from mine.estimators.rows import as_pair
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 60, "hidden": (8, 8), "batch_size": 50}
@@ -46,7 +47,7 @@ def test_the_mean_log_ratio_on_the_test_rows_is_the_estimate(method):
     x, y = data()
     e = mine.estimate(x, y, method, preprocess="copula", **QUICK)
     job = own_job(*as_pair(x, y), method, 0, **QUICK)
-    _, _, test = job.own.deal(len(x), job.generator("split"))
+    _, _, test = job.source.split.deal(len(x), job.generator("split"))
     assert e.critic.pointwise(x[test], y[test]).mean() == pytest.approx(e.nats, abs=1e-5)
 
 
@@ -128,6 +129,24 @@ def test_the_header_is_json_that_says_what_the_critic_is(tmp_path):
     assert header["critic"] == {"hidden": [8, 8], "activation": "elu", "init": "fan_in"}
     assert header["residual"] is False
     assert header["members"][0]["x"] == ["standardise"]
+
+
+def test_a_file_written_by_hand_is_read(tmp_path):
+    """The format of version 2: T = relu(2 x + y) - 0.5 of standardised x and y, offset 0.25."""
+    header = {
+        "format": "mine critic", "version": 2, "method": "mine", "residual": False,
+        "critic": {"hidden": [1], "activation": "relu", "init": "fan_in"},
+        "columns": [{"names": ["0"], "levels": [[]]}] * 2,
+        "members": [{"x": ["standardise"], "y": ["none"], "parameters": 3, "buffers": []}],
+    }  # fmt: skip
+    parameters = [[[2.0], [1.0], [0.0]], [[1.0]], [[-0.5]]]
+    arrays = {f"0.parameter.{j}": np.array(p, np.float32) for j, p in enumerate(parameters)}
+    arrays |= {"0.offset": np.array([0.25])}
+    arrays |= {"0.x.shift": np.array([1.0]), "0.x.scale": np.array([2.0])}
+    arrays |= {"0.y.shift": np.array([0.0]), "0.y.scale": np.array([1.0])}
+    (tmp_path / "c").write_bytes(save(arrays, {"mine": json.dumps(header)}))
+    critic = mine.load(tmp_path / "c")
+    assert critic.pointwise([3.0, -9.0], [0.5, 1.0]) == pytest.approx([2.5 - 0.75, -0.75])
 
 
 def test_a_module_of_ones_own_is_loaded_by_giving_it_again(tmp_path):

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import mine
-from mine.estimators.estimate import SMALL
+from mine.estimators.pairwise import SMALL
 from mine.sklearn import mutual_info
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 32, "learning_rate": 0.02}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from experiments.suite.claims.rows import given
 from experiments.suite.figures.rendering import Drawn
-from experiments.suite.store import runs as store
+from experiments.suite.store.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def draw(name: str, rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Drawn
     return Drawn.of(given(module.figures, rows, curves))
 
 
-def draw_run(run: store.Run) -> dict[str, Drawn]:
+def draw_run(run: Run) -> dict[str, Drawn]:
     """Draws a run's figures from its rows, into its folder."""
     drawn = draw(run.experiment, run.read_rows(), run.read_curves())
     for figure in drawn.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from experiments.suite.figures.palette import INK, ON_COLOUR, text_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
+    from matplotlib.collections import Collection
+    from matplotlib.colors import Normalize
 
 Place = tuple[int, int]
 """(row, column) of a cell."""
@@ -25,25 +26,42 @@ def heat_map(
     texts: Mapping[Place, str],
     *,
     fontsize: float,
-    hatched: Collection[Place] = (),
+    hatched: Sequence[Place] = (),
+    cmap: str,
+    norm: Normalize,
     gap: float = 0.5,
-    **colours: Any,
-) -> QuadMesh:
+) -> Collection:
     """Cells coloured by their values, with texts that can be read on the colours.
 
     Args:
-        ax: to draw on; row 0 is at the bottom.
+        ax: to draw on, without a frame; row 0 is at the top.
         grid: values, shape (rows, columns); nan for a cell without a colour.
         texts: what is written into a cell.
         fontsize: of the texts.
         hatched: cells that are hatched in place of a colour.
+        cmap: name of the colour map.
+        norm: maps values to the colour map.
         gap: width of the white lines between cells, in points.
-        colours: the colour map and its norm, or its limits: arguments of `pcolormesh`.
 
     Returns:
         What the colours belong to, for a colour bar.
     """
-    mesh = ax.pcolormesh(grid, edgecolors="white", linewidth=gap, **colours)
+    import seaborn
+
+    seaborn.heatmap(
+        grid,
+        ax=ax,
+        cbar=False,
+        linewidths=gap,
+        linecolor="white",
+        xticklabels=False,
+        yticklabels=False,
+        cmap=cmap,
+        norm=norm,
+        vmin=norm.vmin,  # otherwise seaborn looks for them in the grid, which may have no number
+        vmax=norm.vmax,
+    )
+    (mesh,) = ax.collections
     for place in hatched:
         _hatch(ax, place)
     for (i, j), text in texts.items():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from experiments.suite.figures.inline import inline_svg
 from experiments.suite.figures.style import style
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ class Drawn:
     def write(self, folder: Path) -> None:
         """Writes <folder>/<name>.<kind> for each kind, atomically."""
         for kind, data in self.kinds.items():
-            store.write_atomic(folder / f"{self.name}.{kind}", data)
+            write_atomic(folder / f"{self.name}.{kind}", data)
 
 
 def render(figure: Figure) -> dict[str, bytes]:

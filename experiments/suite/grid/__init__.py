@@ -1,1 +1,1 @@
-"""The grid: cells, and the shards they are dealt to."""
+"""The grid of an experiment: its cells, and the shards that divide them among workers."""

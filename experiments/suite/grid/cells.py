@@ -1,7 +1,7 @@
 """A cell: one point of an experiment's grid, as plain data (names and numbers, no torch).
 
-The key of a cell is a hash of what it asks for: a cell that is asked for again, in whatever order
-and beside whatever neighbours, is the same cell, and its row and its checkpoint carry the key.
+The key of a cell is a hash of what it asks for. Cells that ask for the same have the same key,
+whatever their order and their neighbours. Rows and checkpoints carry the key.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 UNTRAINED = frozenset({"ksg", "gaussian", "gaussian_copula"})
-"""Methods without a network: no optimiser steps, a data set of fixed size, not a stream."""
+"""The methods of `mine.methods()` without training: no steps, and a data set of fixed size.
+
+A list beside that of `mine`, because grids are made without torch; a test compares the two.
+"""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One task x method x seed; it becomes one row, whatever happens to it.
+    """One task, method and seed. It becomes one row, even where it fails.
 
     Args:
         task: the task's target and fields, `{"_target_": "mine.tasks.CorrelatedGaussian", ...}`.
-        method: the estimator's name, one of `mine.methods()`.
-        seed: names the cell's random streams, together with its key.
+        method: the method's name, one of `mine.methods()`.
+        seed: the seed of the cell's random streams.
         steps: optimiser steps; 0 where nothing is trained.
         n: rows of a fixed data set; 0 for a stream of fresh samples.
-        role: the panel or figure that the cell serves.
+        role: the panel that the cell belongs to.
         overrides: what the cell changes in its run's config, group by group:
-            `{"train": {"ema_rate": 0.1}, "critic": {"hidden": [64]}}`. Its row has them among
-            its params; its data do not depend on them.
+            `{"train": {"ema_rate": 0.1}, "critic": {"hidden": [64]}}`. The params of its row
+            include them. Its data do not depend on them.
     """
 
     task: dict[str, Any]
@@ -43,9 +46,9 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """16 hex digits, the same for equal cells in every process and on every machine."""
+        """16 hex digits, equal for equal cells in every process and on every machine."""
         asked = dict(vars(self))
-        if not self.overrides:  # as where nothing is said of overrides
+        if not self.overrides:  # the key of a cell made before cells had overrides
             del asked["overrides"]
         text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -54,13 +57,13 @@ class Cell:
 def merged(
     config: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The config with what the overrides change in its groups."""
+    """The config with the overrides applied to its groups."""
     changed = {group: {**config[group], **values} for group, values in overrides.items()}
     return {**config, **changed}
 
 
 def gaussian_task(dim: int, nats: float) -> dict[str, Any]:
-    """Correlated normals of that dimension with I = nats: rho = sqrt(1 - exp(-2 I / d))."""
+    """Correlated normals of dimension d with I = nats: rho = sqrt(1 - exp(-2 I / d))."""
     rho = round(math.sqrt(-math.expm1(-2.0 * float(nats) / dim)), 9)
     return {"_target_": "mine.tasks.CorrelatedGaussian", "dim": dim, "rho": rho}
 
@@ -71,13 +74,17 @@ def panel_cells(
     config: Mapping[str, Any],
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Cell]:
-    """The cells of one panel: tasks x methods x seeds, at the panel's share of the budget.
+    """The cells of one panel: tasks x methods x seeds.
 
-    `experiment.panels.<role>.steps` and `.seeds` are factors on `train.steps` and `scale.seeds`,
-    `.methods` is the panel's choice among the experiment's, and `.critic` what its networks have
-    in place of the run's; `experiment.n` is the rows of the networks' data sets, 0 for streams.
-    Where the overrides set it, and where `estimator.split` says that rows are one's own, it holds
-    for every method.
+    A panel `experiment.panels.<role>` has
+
+    - `steps` and `seeds`: factors on `train.steps` and `scale.seeds`;
+    - `methods`, optional: the panel's methods in place of the experiment's;
+    - `critic`, optional: changes to the critic's config, for trained methods.
+
+    `experiment.n` is the number of rows of a trained method's data set, 0 for a stream. Methods
+    without training have `scale.ksg_n` rows; they have `experiment.n` rows too where the overrides
+    set it or `estimator.split` is true.
     """
     changes = {group: dict(values) for group, values in (overrides or {}).items()}
     config = merged(config, changes)

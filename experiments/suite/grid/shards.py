@@ -1,10 +1,11 @@
-r"""Shards: one grid dealt to many workers, each with a run of its own.
+r"""Shards: one grid divided among several workers, each of which has its own run.
 
-With `shards=8 shard=0,1,...,7` every worker makes the same grid and takes its own cells of it, by
-longest processing time first: cells in falling order of cost, each to the shard that has least so
-far (Graham, "Bounds on multiprocessing timing anomalies", 1969; at most 4/3 of the best makespan).
-Keys break ties, so the dealing is the same on every machine and in whatever order cells come. The
-report joins the shards' rows (`family`) and names those that are missing.
+With `shards=8 shard=0,1,...,7` every worker makes the same grid and takes its shard of the cells.
+Cells are assigned in falling order of cost, each to the shard with the least cost so far: longest
+processing time first (Graham, "Bounds on multiprocessing timing anomalies", 1969; at most 4/3 of
+the best makespan). Ties are broken by the cells' keys, so that every machine finds the same
+shards, whatever the order of the cells. The report joins the rows of the shards of one `family`
+and names the shards that are missing.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from experiments.suite.grid.cells import UNTRAINED, Cell
-from experiments.suite.store import runs as store
+from experiments.suite.grid.cells import Cell
+from experiments.suite.store.identity import IGNORED_KEYS
+from experiments.suite.store.serialising import canonical_json
 
-TREE_DIMS = 4  # of x and y each: beyond, KSG compares all pairs
+TREE_DIMS = 4  # the largest dimension of x and y in which KSG uses a tree, not all pairs
 KSG_TREE = 8_600
 KSG_PAIRS = 31
-"""KSG's cost per d N log2 N and per d N^2, in multiply-adds of a network's training: the seconds
-of both were measured side by side on one core, N of 1,000 to 5,000 and d of 1 to 20."""
-OWN_CRITIC = 20_000  # parameters of a network whose widths the config does not tell
+"""KSG's cost per d N log2 N (in a tree) and per d N^2 (all pairs), in multiply-adds of a network's
+training. Measured against such a training on one core, for N of 1,000 to 5,000, d of 1 to 20."""
+OTHER_CRITIC = 20_000  # assumed parameters of a network whose config has no widths
 
 
 def share(cells: Sequence[Cell], config: Mapping[str, Any]) -> list[Cell]:
-    """The cells that this worker computes: all of them unless the config names a shard.
+    """The cells that this worker computes: those of its shard, or all where there is one shard.
 
     Raises:
-        ValueError: shards or shard cannot be, or there are more shards than cells.
+        ValueError: shards or shard is not allowed, or there are more shards than cells.
     """
     shards, shard = config.get("shards", 1), config.get("shard", 0)
     check(shards, shard)
@@ -44,7 +46,7 @@ def share(cells: Sequence[Cell], config: Mapping[str, Any]) -> list[Cell]:
 
 
 def check(shards: Any, shard: Any) -> None:
-    """Raises a ValueError unless shards >= 1 and 0 <= shard < shards, whole numbers both."""
+    """Raise a ValueError unless both are whole numbers, shards >= 1 and 0 <= shard < shards."""
     for name, value, least in (("shards", shards, 1), ("shard", shard, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(
@@ -59,21 +61,21 @@ def check(shards: Any, shard: Any) -> None:
 
 
 def deal(cells: Sequence[Cell], costs: Sequence[float], shards: int, shard: int) -> list[Cell]:
-    """One shard's cells, in the order given: see `deal_all`."""
+    """The cells of one shard, in the order given: see `deal_all`."""
     return deal_all(cells, costs, shards)[shard]
 
 
 def deal_all(cells: Sequence[Cell], costs: Sequence[float], shards: int) -> list[list[Cell]]:
-    """Every shard's cells, each in the order given.
+    """The cells of every shard, each in the order given.
 
     Args:
-        cells: the whole grid; keys differ.
-        costs: of each cell, in any one unit, >= 0.
-        shards: how many workers there are.
+        cells: the whole grid, without repetition.
+        costs: the cost of each cell, >= 0, in any unit.
+        shards: how many shards there are.
 
     Returns:
-        A partition of the grid; the costs of any two shards differ by at most the largest cell's.
-        The order of `cells` changes nothing but the order within each shard.
+        A partition of the grid. The costs of two shards differ by at most the cost of one cell.
+        The order of `cells` decides the order within each shard, and nothing else.
     """
     keys = [cell.key for cell in cells]
     loads = [(0.0, shard) for shard in range(shards)]
@@ -89,15 +91,15 @@ def deal_all(cells: Sequence[Cell], costs: Sequence[float], shards: int) -> list
 
 
 def cost(cell: Cell, config: Mapping[str, Any]) -> float:
-    """About what a cell takes, in multiply-adds of a network's training.
+    """The approximate cost of a cell, in multiply-adds of a network's training.
 
-    A network: steps x batch x (1 + marginal samples) x parameters, and a third of that a row for
-    its test, which goes forward alone. KSG: its own law, N log N in a tree and N^2 for all pairs.
-    On split rows methods train as they do of themselves; "auto" with its 15 small networks then
-    takes about as long as one of the others (measured), and counts as one.
+    A trained method: steps x batch x (1 + marginal samples) x parameters, and a third of this for
+    each test row, which has a forward pass only. A method without training costs as KSG does:
+    N log N in a tree, N^2 for all pairs. With `estimator.split`, "auto" trains 15 small networks;
+    together they take about as long as one of the others (measured), and count as one.
     """
     d = dimension(cell.task)
-    if cell.method in UNTRAINED:
+    if not cell.steps:
         n = max(2, cell.n)
         return d * (KSG_PAIRS * n * n if d > TREE_DIMS else KSG_TREE * n * math.log2(n))
     train = config["train"]
@@ -107,16 +109,16 @@ def cost(cell: Cell, config: Mapping[str, Any]) -> float:
 
 
 def parameters(inputs: int, critic: Mapping[str, Any]) -> int:
-    """Weights and biases of a perceptron of these `hidden` widths and one output."""
+    """How many weights and biases a perceptron with these widths and one output has."""
     hidden = critic.get("hidden")
     if hidden is None:
-        return OWN_CRITIC
+        return OTHER_CRITIC
     widths = [inputs, *([hidden] if isinstance(hidden, int) else hidden), 1]
     return sum((a + 1) * b for a, b in pairwise(widths))
 
 
 def dimension(task: Any) -> int:
-    """The largest `dim`, `dim_x` or `dim_y` in a task's fields, however deep; 1 without any."""
+    """The largest `dim`, `dim_x` or `dim_y` in a task and the tasks inside it; 1 without any."""
     if not isinstance(task, Mapping):
         return 1
     own = [task.get(name, 1) for name in ("dim", "dim_x", "dim_y")]
@@ -125,11 +127,11 @@ def dimension(task: Any) -> int:
     )
 
 
-# Joining: runs whose configs differ in the shard alone are parts of one
+# Joining: runs whose configs differ in the shard alone are parts of one grid
 
 
 def place(config: Mapping[str, Any]) -> tuple[int, int]:
-    """(shards, shard) of a run; (1, 0) where its config does not say, or says what cannot be."""
+    """(shards, shard) of a run; (1, 0) where its config has none, or none that is allowed."""
     shards, shard = config.get("shards", 1), config.get("shard", 0)
     try:
         check(shards, shard)
@@ -139,20 +141,20 @@ def place(config: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def family(config: Mapping[str, Any]) -> str:
-    """Equal for the shards of one grid, and for no others; what does not change results is out."""
-    left_out = {*store.IGNORED_KEYS, "shard"}
-    return store.canonical_json({k: v for k, v in config.items() if k not in left_out})
+    """A text that is equal for the shards of one grid, and for no other runs."""
+    left_out = {*IGNORED_KEYS, "shard"}
+    return canonical_json({k: v for k, v in config.items() if k not in left_out})
 
 
 def missing(configs: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Which shards of one family have no run among these."""
+    """The shards of one family that have no run among these."""
     places = [place(config) for config in configs]
     shards = max((count for count, _ in places), default=0)
     return sorted(set(range(shards)) - {shard for _, shard in places})
 
 
 def sweep_command(command: str, wanted: Sequence[int]) -> str:
-    """A command of one shard or several, as the sweep over these."""
+    """The command of a shard, turned into the sweep over the wanted shards."""
     start, _, overrides = command.partition(" experiments ")
     words = [
         word

@@ -19,7 +19,7 @@ from experiments.suite.claims.wording import between, number
 from experiments.suite.figures.labels import label
 from experiments.suite.figures.notes import seed_note
 from experiments.suite.report.records import Record, headline, joined
-from experiments.suite.store import runs as store
+from experiments.suite.store.joined import load_runs
 from experiments.suite.task_tables import tables
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
     parser.add_argument("--scale", default="default")
     asked = parser.parse_args(arguments)
-    runs, _ = store.load_runs(asked.outputs)
+    runs, _ = load_runs(asked.outputs)
     records = joined(Record(run) for run in runs)
     record = headline(records, "accuracy", asked.scale)
     if record is None:

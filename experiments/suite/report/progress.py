@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.suite.store import lock
-from experiments.suite.store import runs as store
+from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
+from experiments.suite.store.runs import TABLES, Run, run_folders
 from experiments.suite.sweeps.axes import flatten, varying
 
 State = Literal["done", "running", "resumable", "failed", "locked", "broken"]
@@ -44,7 +45,7 @@ class Line:
 
 def lines_of(outputs: Path, now: float) -> list[Line]:
     """A line for each run under `outputs`, by experiment and then the latest first."""
-    found = [line_of(run, now) for run in map(store.Run, store.run_folders(outputs))]
+    found = [line_of(run, now) for run in map(Run, run_folders(outputs))]
     lines: list[Line] = []
     for experiment in sorted({line.experiment for line, _ in found}):
         own = [(line, flatten(config)) for line, config in found if line.experiment == experiment]
@@ -81,14 +82,14 @@ class Files:
     notes: list[str]
 
 
-def files_of(run: store.Run, now: float) -> Files:
+def files_of(run: Run, now: float) -> Files:
     """Reads a run's folder. `now` is in seconds since 1970."""
     broken: list[str] = []
 
     def attempt(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return read()
-        except store.CorruptRunError as error:
+        except CorruptRunError as error:
             text = str(error).replace(f"{run.folder}{os.sep}", "")
             broken.append(text.partition(f": remove {run.folder}")[0])
             return {}
@@ -99,10 +100,10 @@ def files_of(run: store.Run, now: float) -> Files:
     # A run writes its first status some time after its lock: until then it has none.
     begun = not held or (run.folder / "status.json").exists()
     status = attempt(run.read_status) if begun else {}
-    faults = {name: fault for name in store.TABLES if (fault := table_fault(run, name, status))}
+    faults = {name: fault for name in TABLES if (fault := fault_of(run, name, status))}
     notes = []
     for name, fault in faults.items():
-        if run.fallback(name):
+        if has_fallback(run.folder, name):
             notes.append(f"{name}: {fault}: the copy before it is used")
         else:
             broken.append(f"{name}: {fault}")
@@ -111,7 +112,7 @@ def files_of(run: store.Run, now: float) -> Files:
     return Files(holder if held else None, config, status, broken, bool(faults), notes)
 
 
-def line_of(run: store.Run, now: float) -> tuple[Line, dict[str, Any]]:
+def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
     """A run's line, without its overrides, and its config; {} where that cannot be read.
 
     Args:
@@ -163,9 +164,9 @@ def state_of(
     return "failed" if said == "failed" else "resumable"
 
 
-def table_fault(run: store.Run, name: str, status: Mapping[str, Any]) -> str:
+def fault_of(run: Run, name: str, status: Mapping[str, Any]) -> str:
     """What is wrong with a table; rows must be there where cells are done."""
-    fault = run.table_fault(name)
+    fault = table_fault(run.folder, name)
     if not fault and name == "rows.parquet" and _count(status.get("done")):
         absent = not (run.folder / name).exists()
         return "expected the rows of the cells that are done, got no file" if absent else ""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid import shards
 from experiments.suite.report.texts import listed
-from experiments.suite.store import runs as store
+from experiments.suite.store.joined import join_curves, join_rows
+from experiments.suite.store.runs import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,21 +23,21 @@ WORST_FIRST = ("failed", "running", "stopped", "finished")
 class Record:
     """A run with its files read once; of a grid dealt to shards, all of them as one."""
 
-    run: store.Run
+    run: Run
     others: tuple[Record, ...] | None = None  # the further shards, in order; None for a run alone
 
     @property
-    def runs(self) -> list[store.Run]:
+    def runs(self) -> list[Run]:
         """The run and its further shards."""
         return [self.run, *(other.run for other in self.others or ())]
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        return store.join_rows(self.runs)
+        return join_rows(self.runs)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        return store.join_curves(self.runs)
+        return join_curves(self.runs)
 
     @cached_property
     def config(self) -> dict[str, Any]:

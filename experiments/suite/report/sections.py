@@ -14,7 +14,7 @@ from experiments.suite.report.records import Record
 from experiments.suite.report.sweeps import SweepPart
 from experiments.suite.report.tables import Table, lost_cells, tables, warnings_of
 from experiments.suite.report.texts import facts
-from experiments.suite.store import runs as store
+from experiments.suite.store.tables import ROW_STATUSES
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Section:
     def counts(self) -> dict[str, int]:
         """Cells by status."""
         statuses = self.record.rows["status"] if self.record else []
-        return {status: int(sum(s == status for s in statuses)) for status in store.ROW_STATUSES}
+        return {status: int(sum(s == status for s in statuses)) for status in ROW_STATUSES}
 
     @property
     def command(self) -> str:

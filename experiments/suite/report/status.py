@@ -25,7 +25,7 @@ from pathlib import Path
 
 from experiments.suite.report.progress import lines_of, seconds_of
 from experiments.suite.report.status_table import show_table
-from experiments.suite.store import runs as store
+from experiments.suite.run.provenance import utc_now
 
 EXAMPLE = """\
 examples:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    lines = lines_of(asked.outputs, seconds_of(store.utc_now()))
+    lines = lines_of(asked.outputs, seconds_of(utc_now()))
     if asked.json:
         print(json.dumps([asdict(line) for line in lines], indent=2, ensure_ascii=False))
     elif lines:

@@ -12,7 +12,8 @@ from experiments.suite.figures.rendering import Drawn
 from experiments.suite.report.records import Record
 from experiments.suite.report.tables import Table, seeds_of
 from experiments.suite.report.texts import Value, few
-from experiments.suite.store import runs as store
+from experiments.suite.store.serialising import canonical_json
+from experiments.suite.store.table_bytes import csv_bytes
 from experiments.suite.sweeps.choices import Choice, Criterion, choices
 from experiments.suite.sweeps.figures import sweep_figures
 from experiments.suite.sweeps.measures import measures
@@ -145,13 +146,13 @@ def sweeps_csv(parts: Iterable[tuple[str, SweepPart]]) -> bytes:
 
     frames = [_csv_lines(name, part) for name, part in parts]
     empty = pd.DataFrame(columns=CSV_COLUMNS)
-    return store.csv_bytes(pd.concat(frames, ignore_index=True) if frames else empty)
+    return csv_bytes(pd.concat(frames, ignore_index=True) if frames else empty)
 
 
 def _csv_lines(name: str, part: SweepPart) -> pd.DataFrame:
     axes, keys = part.sweep.axes, part.sweep.keys
     settings = [
-        store.canonical_json({a.key: a.values[i] for a, i in zip(axes, places, strict=True)})
+        canonical_json({a.key: a.values[i] for a, i in zip(axes, places, strict=True)})
         for places in part.lines[keys].itertuples(index=False)
     ]
     frame = part.lines.drop(columns=keys)

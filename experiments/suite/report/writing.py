@@ -19,7 +19,11 @@ from experiments.suite.report.pages import pages
 from experiments.suite.report.records import Record, headline, joined, of_scale
 from experiments.suite.report.sections import Section, section
 from experiments.suite.report.sweeps import SweepPart, sweep_parts, sweeps_csv
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.joined import Joined, join_runs
+from experiments.suite.store.serialising import json_bytes
+from experiments.suite.store.table_bytes import parquet_to_csv
+from experiments.suite.store.tables import ROW_COLUMNS
 from experiments.suite.sweeps.measures import COLUMNS
 
 FIRST_COLUMNS = [
@@ -79,18 +83,18 @@ def write_report(
     files = page_files(sections, records, scale, problems)
     write_results(outputs, found)
     for name, data in files.items():
-        store.write_atomic(outputs / name, data)
+        write_atomic(outputs / name, data)
     return outputs / "report.html", problems
 
 
-def join_results(outputs: Path) -> store.Joined:
+def join_results(outputs: Path) -> Joined:
     """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first."""
-    others = [name for name in store.ROW_COLUMNS if name not in FIRST_COLUMNS]
-    return store.join_runs(outputs, [*FIRST_COLUMNS, *others])
+    others = [name for name in ROW_COLUMNS if name not in FIRST_COLUMNS]
+    return join_runs(outputs, [*FIRST_COLUMNS, *others])
 
 
 def make_sections(
-    records: Sequence[Record], families: Sequence[Record], found: store.Joined, scale: str | None
+    records: Sequence[Record], families: Sequence[Record], found: Joined, scale: str | None
 ) -> list[Section]:
     """A section for each experiment.
 
@@ -126,10 +130,10 @@ def write_figures(outputs: Path, sections: Iterable[Section]) -> None:
                 figure.write(one.record.run.figures)
 
 
-def write_results(outputs: Path, joined: store.Joined) -> None:
+def write_results(outputs: Path, joined: Joined) -> None:
     """results.parquet and results.csv: the rows of all runs."""
-    store.write_atomic(outputs / "results.parquet", joined.parquet)
-    store.write_atomic(outputs / "results.csv", store.parquet_to_csv(joined.parquet))
+    write_atomic(outputs / "results.parquet", joined.parquet)
+    write_atomic(outputs / "results.csv", parquet_to_csv(joined.parquet))
 
 
 def page_files(
@@ -143,6 +147,6 @@ def page_files(
     texts = pages(sections, records, claims, scale, problems)
     return {
         "sweeps.csv": sweeps_csv((one.name, part) for one in sections for part in one.sweeps),
-        "claims.json": store.json_bytes([claim.as_dict() for claim in claims]),
+        "claims.json": json_bytes([claim.as_dict() for claim in claims]),
         **{name: text.encode() for name, text in texts.items()},
     }

@@ -1,8 +1,8 @@
-"""Launchers: what a preset needs, and how a job's exit status comes back from another process.
+"""Launchers: what each preset needs, and how exit statuses come back from other processes.
 
-A sweep's jobs run in this process (basic) or, through one of the presets of
-configs/hydra/launcher/, in others. Hydra brings back what a job returns, and drops it: a `Status`
-notes itself where it arrives.
+The jobs of a sweep run in this process, or in others by one of the presets of
+configs/hydra/launcher/. Hydra brings back what a job returns, and then drops it. So a `Status`
+adds itself to `arrived` when it is unpickled in this process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXTRAS = {
 OVERRIDE = "hydra/launcher="
 
 arrived: list[Status] = []
-"""Of the jobs that ran in other processes, in the order in which they came back."""
+"""The statuses of jobs that ran in other processes, in the order in which they came back."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def _arrive(code: int, command: str) -> Status:
 
 
 def check(words: Iterable[str]) -> None:
-    """Whether the launcher that a command line asks for is installed.
+    """Check that the launcher that a command line asks for is installed.
 
     Raises:
-        ValueError: it is not; the message says how to install it.
+        ValueError: it is not installed; the message says how to install it.
     """
     for word in words:
         name = word.removeprefix(OVERRIDE)
@@ -66,8 +66,8 @@ def check(words: Iterable[str]) -> None:
 
 
 def _prefer_ours(name: str) -> None:
-    """Drops the plugin's own config of a preset's name: Hydra would check ours against it, and
-    warn that it should not have."""
+    """Remove the plugin's own config of this name: Hydra would check our preset against it and
+    warn about that."""
     from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
 
@@ -76,13 +76,13 @@ def _prefer_ours(name: str) -> None:
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be found; its packages are looked into, itself is not loaded."""
+    """Whether a module can be found, without loading it (the packages around it are loaded)."""
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package around it
+    except ModuleNotFoundError:  # the package around it is missing too
         return False
 
 
 def lost(error: BaseException) -> bool:
-    """Whether a launcher says that it lost a job: killed, out of memory or time, a node gone."""
+    """Whether an error means that a launcher lost a job: killed, out of memory, a lost node."""
     return type(error).__module__.partition(".")[0] in ("joblib", "submitit", "ray")

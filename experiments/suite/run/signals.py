@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and the signals by which Slurm announces an end: noted, and answered in time."""
+"""Signals that stop a run: Ctrl-C, SIGTERM, and those by which Slurm announces an end.
+
+The run does not die by the signal: it notes it, saves its state, and then stops.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 
 
 @dataclass
-class Noted:
-    """The first signal that came, None while there was none."""
+class SignalWatch:
+    """The first signal that came; None while none has come."""
 
     number: int | None = None
 
@@ -27,41 +30,41 @@ class Noted:
 
     @property
     def status(self) -> int:
-        """The exit status that a shell gives for it."""
+        """The exit status that a shell gives for this signal."""
         return 128 + (self.number or 0)
 
 
 @contextmanager
-def noted() -> Iterator[Noted]:
-    """Notes signals in place of dying by them, for a while; a second Ctrl-C interrupts at once.
+def watch_signals() -> Iterator[SignalWatch]:
+    """Inside the `with` block, note signals and go on; a second Ctrl-C interrupts at once.
 
-    What a caller (a launcher that puts the job back into a cluster's queue) had set for a signal
-    is called at the end, when all is saved.
+    The caller may have a handler for the signal, such as a launcher that puts the job back into a
+    cluster's queue. It is called at the end of the block, when everything is saved.
     """
-    found = Noted()
+    watch = SignalWatch()
     if threading.current_thread() is not threading.main_thread():
-        yield found  # Python hears signals in its main thread alone
+        yield watch  # Python handles signals in its main thread only
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if found and number == signal.SIGINT:
+        if watch and number == signal.SIGINT:
             raise KeyboardInterrupt
-        found.number = found.number or number
+        watch.number = watch.number or number
 
     present = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     before = {s: signal.getsignal(s) for s in present}
-    # Who ignores a signal, such as a shell's background job Ctrl-C, goes on ignoring it. SIGTERM
-    # is left to a launcher that answers it: submitit waits for the signal that comes with it.
-    mine = [s for s in present if before[s] not in (signal.SIG_IGN, None)]
+    # A process that ignores a signal goes on ignoring it: a shell's background job ignores Ctrl-C.
+    watched = [s for s in present if before[s] not in (signal.SIG_IGN, None)]
+    # A launcher that handles SIGTERM keeps it: submitit waits for the signal sent along with it.
     if callable(before[signal.SIGTERM]):
-        mine.remove(signal.SIGTERM)
-    for number in mine:
+        watched.remove(signal.SIGTERM)
+    for number in watched:
         signal.signal(number, note)
     try:
-        yield found
+        yield watch
     finally:
-        for number in mine:
+        for number in watched:
             signal.signal(number, before[number])
-    callers = before.get(signal.Signals(found.number)) if found.number else None
+    callers = before.get(signal.Signals(watch.number)) if watch.number else None
     if callable(callers) and callers is not signal.default_int_handler:
-        callers(found.number, None)  # type: ignore[arg-type]
+        callers(watch.number, None)  # type: ignore[arg-type]

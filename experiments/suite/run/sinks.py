@@ -1,8 +1,8 @@
-"""Sinks: a finished run for TensorBoard or MLflow too, where `sinks=[...]` asks for it.
+"""Sinks: copies of a finished run for TensorBoard or MLflow, where `sinks=[...]` asks for them.
 
-The run's folder is the record; a sink is a copy for a viewer, made from the rows and curves alone.
-Each writes under the outputs folder, is an extra, is imported when it is used, and can be made
-again; one that fails is a line in the run's log and changes nothing else.
+The run's folder is the record. A sink is a copy for a viewer, made from rows and curves alone; it
+can be made again. It writes under the outputs folder. Its package is an extra, imported where it
+is used. A sink that fails leaves a line in the run's log, and the run is not changed.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from experiments.suite.store import runs as store
+from experiments.suite.store.runs import Run
 
 log = logging.getLogger("experiments")
 
 Row = Mapping[str, Any]
 Curves = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Points as in `store.CURVE_COLUMNS` by the cell's key."""
+"""A cell's key -> the points of its curve, with the columns of `CURVE_COLUMNS`."""
 
-MLFLOW_BATCH = 900  # metrics and params that one call takes: at most 1000 and 100
+MLFLOW_BATCH = 900  # one call takes at most 1000 metrics and 100 params
 MLFLOW_PARAMS = 100
 MLFLOW_TEXT = 500
 
 
 class Sink(Protocol):
-    """A run's copy somewhere: rows once or as they come, then closed."""
+    """A copy of a run: it takes rows, in one call or several, and is then closed."""
 
     def rows(self, rows: Iterable[Row], curves: Curves) -> None:
-        """Takes rows (columns as in `store.ROW_COLUMNS`) and the curves of their cells."""
+        """Take rows (with the columns of `ROW_COLUMNS`) and the curves of their cells."""
 
     def close(self) -> None:
-        """Leaves everything written."""
+        """Write everything that is not written yet."""
 
 
 class TensorBoard:
     """Training curves, estimates and truths (nats) of every cell, in <run>/tensorboard.
 
-    A point's time is the seconds that its cell had taken by then.
+    The time of a point is the seconds that its cell had taken.
     """
 
-    def __init__(self, run: store.Run, config: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, config: Mapping[str, Any]) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         folder = run.folder / "tensorboard"
         for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()  # of an earlier sitting, whose rows come again
+            old.unlink()  # of an earlier process, whose rows come again
         self.writer = EventFileWriter(str(folder))
 
     def rows(self, rows: Iterable[Row], curves: Curves) -> None:
@@ -78,11 +78,12 @@ class TensorBoard:
 class MLflow:
     """Config as params, estimates and curves (nats) as metrics, the run's files as artifacts.
 
-    The store is <outputs>/mlflow.db, files go to <outputs>/mlflow/; the run of this id, written
-    before, is replaced. `mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db` shows it.
+    The database is <outputs>/mlflow.db, and files go to <outputs>/mlflow/. A run of this id that
+    was written before is replaced. `mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db`
+    shows the runs.
     """
 
-    def __init__(self, run: store.Run, config: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, config: Mapping[str, Any]) -> None:
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -133,15 +134,15 @@ class MLflow:
         self.client.set_terminated(self.id)
 
 
-SINKS: Mapping[str, tuple[Callable[[store.Run, Mapping[str, Any]], Sink], str]] = {
+SINKS: Mapping[str, tuple[Callable[[Run, Mapping[str, Any]], Sink], str]] = {
     "tensorboard": (TensorBoard, "tensorboard"),
     "mlflow": (MLflow, "mlflow"),
 }
-"""Name -> the sink and the module that its extra, of the sink's name, installs."""
+"""Name -> the sink, and the module that the extra of this name installs."""
 
 
 def check(names: Any) -> None:
-    """Raises a ValueError unless these are names of sinks that are installed."""
+    """Raise a ValueError unless these are names of installed sinks."""
     if not isinstance(names, list) or not set(map(str, names)) <= set(SINKS):
         raise ValueError(
             f"sinks must be a list of {' and '.join(SINKS)}, got {names!r}: "
@@ -157,12 +158,12 @@ def check(names: Any) -> None:
 
 def write(
     names: Sequence[str],
-    run: store.Run,
+    run: Run,
     config: Mapping[str, Any],
     rows: Iterable[Row],
     curves: Curves,
 ) -> list[str]:
-    """The run into each sink. Returns those that failed; the run's log says why."""
+    """Copy the run into each sink. Returns the sinks that failed; the run's log says why."""
     rows = list(rows)
     failed = []
     for name in names:
@@ -179,21 +180,21 @@ def write(
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the deprecation warnings that such packages have of one another."""
+    """Ignore warnings inside the `with` block: these packages warn about one another."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def title(row: Row) -> str:
-    """'scalar/mine/dim 1 rho 0.5/seed 0': a cell's name, of characters that both viewers take."""
+    """A cell's name in characters that both viewers take: 'scalar/mine/dim 1 rho 0.5/seed 0'."""
     fields = " ".join(f"{key} {value}" for key, value in flat(json.loads(row["params"])))
     parts = [row["role"], row["method"], f"{row['task']} {fields}", f"seed {row['seed']}"]
     return re.sub(r"[^\w\-. /]", "_", "/".join(part for part in parts if part), flags=re.ASCII)
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A nested mapping as (dotted name, text) pairs; no targets."""
+    """A nested mapping as (dotted name, text) pairs, without targets."""
     found: list[tuple[str, str]] = []
     for key, value in nested.items():
         if isinstance(value, Mapping):

@@ -1,8 +1,9 @@
-"""Configs from elsewhere, by `--config-dir` or `--config-path`: looked through before Hydra is.
+"""Which classes a config may name, and the check of config folders from elsewhere.
 
-What a config names is made by the runner's `build`, or by Hydra itself, which makes its launcher,
-sweeper, callbacks and log handlers before a job begins. So a file from elsewhere may name classes
-of this project, of torch.optim, of Hydra and of its plugins, and nothing else.
+`jobs.build` makes the objects that a config names. Hydra makes some itself before a job begins:
+its launcher, sweeper, callbacks and log handlers. So a config folder from elsewhere
+(`--config-dir`, `--config-path`) is checked before Hydra reads it: its files may name classes of
+this project, of torch.optim, of Hydra and of Hydra's plugins, and nothing else.
 """
 
 from __future__ import annotations
@@ -15,25 +16,26 @@ from typing import Any, NoReturn
 
 import yaml
 
-from experiments.suite.store import runs as store
+from experiments.suite.store.files import one_line
+from experiments.suite.store.serialising import read_yaml
 
 TARGETS = ("mine.", "experiments.", "torch.optim.")
-"""What a config may name: nothing else is ever imported on a config's word."""
+"""The packages whose classes a config may name; nothing else is imported."""
 
 MOVED = {
     "experiments.image_data.ImageData": "experiments.images.data.ImageData",
     "mine.convolutional.Convolutional": "mine.critics.convolutional.Convolutional",
     "mine.images.TopRows": "experiments.images.tasks.TopRows",
 }
-"""Names under which a class was first run -> where it stands now. A run's identity and a cell's
-samples are derived from the name in its config, so that a class keeps it when it moves."""
+"""The name of a class in configs -> the place where the class stands now. A run's id and a cell's
+samples are derived from the name in its config: the name stays when the class moves."""
 
 HYDRAS = ("hydra.", "hydra_plugins.")
 HERE = Path(__file__).resolve().parent
 
 
 class ConfigError(ValueError):
-    """A config that cannot be run; the message says what was expected, what came, what to do."""
+    """A config that cannot be run: the message says what was expected, what came, what to do."""
 
 
 def targets(config: Any) -> Iterator[str]:
@@ -54,7 +56,7 @@ def pairs(config: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def located(config: Any) -> Any:
-    """Plain data with every `_target_` under the name where it stands now."""
+    """Plain data in which every `_target_` names the place where its class stands now."""
     if isinstance(config, Mapping):
         return {
             key: MOVED.get(value, value) if key == "_target_" else located(value)
@@ -64,13 +66,13 @@ def located(config: Any) -> Any:
 
 
 def check_target(target: str, allowed: tuple[str, ...] = TARGETS) -> None:
-    """Whether a config may name it: a class, defined in one of these packages.
+    """Check that a config may name this target: a class, defined in one of these packages.
 
-    experiments.suite.store.runs.os.system begins well and is none of ours;
-    experiments.suite.report.command.main is ours, and writes where its arguments say.
+    experiments.suite.store.files.os.system is refused: it is defined elsewhere.
+    experiments.suite.report.command.main is refused: it is no class, and could write anywhere.
 
     Raises:
-        ConfigError: it may not.
+        ConfigError: a config may not name it.
     """
     found = _named(target) if target.startswith(allowed) else None
     if not f"{getattr(found, '__module__', None)}.".startswith(allowed):
@@ -94,28 +96,28 @@ def _named(target: str) -> Any:
 
 
 def check_folders(words: Sequence[str]) -> None:
-    """Looks through the config folders that a command line names.
+    """Check every file of the config folders that a command line names.
 
     Raises:
-        ConfigError: one of their files names what it may not, or cannot be read.
+        ConfigError: a file names a target that is not allowed, or cannot be read.
     """
     for folder in folders(words):
         for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
             try:
-                check_file(store.read_yaml(path.read_bytes()))
+                check_file(read_yaml(path.read_bytes()))
             except ConfigError as error:
                 raise ConfigError(f"{path}: {error}") from error
             except (OSError, ValueError, yaml.YAMLError) as error:
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 raise ConfigError(f"{path}: expected a config, got {reason}: mend it") from error
 
 
 def check_file(config: Any) -> None:
-    """Raises a ConfigError where plain data would have code run."""
+    """Raise a ConfigError where a config would make Hydra run foreign code."""
     for key, value in pairs(config):
         if key == "_target_":
             check_target(str(value), (*TARGETS, *HYDRAS))
-        # What logging's own configs make objects by, and a way to folders not looked through.
+        # logging's configs make objects by the first two; searchpath adds folders not checked.
         elif key in ("()", "searchpath") or (
             key == "class" and not str(value).startswith("logging.")
         ):
@@ -125,7 +127,7 @@ def check_file(config: Any) -> None:
 
 
 def folders(words: Sequence[str]) -> list[Path]:
-    """The config folders that a command line names, as Hydra would understand it."""
+    """The config folders that a command line names, found as Hydra finds them."""
     parser = _Parser(add_help=False)
     for names in (("--config-dir", "-cd"), ("--config-path", "-cp"), ("--config-name", "-cn")):
         parser.add_argument(*names, action="append", default=[])
@@ -133,7 +135,7 @@ def folders(words: Sequence[str]) -> list[Path]:
     try:
         asked = parser.parse_known_args(words)[0]
     except ValueError:
-        return []  # Hydra will say so
+        return []  # Hydra reports the error
     named = [Path(text) for text in (*asked.config_dir, *asked.config_path)]
     return [found for one in named for found in (one, HERE / one) if found.is_dir()]
 

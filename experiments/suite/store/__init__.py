@@ -1,1 +1,1 @@
-"""The store: run folders, tables, checksums, provenance, checkpoints, lock."""
+"""The store: run folders, tables, checksums, checkpoints and locks."""

@@ -1,12 +1,14 @@
-"""The states of stacks in training on disk: safetensors and JSON, the last two of each stack.
+"""Checkpoints: the states of stacks in training, of which the last two are kept on disk.
 
-``<stack>-<step>.safetensors`` holds the arrays, ``<stack>-<step>.json`` their checksum; the JSON
-is written last, so that arrays without it are no checkpoint. What is read is checked first, and
-what is broken is passed over for the one before it. Nothing here can run code: no pickle.
-``dealt.json`` says which cells make a stack: a run taken up again, perhaps on a machine of more
-cores, deals them as they were, since a cell's last digits may depend on its neighbours' number.
+``<stack>-<step>.safetensors`` holds the arrays and ``<stack>-<step>.json`` their checksum. The
+JSON is written last: arrays without it are no checkpoint. Every file is checked before it is
+used; where it is broken, the checkpoint before it is used. No file can run code: there is no
+pickle.
 
-A checkpoint that cannot be written loses time, not results: it is logged, and training goes on.
+``dealt.json`` lists the cells of each stack. A resumed run makes the same stacks, even on a
+machine with more cores, because the last digits of a cell may depend on the size of its stack.
+
+A checkpoint that cannot be written costs time, not results: this is logged, and training goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.store.runs import OutputError, json_bytes, write_atomic
+from experiments.suite.store.files import OutputError, one_line, write_atomic
+from experiments.suite.store.serialising import json_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,17 +38,17 @@ _JSON_BYTES = 1 << 20
 
 
 class BrokenCheckpointError(ValueError):
-    """A checkpoint whose files do not belong together, or cannot be read."""
+    """The files of a checkpoint cannot be read, or do not belong together."""
 
 
 @dataclass
 class Checkpoints:
-    """Keeps the stacks of one run; see `mine.running.workers.Keeper`.
+    """The checkpoints of one run; see `mine.running.run_options.Keeper`.
 
     Args:
-        folder: where; made when there is something to keep.
-        keys: of the run's cells; a stack is named by the keys of its cells.
-        every: seconds between two states of a stack.
+        folder: where they are written; made with the first one.
+        keys: the keys of the run's cells; a stack is named by the keys of its cells.
+        every: seconds between two checkpoints of a stack.
         clock: gives seconds that never jump.
     """
 
@@ -56,12 +59,12 @@ class Checkpoints:
     saved: dict[str, float] = field(default_factory=dict)
 
     def name(self, stack: tuple[int, ...]) -> str:
-        """16 hex digits for a stack of these cells, whichever run of the program trains it."""
+        """16 hex digits that name a stack of these cells, the same in every process."""
         text = ",".join(self.keys[i] for i in stack)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def load(self, stack: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
-        """The states kept of this stack that are whole, the newest first."""
+        """The states of this stack that are on disk and whole, the newest first."""
         self.saved[self.name(stack)] = self.clock()
         for path in reversed(self._kept(self.name(stack))):
             try:
@@ -73,10 +76,12 @@ class Checkpoints:
                 yield state
 
     def due(self, stack: tuple[int, ...]) -> bool:
+        """Whether it is time for the next checkpoint of this stack."""
         now = self.clock()
         return now - self.saved.setdefault(self.name(stack), now) >= self.every
 
     def save(self, stack: tuple[int, ...], state: Mapping[str, np.ndarray]) -> None:
+        """Write a checkpoint of this stack, and remove all but the last two."""
         name = self.name(stack)
         self.saved[name] = self.clock()
         cells = [self.keys[i] for i in stack]
@@ -89,7 +94,7 @@ class Checkpoints:
                 _remove(old)
 
     def deal(self, stacks: Sequence[tuple[int, ...]]) -> None:
-        """Notes which cells make a stack."""
+        """Write down which cells make each stack."""
         cells = [[self.keys[i] for i in stack] for stack in stacks]
         try:
             write_atomic(self.folder / DEALT, json_bytes(cells))
@@ -97,9 +102,9 @@ class Checkpoints:
             log.warning("how stacks are dealt could not be written, training goes on: %s", error)
 
     def stacks(self, missing: Sequence[int]) -> list[tuple[int, ...]]:
-        """The stacks dealt before whose cells are all missing, those with a state first.
+        """The stacks written down before whose cells are all missing; those with a state first.
 
-        Each cell is in one of them at most; what was not dealt is in none.
+        Each cell is in at most one of them; a cell that no stack was written down for is in none.
         """
         open_, index, found = set(missing), {key: i for i, key in enumerate(self.keys)}, []
         for cells in (*self._of_states(), *self._dealt()):
@@ -123,12 +128,12 @@ class Checkpoints:
         return [cells for cells in lists if all(map(_is_text, cells))]
 
     def discard(self, stack: tuple[int, ...]) -> None:
-        """Forgets a stack whose rows are written."""
+        """Remove the checkpoints of a stack whose rows are written."""
         for path in self._kept(self.name(stack)):
             _remove(path)
 
     def clear(self) -> None:
-        """Forgets all stacks, also those that an earlier sitting dealt otherwise."""
+        """Remove the checkpoints of all stacks, also of stacks that this run did not make."""
         for path in self.folder.glob("*"):
             path.unlink(missing_ok=True)
         with suppress(OSError):
@@ -139,7 +144,7 @@ class Checkpoints:
 
 
 def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> None:
-    """Writes one checkpoint, the arrays first.
+    """Write one checkpoint, the arrays first.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -158,10 +163,10 @@ def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> 
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of the checkpoint whose JSON is at `path`.
+    """Read the arrays of the checkpoint whose JSON is at `path`.
 
     Raises:
-        BrokenCheckpointError: a file is missing, cut, changed, or not what it should be.
+        BrokenCheckpointError: a file is missing, cut or changed, or no checkpoint.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -178,7 +183,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    """What the JSON of a checkpoint says."""
+    """The JSON of a checkpoint, checked."""
     try:
         if path.stat().st_size > _JSON_BYTES:
             raise ValueError("more bytes than a checkpoint's description has")
@@ -197,14 +202,13 @@ def _is_text(value: object) -> bool:
 
 
 def _broken(path: Path, error: Exception) -> BrokenCheckpointError:
-    reason = " ".join(str(error).split()) or type(error).__name__
     return BrokenCheckpointError(
-        f"expected a whole checkpoint at {path.with_suffix('')}, got {reason}"
+        f"expected a whole checkpoint at {path.with_suffix('')}, got {one_line(error)}"
     )
 
 
 def _remove(path: Path) -> None:
-    """The description first: arrays alone are no checkpoint."""
+    """Remove a checkpoint, the JSON first: arrays alone are no checkpoint."""
     for file in (path, path.with_suffix(".safetensors")):
         with suppress(OSError):
             file.unlink()

@@ -1,7 +1,8 @@
-"""One process a run: ``lock.json`` in its folder says who holds it, and that the holder lives.
+"""A lock on a run: only one process at a time works on it.
 
-On the host of the lock the process table tells whether the holder lives; on another host its
-heartbeat does. A dead holder's lock is taken over.
+``lock.json`` in the run's folder names the process that holds the lock, and has the time of its
+last heartbeat. On the holder's machine the process table tells whether the holder lives; on other
+machines the heartbeat does. The lock of a dead holder is taken over.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import math
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.suite.store.runs import json_bytes, utc_now, write_atomic
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.serialising import json_bytes
 
 BEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
@@ -30,14 +32,14 @@ class LockedError(OSError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
+    """The process that holds a lock.
 
     Attributes:
         host: the name of its machine.
-        pid: its process there.
-        born: what tells this process from a later one of the same number; "" where unknown.
+        pid: its number there.
+        born: its start, which tells it from a later process of the same number; "" if unknown.
         since: when it took the lock, UTC.
-        heartbeat: when it last said that it lives, seconds since 1970.
+        heartbeat: when it last wrote that it lives, in seconds since 1970.
     """
 
     host: str
@@ -47,14 +49,14 @@ class Holder:
     heartbeat: float
 
     def alive(self, now: float) -> bool:
-        """Whether the holder is at work, as far as can be told from here."""
+        """Whether the holder still runs, as far as this machine can tell."""
         if self.host == socket.gethostname():
             return _runs(self.pid) and self.born in ("", _born(self.pid))
-        return abs(now - self.heartbeat) < STALE_SECONDS  # either way: a clock may have jumped
+        return abs(now - self.heartbeat) < STALE_SECONDS  # abs: a clock may have jumped back
 
 
 def read(path: Path) -> Holder | None:
-    """The holder that a lock file names; None where there is none, or none that can be read."""
+    """The holder that a lock file names; None where no such file can be read."""
     try:
         found: Any = json.loads(path.read_bytes())
         holder = Holder(**found)
@@ -66,14 +68,20 @@ def read(path: Path) -> Holder | None:
 
 
 @contextmanager
-def held(path: Path, now: Callable[[], float] = time.time) -> Iterator[None]:
-    """Holds the lock at `path` for a while, and keeps its heartbeat going.
+def held(path: Path, now: Callable[[], float]) -> Iterator[None]:
+    """Hold the lock at `path` inside the `with` block, and keep its heartbeat going.
+
+    Args:
+        path: the lock file.
+        now: gives the time in seconds since 1970.
 
     Raises:
         LockedError: another process holds it.
         OutputError: the folder cannot be written.
     """
-    mine = Holder(socket.gethostname(), os.getpid(), _born(os.getpid()), utc_now(), now())
+    started = now()
+    since = datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds")
+    mine = Holder(socket.gethostname(), os.getpid(), _born(os.getpid()), since, started)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(path):
         other = read(path)
@@ -114,14 +122,14 @@ def _same(found: Holder | None, mine: Holder) -> bool:
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Between reading a lock and writing it no other process does either."""
+    """No other process reads or writes the lock inside this `with` block."""
     try:
         import fcntl
-    except ImportError:  # no such thing on Windows: two that start at one instant may both go on
+    except ImportError:  # Windows has none: two runs that start at one instant may both go on
         yield
         return
     with open(path.with_name(f".{path.name}.guard"), "w") as guard:
-        with suppress(OSError):  # nor on every network file system
+        with suppress(OSError):  # some network file systems have no locks either
             fcntl.flock(guard, fcntl.LOCK_EX)
         yield
 
@@ -137,7 +145,7 @@ def _runs(pid: int) -> bool:
 
 
 def _born(pid: int) -> str:
-    """The start of a process in the kernel's ticks, where /proc tells it."""
+    """When a process started, in the kernel's ticks; "" where there is no /proc."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from experiments.suite.figures.labels import short
-from experiments.suite.store.runs import IGNORED_KEYS, canonical_json
+from experiments.suite.store.identity import IGNORED_KEYS
+from experiments.suite.store.serialising import canonical_json
 
 Config = Mapping[str, Any]
 Settings = Mapping[str, Any]

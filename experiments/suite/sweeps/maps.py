@@ -41,6 +41,8 @@ def plot_map(rows: pd.DataFrame, ax: Axes, axes: tuple[Axis, Axis], measure: Mea
     norm = colour_norm(grid[np.isfinite(grid)], measure)
     heat_map(ax, grid, dict(sorted(shown.items())), fontsize=7.5, gap=0.6, cmap="cividis",
              norm=norm)  # fmt: skip
+    ax.invert_yaxis()
+    ax.spines[["left", "bottom"]].set_visible(True)
     name_cells(ax, down.labels, across.labels)
     if max(map(len, across.labels)) * across.size > 30:
         ax.tick_params(axis="x", labelrotation=30)

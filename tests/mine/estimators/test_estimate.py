@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import mine
-from mine.estimators.estimate import own_job
-from mine.running.jobs import SPLIT
+from mine.data.split import SPLIT
+from mine.estimators.own_job import own_job
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 60, "hidden": (16, 16), "batch_size": 64}

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import mine
-from mine.estimators.estimate import SMALL
+from mine.estimators.pairwise import SMALL
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 50}
 RNG = np.random.default_rng(0)

@@ -13,12 +13,17 @@ from mine.critics.elliptical import fit_ratio
 from mine.critics.mlp import MLP
 from mine.critics.residual import Residual
 from mine.data.pairs import Shifts, partners
-from mine.estimators.estimate import as_pair, own_job, task_job
+from mine.estimators.own_job import own_job, task_job
+from mine.estimators.rows import as_pair
 from mine.method.held_out import Influence
-from mine.method.method import METHODS
-from mine.running.estimates import Estimate, extrapolated
-from mine.running.stacks import train_stack
-from mine.running.workers import Care, Done, run
+from mine.method.names import METHODS
+from mine.running.candidates import train_stack
+from mine.running.estimates import Estimate
+from mine.running.events import Done
+from mine.running.extrapolation import extrapolated
+from mine.running.rounds import trained_as
+from mine.running.run import run
+from mine.running.run_options import RunOptions
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 60, "hidden": (8,), "batch_size": 50, "validate_every": 20}
@@ -77,8 +82,9 @@ def test_the_network_starts_at_nothing_and_learns_what_is_left():
 
 def trained_alone(candidate, x, y, share=1.0) -> Estimate:
     """One candidate of the test below, with a share of the training rows."""
-    job = candidate.of(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK))
-    job = dataclasses.replace(job, own=dataclasses.replace(job.own, share=share))
+    job = trained_as(own_job(*as_pair(x.numpy(), y.numpy()), "auto", 0, **QUICK), candidate)
+    split = dataclasses.replace(job.source.split, share=share)
+    job = dataclasses.replace(job, source=dataclasses.replace(job.source, split=split))
     (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
     return outcome
 
@@ -183,10 +189,10 @@ def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path, buffe
 
 def test_rows_of_a_task_are_dealt_as_own_data_are():
     task = CorrelatedGaussian(1, 0.7)
-    job = task_job(task, 300, "auto", seed=3, key="k", most_steps=20)
+    job = task_job(task, 300, METHODS["auto"], seed=3, key="k", most_steps=20)
     (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
     assert (outcome.n_test, outcome.n_train, outcome.steps <= 20) == (300, 180, True)
-    assert job.network_steps() == 20 * 5 * 2 * len(METHODS["auto"].candidates)
+    assert job.network_steps == 20 * 5 * 2 * len(METHODS["auto"].candidates)
 
 
 @pytest.mark.parametrize(
@@ -225,5 +231,5 @@ def test_a_run_that_keeps_states_names_them_by_all_steps_so_far():
         def save(self, stack, state):
             steps.append(int(state["step"]))
 
-    list(run([job], "cpu", care=Care(Kept())))
+    list(run([job], "cpu", options=RunOptions(Kept())))
     assert steps == sorted(set(steps)) and len(steps) > 3

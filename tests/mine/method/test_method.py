@@ -1,19 +1,22 @@
-"""The methods: each is what it says it is, finds a known value, and has its name and spellings."""
+"""The methods: each is what it says it is and finds a known value."""
 
 import math
-import re
+from dataclasses import MISSING, fields
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import mine
-from mine.method import bounds
-from mine.method.bounds import DV, JS, MINE, MINE_F
+from mine.method.conditional_density import likelihood, likelihoods
+from mine.method.contrastive import infonce
+from mine.method.donsker_varadhan import DV, MINE, donsker_varadhan
+from mine.method.f_divergence import MINE_F
 from mine.method.held_out import HeldOutValues
-from mine.method.method import KINDS, LOWER, METHODS, NEITHER, UPPER
+from mine.method.jensen_shannon import JS, jensen_shannon
+from mine.method.method import KINDS, LOWER, NEITHER, UPPER, Method
+from mine.method.names import METHODS
 from mine.tasks import CorrelatedGaussian
 
 QUICK = {"steps": 300, "hidden": (32, 32), "batch_size": 128, "learning_rate": 5e-3}
@@ -102,6 +105,10 @@ def test_a_value_near_infonces_ceiling_is_doubted():
     assert any(w.startswith("ceiling: the method cannot give more than 2.40") for w in e.warnings)
 
 
+def test_smile_without_a_clip_is_the_js_method():
+    assert found("smile(tau=inf)").nats == pytest.approx(found("js").nats, abs=0.03)
+
+
 # What they are
 
 
@@ -132,108 +139,18 @@ def test_the_curve_and_the_test_value_are_one_bound(name):
     assert error.shape == (3,) and (error > 0).all()
 
 
-def test_the_documentations_table_is_the_methods():
-    text = Path(__file__).parents[3].joinpath("docs", "methods.md").read_text()
-    assert str(mine.methods()) in text
-
-
-def test_the_table_has_a_row_a_method_and_six_cells_a_row():
-    head, rule, *rows = str(mine.methods()).splitlines()
-    assert [re.match(r"\| `(\w+)", row)[1] for row in rows] == list(METHODS)
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in (head, rule, *rows)} == {7}
-
-
-# Their names
-
-
-def test_methods_is_a_mapping_whose_keys_are_the_names():
-    names = mine.methods()
-    assert "mine" in names and "gan" not in names
-    assert list(names)[:3] == ["auto", "mine", "mine_f"]
-    assert set(names) == set(names.keys()) and len(names) == len(list(names))
-    assert names["club"].kind == "upper bound"
-    assert repr(names).startswith("Methods(auto, mine, mine_f")
-
-
-def test_other_names_of_a_method():
-    for alias, name in (("nwj", "mine_f"), ("f_dime", "dime_gan")):
-        assert METHODS[alias].bound is METHODS[name].bound
-        assert alias not in list(METHODS)
-    assert mine.estimate(*data(), "nwj", **QUICK).nats == found("mine_f").nats
-
-
-def test_parameters_are_part_of_the_name():
-    assert METHODS["smile"].parameters == {"tau": 5.0}
-    assert METHODS["smile( tau = 1 )"].parameters == {"tau": 1.0}
-    assert METHODS["smile(tau=inf)"].parameters == {"tau": math.inf}
-    assert METHODS["remine(b=2)"].parameters == {"alpha": 0.1, "b": 2.0}
-    assert METHODS["club(components=3)"].parameters == {"components": 3}
-    assert "smile(tau=1)" in mine.methods()
-    assert found("smile(tau=0.5)").nats != found("smile").nats
-
-
-def test_smile_without_a_clip_is_the_js_method():
-    assert found("smile(tau=inf)").nats == pytest.approx(found("js").nats, abs=0.03)
-
-
-def test_a_pair_is_trained_as_the_first_and_reported_as_the_second():
-    pair = METHODS["mine/infonce"]
-    assert pair.objective is MINE
-    assert pair.bound is METHODS["infonce"].bound
-    assert pair.ceiling(10) == math.log(11)
-    assert METHODS["js/smile(tau=1)"].parameters == {"tau": 1.0}
-    assert METHODS["mine/mine"].test is METHODS["mine"].test
-
-
 def test_a_value_that_is_no_lower_bound_chooses_no_critic():
     for name, criterion in [
-        ("mine", bounds.donsker_varadhan),
-        ("mine/infonce", bounds.infonce),
-        ("smile/dv", bounds.donsker_varadhan),
-        ("smile", bounds.jensen_shannon),
-        ("smile/dime_gan", bounds.jensen_shannon),
-        ("js/smile", bounds.donsker_varadhan),
-        ("club", bounds.likelihood),
-        ("doe", bounds.likelihoods),
+        ("mine", donsker_varadhan),
+        ("mine/infonce", infonce),
+        ("smile/dv", donsker_varadhan),
+        ("smile", jensen_shannon),
+        ("smile/dime_gan", jensen_shannon),
+        ("js/smile", donsker_varadhan),
+        ("club", likelihood),
+        ("doe", likelihoods),
     ]:
         assert METHODS[name].criterion is criterion
-
-
-@pytest.mark.parametrize(
-    "name", ["gan", "", "smile(", "smile)", "/", "mine/", "mine/dv/js", "a b"]
-)
-def test_a_name_that_is_none_is_refused(name):
-    assert name not in METHODS
-    with pytest.raises(ValueError, match="method must be one of"):
-        mine.estimate(*data(), name)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("smile(tao=1)", r"expected parameters among \['tau'\], got 'tao'"),
-        ("mine(tau=1)", r"expected parameters among \[\], got 'tau'"),
-        ("smile(1)", r"expected parameters among \['tau'\], got '1'"),
-        ("smile(tau=)", "expected a number for tau, got ''"),
-        ("smile(tau=-1)", "tau must be a number > 0, such as 5, got -1"),
-        ("smile(tau=nan)", "tau must be a number > 0"),
-        ("interpolated(alpha=2)", r"alpha must be in \(0, 1\]"),
-        ("remine(alpha=-1)", "alpha must be a number >= 0"),
-        ("remine(b=inf)", "b must be a finite number"),
-        ("club(components=2.5)", "expected a whole number for components, got '2.5'"),
-        ("club(components=0)", "components must be a whole number >= 1, got 0"),
-        ("mine/ksg", "ksg trains nothing"),
-        ("gaussian/dv", "gaussian trains nothing"),
-        ("mine/mine_f", r"towards log dP/dQ \+ C, got mine_f to report, which needs 1 \+ log"),
-        ("infonce/dv", "take another value"),
-        ("mine_f/smile", "take another value"),
-        ("mine/club", r"needs log q\(y\|x\)"),
-        ("club/dv", "take another value"),
-    ],
-)
-def test_parameters_and_pairs_that_cannot_be_right_are_refused_with_advice(name, message):
-    with pytest.raises(ValueError, match=message):
-        mine.estimate(*data(), name)
 
 
 @pytest.mark.parametrize("method", ["club", "doe"])
@@ -242,19 +159,21 @@ def test_a_network_of_ones_own_is_no_conditional_density(method):
         mine.estimate(*data(), method, critic=nn.Bilinear)
 
 
-def test_the_constant_is_what_dv_leaves_free():
-    """E_p[T] is DV's value and C; a shift of T moves C by as much; a lone constant is refused."""
-    joint, marginal = torch.randn(2, 50), torch.randn(2, 3, 50)
-    met = torch.stack([torch.arange(50).roll(j + 1) for j in range(3)])
-    values = HeldOutValues(joint, marginal, met)
-    pair = METHODS["dv/constant"]
-    found, error = pair.test(values)
-    torch.testing.assert_close(found + values.donsker_varadhan()[0], joint.mean(-1))
-    torch.testing.assert_close(found, pair.bound(joint, marginal.flatten(1)))
-    shifted = HeldOutValues(joint + 2.5, marginal + 2.5, met)
-    torch.testing.assert_close(pair.test(shifted)[0], found + 2.5)
-    torch.testing.assert_close(pair.test(shifted)[1], error)
-    assert pair.objective is DV and METHODS["remine(alpha=1)/constant"].parameters["alpha"] == 1.0
-    assert "constant" not in list(METHODS)
-    with pytest.raises(ValueError, match="trains nothing .* as in 'mine/constant'"):
-        METHODS["constant"]
+def test_a_method_that_leaves_out_what_decides_a_number_cannot_be_made():
+    said = {f.name: getattr(METHODS["infonce"], f.name) for f in fields(Method)}
+    deciding = ("objective", "bound", "test", "criterion", "optimum", "valid_at", "kind")
+    for name in deciding:
+        rest = {key: value for key, value in said.items() if key != name}
+        with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
+            Method(**rest)
+    assert {f.name for f in fields(Method) if f.default is f.default_factory is MISSING} >= {
+        *deciding
+    }
+
+
+def test_a_method_that_trains_nothing_has_no_value_of_critic_values():
+    ksg = METHODS["ksg"]
+    assert ksg.is_direct and not METHODS["mine"].is_direct
+    for value in (ksg.bound, ksg.criterion):
+        with pytest.raises(TypeError, match="has no critic values.*: call `direct`"):
+            value(torch.zeros(3), torch.zeros(3))

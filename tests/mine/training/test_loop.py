@@ -2,55 +2,30 @@
 
 import dataclasses
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mine.critics.mlp import MLP
-from mine.data.sources import Stream, generator
-from mine.method.bounds import DV, MINE, MINE_F, donsker_varadhan, f_divergence
+from mine.data.generators import generator
+from mine.method.donsker_varadhan import DV, MINE, held_out_donsker_varadhan
+from mine.method.f_divergence import MINE_F, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian
-from mine.training.loop import Stack, Training, begin, train
+from mine.training.loop import begin, train
+from mine.training.settings import Training
 
 TASK = CorrelatedGaussian(2, 0.7)
 SHORT = Training(steps=50, batch_size=32, learning_rate=3e-3)
 
 
-def stack_of(seeds, training=SHORT, objective=MINE, task=TASK, rates=None, device="cpu"):
-    k = len(seeds)
-    return Stack(
-        critic=MLP((16, 16)).stack(
-            task.dim_x, task.dim_y, [generator(s, "start") for s in seeds], device
-        ),
-        sources=[Stream(task)] * k,
-        generators=[generator(s, "batches", device=device) for s in seeds],
-        objective=objective,
-        bound=donsker_varadhan,
-        training=training,
-        learning_rate=torch.tensor(rates or [training.learning_rate] * k, device=device),
-        ema_rate=torch.full((k,), training.ema_rate, device=device),
-    )
-
-
-def trained(*args, **kwargs):
-    stack = stack_of(*args, **kwargs)
-    *_, last = train(stack)
-    return stack.critic, last
-
-
 def values_of(critic, k):
     """The DV value of each cell on one test set."""
     x, y = (v.expand(k, -1, -1) for v in TASK.sample(500, generator(7, "test")))
-    return held_out_values(critic, x, y, 3).donsker_varadhan()[0].tolist()
+    return held_out_donsker_varadhan(held_out_values(critic, x, y, 3))[0].tolist()
 
 
 @pytest.mark.parametrize("objective", [MINE, MINE_F, DV], ids=["mine", "mine_f", "dv"])
-def test_a_stack_of_k_equals_k_single_runs(objective):
+def test_a_stack_of_k_equals_k_single_runs(objective, trained):
     together, last = trained([0, 1, 2], objective=objective)
     values = values_of(together, 3)
     for i in range(3):
@@ -59,7 +34,7 @@ def test_a_stack_of_k_equals_k_single_runs(objective):
         assert single.train_value[0].item() == pytest.approx(last.train_value[i].item(), abs=1e-4)
 
 
-def test_parameters_of_a_stack_are_those_of_single_runs():
+def test_parameters_of_a_stack_are_those_of_single_runs(trained):
     """By SGD, since Adam makes a whole step of a gradient's rounding."""
     plain = dataclasses.replace(SHORT, optimizer="SGD", learning_rate=0.1)
     together, _ = trained([0, 1, 2], training=plain)
@@ -70,18 +45,18 @@ def test_parameters_of_a_stack_are_those_of_single_runs():
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_a_cells_bits_do_not_depend_on_its_neighbours(size):
+def test_a_cells_bits_do_not_depend_on_its_neighbours(size, trained):
     three, _ = trained([0, 1, 2])
     other, _ = trained([1, *range(10, 9 + size)])
     for a, b in zip(three.views, other.views, strict=True):
         assert torch.equal(a[1], b[0])
 
 
-def test_the_same_training_twice_gives_the_same_bits():
+def test_the_same_training_twice_gives_the_same_bits(trained):
     assert torch.equal(trained([0, 1])[0].theta, trained([0, 1])[0].theta)
 
 
-def test_a_diverging_cell_is_marked_and_its_neighbours_do_not_change_by_a_bit():
+def test_a_diverging_cell_is_marked_and_its_neighbours_do_not_change_by_a_bit(trained):
     calm = [1e-3, 1e-3, 1e-3]
     wild = [1e-3, math.nan, 1e-3]
     healthy, before = trained([0, 1, 2], rates=calm)
@@ -93,52 +68,7 @@ def test_a_diverging_cell_is_marked_and_its_neighbours_do_not_change_by_a_bit():
         assert torch.equal(a[2], b[2])
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
-def test_a_cells_bits_do_not_depend_on_the_learning_rates_beside_it(optimizer):
-    """Cells of one rate among several are stepped as a vector that fills whole registers too."""
-    training = dataclasses.replace(SHORT, optimizer=optimizer, schedule="constant")
-    alike, _ = trained([0, 1, 2], training=training, rates=[1e-3, 1e-3, 1e-3])
-    mixed, _ = trained([0, 1, 2], training=training, rates=[1e-3, 2e-3, 1e-3])
-    for a, b in zip(alike.views, mixed.views, strict=True):
-        assert torch.equal(a[[0, 2]], b[[0, 2]])
-
-
-def test_each_cell_has_its_own_learning_rate():
-    plain = dataclasses.replace(SHORT, optimizer="SGD")
-    stack = stack_of([0, 0], training=plain, rates=[0.0, 0.1])
-    start = [v.clone() for v in stack.critic.views]
-    *_, _ = train(stack)
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(start, stack.critic.views, strict=True))
-    assert not torch.equal(start[0][1], stack.critic.views[0][1])
-    alone, _ = trained([0], training=plain, rates=[0.1])
-    torch.testing.assert_close(stack.critic.views[0][1], alone.views[0][0], rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "SGD"])
-def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer):
-    """Also where the kernel is called without what torch.optim does around it."""
-    training = dataclasses.replace(
-        SHORT, steps=5, optimizer=optimizer, schedule="constant", learning_rate=1e-3
-    )
-    ours, _ = trained([0], training=training)
-    stack = stack_of([0], training=training)
-    theta = torch.nn.Parameter(stack.critic.theta, requires_grad=False)
-    theta.grad = stack.critic.grad
-    plain = getattr(torch.optim, optimizer)([theta], lr=1e-3)
-    state = MINE.init(1, torch.device("cpu"))
-    from mine.data.sources import draw_block, unpack
-
-    drawn = draw_block(stack.sources, stack.generators, 5, 32, "derangement", 2)
-    with torch.no_grad():
-        for batch in zip(*drawn, strict=True):
-            values = stack.critic.values(*unpack("derangement", 2, batch))
-            g_joint, g_marginal, state = MINE.descent(*values, state, stack.ema_rate)
-            stack.critic.backward(g_joint, g_marginal)
-            plain.step()
-    torch.testing.assert_close(ours.theta, stack.critic.theta, rtol=1e-4, atol=1e-6)
-
-
-def test_looking_at_the_value_changes_nothing():
+def test_looking_at_the_value_changes_nothing(stack_of):
     """Evaluation moves no training state: the moving average belongs to the loop."""
     watched, plain = stack_of([0, 1]), stack_of([0, 1])
     x, y = TASK.sample(64, generator(9, "test"))
@@ -149,14 +79,14 @@ def test_looking_at_the_value_changes_nothing():
     assert torch.equal(watched.critic.theta, plain.critic.theta)
 
 
-def test_training_climbs_towards_the_truth():
+def test_training_climbs_towards_the_truth(trained):
     longer = dataclasses.replace(SHORT, steps=400, batch_size=128)
     for objective in (MINE, MINE_F, DV):
         _, last = trained([0, 1], training=longer, objective=objective)
         assert all(0.8 * TASK.mi < v < 1.2 * TASK.mi for v in last.train_value.tolist())
 
 
-def test_memory_does_not_grow_with_the_steps():
+def test_memory_does_not_grow_with_the_steps(stack_of):
     """No graph is kept: the moving average is detached, the buffers are allocated once."""
     import gc
 
@@ -169,42 +99,14 @@ def test_memory_does_not_grow_with_the_steps():
     assert counts[-1] <= counts[1]
 
 
-def test_progress_ends_at_the_last_step_and_meets_every_multiple():
+def test_progress_ends_at_the_last_step_and_meets_every_multiple(stack_of):
     steps = [p.step for p in train(stack_of([0]), every=7)]
     assert steps[-1] == 50
     assert {7, 14, 21, 28} <= set(steps)
 
 
-@given(st.integers(1, 1000), st.integers(0, 50))
-def test_the_learning_rate_stays_within_its_height(steps, warmup):
-    rates = [Training(steps=steps, warmup=warmup).rate(s) for s in range(steps)]
-    assert all(0 <= r <= 1 for r in rates)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"steps": -1}, "steps must be a whole number >= 1, got -1"),
-        ({"steps": 1.5}, "steps must be a whole number"),
-        ({"batch_size": 1}, "batch_size must be a whole number >= 2"),
-        ({"learning_rate": math.nan}, "learning_rate must be a finite number > 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be a finite number > 0"),
-        ({"learning_rate": "fast"}, "learning_rate must be a finite number > 0, got 'fast'"),
-        ({"ema_rate": 1.5}, "ema_rate must be in"),
-        ({"max_grad_norm": -1.0}, "max_grad_norm must be"),
-        ({"schedule": "linear"}, "schedule must be one of"),
-        ({"optimizer": "Lion"}, "optimizer must be one of"),
-        ({"marginal": "bootstrap"}, "marginal must be one of"),
-        ({"batch_size": 2, "marginal_samples": 2}, "cyclic derangements"),
-    ],
-)
-def test_hyperparameters_that_cannot_be_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        Training(**options)
-
-
 @pytest.mark.cuda
-def test_cuda_trains_to_the_cpus_value():
+def test_cuda_trains_to_the_cpus_value(trained):
     _, cpu = trained([0, 1], training=dataclasses.replace(SHORT, steps=400, batch_size=128))
     _, gpu = trained(
         [0, 1], training=dataclasses.replace(SHORT, steps=400, batch_size=128), device="cuda"
@@ -212,7 +114,7 @@ def test_cuda_trains_to_the_cpus_value():
     torch.testing.assert_close(gpu.train_value.cpu(), cpu.train_value, rtol=0.1, atol=0.05)
 
 
-def test_the_bound_of_the_curve_is_the_stacks():
+def test_the_bound_of_the_curve_is_the_stacks(stack_of):
     stack = stack_of([0], objective=MINE_F)
     stack.bound = f_divergence
     *_, by_f = train(stack)
@@ -223,7 +125,7 @@ def test_the_bound_of_the_curve_is_the_stacks():
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "SGD"])
 @pytest.mark.parametrize("marginal", ["derangement", "shuffle", "independent"])
 @pytest.mark.parametrize("rates", [None, [1e-3, 2e-3]])
-def test_a_training_taken_up_again_ends_with_the_same_bits(optimizer, marginal, rates):
+def test_a_training_taken_up_again_ends_with_the_same_bits(optimizer, marginal, rates, stack_of):
     training = dataclasses.replace(
         SHORT, steps=25, batch_size=3000, optimizer=optimizer, marginal=marginal
     )
@@ -244,7 +146,7 @@ def test_a_training_taken_up_again_ends_with_the_same_bits(optimizer, marginal, 
             assert torch.equal(value, states[-1][1][name]), name
 
 
-def test_a_state_of_another_stack_is_refused():
+def test_a_state_of_another_stack_is_refused(stack_of):
     loop = begin(stack_of([0, 1]))
     next(loop.train())
     state = loop.state()
@@ -261,14 +163,3 @@ def test_a_state_of_another_stack_is_refused():
     hostile = {**state, "generator.0": torch.zeros_like(state["generator.0"])}
     with pytest.raises(ValueError, match="states of generators"):
         loop.restore(hostile)
-
-
-def test_adam_on_a_cpu_needs_none_of_torchs_compiler():
-    """Its modules take a second to import, in every process that trains."""
-    code = (
-        "import sys, torch, mine\n"
-        "mine.estimate(torch.randn(100, 1), torch.randn(100, 1), steps=2, batch_size=16,"
-        " device='cpu')\n"
-        "assert 'torch._dynamo' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

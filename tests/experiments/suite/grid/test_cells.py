@@ -10,14 +10,16 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import mine
 from experiments import equitability, gaussian
-from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
-from experiments.suite.run import command as run
-from experiments.suite.run import tally
+from experiments.suite.grid.cells import UNTRAINED, Cell, gaussian_task, panel_cells
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.jobs import build, job_of
+from experiments.suite.run.rows import params_of
 
 
 def config_of(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         plain = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
@@ -40,6 +42,14 @@ def test_equal_cells_have_equal_keys_and_each_field_counts() -> None:
     ]
     assert len({one.key for one in [cell, *others]}) == 7
     assert len(cell.key) == 16
+
+
+def test_the_grid_knows_which_methods_have_no_training() -> None:
+    found = {name for name, method in mine.methods().items() if method.direct is not None}
+    assert found == UNTRAINED, (
+        "the methods of mine without training have changed: write into "
+        f"experiments/suite/grid/cells.py UNTRAINED = frozenset({sorted(found)})"
+    )
 
 
 def test_gaussian_cells_are_panels_by_rho_by_methods_by_seeds(example: ModuleType) -> None:
@@ -112,12 +122,12 @@ def test_overrides_change_the_job_and_its_row_but_not_its_data() -> None:
     }
     plain = panel_cells("scalar", [gaussian_task(1, 0.5)], config)[0]
     changed = panel_cells("scalar", [gaussian_task(1, 0.5)], config, overrides)[0]
-    one, two = (run.job_of(cell, config) for cell in (plain, changed))
+    one, two = (job_of(cell, config) for cell in (plain, changed))
     assert (two.training.ema_rate, two.training.marginal_samples) == (0.1, 4)
     assert (two.critic.hidden, two.partners) == ((16,), 3)
     assert two.training.learning_rate == one.training.learning_rate
-    assert (one.key, one.seed, one.data) == (two.key, two.seed, two.data)
-    assert tally.params_of(changed) == {"dim": 1, "rho": plain.task["rho"], **overrides}
+    assert (one.key, one.seed, one.source) == (two.key, two.seed, two.source)
+    assert params_of(changed) == {"dim": 1, "rho": plain.task["rho"], **overrides}
     assert config == config_of("experiment=gaussian")
 
 
@@ -134,4 +144,4 @@ def test_rows_that_a_cell_overrides_hold_for_every_method() -> None:
 
 def test_a_gaussian_of_so_many_nats_has_them() -> None:
     for dim, nats in ((1, 0.0), (2, 2.0), (20, 40.0)):
-        assert run.build(gaussian_task(dim, nats)).mi == pytest.approx(nats, abs=1e-6)
+        assert build(gaussian_task(dim, nats)).mi == pytest.approx(nats, abs=1e-6)

@@ -17,7 +17,9 @@ from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
 from experiments.suite.report.command import main
 from experiments.suite.report.records import Record, joined
-from experiments.suite.store import runs as store
+from experiments.suite.store.identity import run_id
+from experiments.suite.store.joined import load_runs
+from experiments.suite.store.runs import Run
 
 CONFIG: dict[str, Any] = {
     "train": {"batch_size": 256, "marginal_samples": 2},
@@ -147,13 +149,13 @@ def parts(example: ModuleType, tmp_path: Path) -> list[Path]:
 
 
 def records(outputs: Path) -> list[Record]:
-    return [Record(run) for run in store.load_runs(outputs)[0]]
+    return [Record(run) for run in load_runs(outputs)[0]]
 
 
 def test_shards_are_runs_of_their_own_and_one_record(parts: list[Path], tmp_path: Path) -> None:
     assert len(set(parts)) == 3
     (one,) = joined(records(tmp_path))
-    keys = pd.concat([store.Run(part).read_rows() for part in parts])["key"]
+    keys = pd.concat([Run(part).read_rows() for part in parts])["key"]
     assert list(one.rows["key"]) == list(keys)
     assert one.status["state"] == "finished" and one.missing == [] and one.problems == []
     assert one.status["seconds"] == 3 * 412.0
@@ -184,7 +186,7 @@ def test_the_report_claims_from_all_shards_and_results_have_each_row_once(
 ) -> None:
     assert main(["--outputs", str(tmp_path)]) == 0
     results = pd.read_csv(tmp_path / "results.csv")
-    assert len(results) == sum(len(store.Run(part).read_rows()) for part in parts)
+    assert len(results) == sum(len(Run(part).read_rows()) for part in parts)
     assert not results["key"].duplicated().any()
     assert results["run_id"].nunique() == 3
 
@@ -203,9 +205,9 @@ def test_a_config_from_elsewhere_is_a_run_alone(said: dict[str, Any]) -> None:
 
 
 def test_one_shard_leaves_the_run_id_as_it_is() -> None:
-    whole = store.run_id({"a": 1})
-    assert store.run_id({"a": 1, "shards": 1, "shard": 0, "threads": 2, "sinks": ["x"]}) == whole
-    assert len({whole, *(store.run_id({"a": 1, "shards": 2, "shard": i}) for i in (0, 1))}) == 3
+    whole = run_id({"a": 1})
+    assert run_id({"a": 1, "shards": 1, "shard": 0, "threads": 2, "sinks": ["x"]}) == whole
+    assert len({whole, *(run_id({"a": 1, "shards": 2, "shard": i}) for i in (0, 1))}) == 3
 
 
 def test_the_command_of_shards_is_one_that_a_shell_takes() -> None:

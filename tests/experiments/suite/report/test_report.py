@@ -21,7 +21,8 @@ from experiments.suite.report.records import Record, headline, of_scale
 from experiments.suite.report.sweeps import sweep_parts
 from experiments.suite.report.tables import tables
 from experiments.suite.report.writing import join_results
-from experiments.suite.store import runs as store
+from experiments.suite.store.joined import load_runs
+from experiments.suite.store.runs import Run
 from experiments.suite.sweeps.measures import COLUMNS
 
 HOSTILE = "<script>alert('reason')</script> | `x` \n# y"
@@ -58,7 +59,7 @@ def test_everything_is_written_and_nothing_is_left_half(outputs: Path) -> None:
     names = {path.name for path in outputs.iterdir()}
     assert {"report.html", "report.md", "results.csv", "claims.json", "figures"} <= names
     assert not [path for path in outputs.rglob("*") if path.suffix == ".tmp"]
-    runs, _ = store.load_runs(outputs)
+    runs, _ = load_runs(outputs)
     drawn = {path.name for run in runs for path in run.figures.iterdir()}
     assert drawn == {path.name for path in (outputs / "figures").iterdir()}
     assert {Path(name).suffix for name in drawn} == {".svg", ".pdf", ".png"}
@@ -78,7 +79,7 @@ def test_results_hold_the_rows_of_all_runs_with_the_agreed_columns_first(outputs
     text = (outputs / "results.csv").read_text()
     assert text.startswith(DESIGN_COLUMNS)
     rows = pd.read_csv(outputs / "results.csv", keep_default_na=False, na_values=["nan"])
-    runs, _ = store.load_runs(outputs)
+    runs, _ = load_runs(outputs)
     assert len(rows) == sum(len(run.read_rows()) for run in runs)
     assert math.isinf(rows["truth"].max())
 
@@ -165,7 +166,7 @@ def test_the_same_runs_give_the_same_bytes_and_a_bare_status_will_do(
 ) -> None:
     config = small(example)
     folder = example.write_run(tmp_path, config, example.example_rows(config))
-    store.Run(folder).write_status({"state": "finished"})
+    Run(folder).write_status({"state": "finished"})
     seen = []
     for _ in range(2):
         assert main(["--outputs", str(tmp_path)]) == 0
@@ -180,7 +181,7 @@ def records_of(example: ModuleType, outputs: Path, runs: list[dict[str, Any]]) -
         if run.get("empty"):
             rows = rows[:0]
         example.write_run(outputs, config, rows, state=run["state"], updated=run["updated"])
-    return [Record(run) for run in store.load_runs(outputs)[0]]
+    return [Record(run) for run in load_runs(outputs)[0]]
 
 
 def test_the_headline_run_is_the_latest_finished_one_of_the_scale(

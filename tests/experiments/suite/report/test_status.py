@@ -15,7 +15,8 @@ import pytest
 
 from experiments.suite.report import status
 from experiments.suite.report.progress import Line, lines_of
-from experiments.suite.store import runs as store
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import curve_frame, row_frame
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 SECONDS = NOW.timestamp()
@@ -27,20 +28,20 @@ def moment(seconds_ago: float) -> str:
     return (NOW - timedelta(seconds=seconds_ago)).isoformat()
 
 
-def a_run(outputs: Path, state: str | None = "running", **changes: Any) -> store.Run:
+def a_run(outputs: Path, state: str | None = "running", **changes: Any) -> Run:
     """A run with 30 of 120 cells done in 60 seconds, last written 10 seconds ago."""
     config = {"experiment": {"name": "gaussian"}, "train": {"learning_rate": 0.001}, **changes}
-    run = store.Run.create(outputs, "gaussian", config)
+    run = Run.create(outputs, "gaussian", config)
     if state:
-        run.write_rows(store.row_frame([{"key": "a", "status": "ok"}]))
-        run.write_curves(store.curve_frame([]))
+        run.write_rows(row_frame([{"key": "a", "status": "ok"}]))
+        run.write_curves(curve_frame([]))
         run.write_status(
             {"state": state, "cells": 120, "done": 30, "seconds": 60.0, "updated": moment(10)}
         )
     return run
 
 
-def lock(run: store.Run, host: str = HERE, pid: int | None = None, beat: Any = None) -> None:
+def lock(run: Run, host: str = HERE, pid: int | None = None, beat: Any = None) -> None:
     found = {
         "host": host,
         "pid": os.getpid() if pid is None else pid,
@@ -183,7 +184,7 @@ def test_a_broken_table_with_a_copy_before_it_is_named_and_the_run_resumable(
     tmp_path: Path, state: str
 ) -> None:
     run = a_run(tmp_path, state)
-    run.write_rows(store.row_frame([{"key": key, "status": "ok"} for key in "ab"]))
+    run.write_rows(row_frame([{"key": key, "status": "ok"} for key in "ab"]))
     assert only(tmp_path).problem == ""
     path = run.folder / "rows.parquet"
     data = bytearray(path.read_bytes())

@@ -17,19 +17,25 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.suite.run import command as run
-from experiments.suite.run import launchers as launching
-from experiments.suite.store import runs as store
+from experiments.suite.run import launchers
+from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.exits import BAD_INPUT, FAILED, OK
+from experiments.suite.run.jobs import prepare
+from experiments.suite.run.running import cap_threads
+from experiments.suite.run.targets import ConfigError
+from experiments.suite.store.joined import join_rows, load_runs
+from experiments.suite.store.table_bytes import csv_bytes
+from experiments.suite.store.tables import ROW_COLUMNS
 
-ROOT = run.CONFIGS.parent
-PRESETS = sorted(path.stem for path in (run.CONFIGS / "hydra" / "launcher").glob("*.yaml"))
+ROOT = CONFIGS.parent
+PRESETS = sorted(path.stem for path in (CONFIGS / "hydra" / "launcher").glob("*.yaml"))
 TINY = (
     *("experiment=gaussian", "scale=smoke", "device=cpu", "experiment.rho=[0.3,0.8]"),
     *("experiment.methods=[mine,ksg]", "~experiment.panels.high", "figures=false"),
     *("train.batch_size=16", "critic.hidden=[8]", "scale.n_test=100", "scale.ksg_n=60"),
 )
 SWEEP = ("train.steps=8,12", "train.learning_rate=1e-3,2e-3")
-UNTIMED = [name for name in store.ROW_COLUMNS if name != "seconds"]
+UNTIMED = [name for name in ROW_COLUMNS if name != "seconds"]
 RAY = [ROOT / ".venv-ray" / "bin" / "python", Path(os.environ.get("RAY_PYTHON", ""))]
 """Ray's extra wants an environment of its own: docs/sweeps.md."""
 
@@ -38,9 +44,9 @@ Done = subprocess.CompletedProcess[str]
 
 
 def needs(launcher: str) -> pytest.MarkDecorator:
-    module = launching.EXTRAS[launcher][1]
+    module = launchers.EXTRAS[launcher][1]
     return pytest.mark.skipif(
-        not launching.installed(module), reason=f"needs {module}, which is not installed"
+        not launchers.installed(module), reason=f"needs {module}, which is not installed"
     )
 
 
@@ -64,14 +70,14 @@ def sweep(
 
 
 def rows_of(outputs: Path) -> pd.DataFrame:
-    runs, problems = store.load_runs(outputs)
+    runs, problems = load_runs(outputs)
     assert problems == []
     assert {one.read_status()["state"] for one in runs} == {"finished"}
-    return store.join_rows(runs)[UNTIMED]
+    return join_rows(runs)[UNTIMED]
 
 
 def assert_same_bits(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    assert store.csv_bytes(one) == store.csv_bytes(other)
+    assert csv_bytes(one) == csv_bytes(other)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +85,7 @@ def basic(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The sweep's rows from the basic launcher: four jobs, one after the other."""
     outputs = tmp_path_factory.mktemp("basic")
     done = sweep(outputs, *SWEEP)
-    assert done.returncode == run.OK, done.stderr
+    assert done.returncode == OK, done.stderr
     return rows_of(outputs)
 
 
@@ -96,7 +102,7 @@ def test_the_sweep_is_two_by_two_and_its_jobs_differ(basic: pd.DataFrame) -> Non
 @needs("submitit_local")
 def test_submitit_gives_the_same_rows_bit_for_bit(basic: pd.DataFrame, tmp_path: Path) -> None:
     done = sweep(tmp_path, *SWEEP, "hydra/launcher=submitit_local")
-    assert done.returncode == run.OK, done.stderr
+    assert done.returncode == OK, done.stderr
     assert_same_bits(basic, rows_of(tmp_path))
 
 
@@ -120,12 +126,12 @@ def test_joblib_gives_the_same_rows_bit_for_bit(
 
 @needs("joblib")
 def test_joblibs_jobs_have_one_thread_each(joblib: tuple[Path, Done]) -> None:
-    runs, _ = store.load_runs(joblib[0])
+    runs, _ = load_runs(joblib[0])
     assert [one.read_provenance()["threads"] for one in runs] == [1] * 4
 
 
 def ray_python() -> str | None:
-    if launching.installed(launching.EXTRAS["ray"][1]):
+    if launchers.installed(launchers.EXTRAS["ray"][1]):
         return sys.executable
     return next((str(path) for path in RAY if path.is_file()), None)
 
@@ -142,7 +148,7 @@ def test_ray_gives_the_same_rows_bit_for_bit(basic: pd.DataFrame, tmp_path: Path
               "ray.remote.num_gpus=0.25")  # fmt: skip
     words = [*SWEEP, "hydra/launcher=ray", *(f"hydra.launcher.{word}" for word in wanted)]
     done = sweep(tmp_path, *words, python=python)
-    assert done.returncode == run.OK, done.stderr
+    assert done.returncode == OK, done.stderr
     assert_same_bits(basic, rows_of(tmp_path))
 
 
@@ -154,18 +160,18 @@ def test_a_job_that_went_wrong_sets_the_exit_status_and_the_others_go_on(
     joblib: tuple[Path, Done],
 ) -> None:
     outputs, done = joblib
-    assert done.returncode == run.BAD_INPUT, done.stderr
+    assert done.returncode == BAD_INPUT, done.stderr
     assert done.stderr.count("finite number > 0, got -1") == 2, done.stderr
     assert re.search(r"experiments: exit status 2 of `python .*learning_rate=-1 .*`", done.stderr)
     assert rows_of(outputs)["run_id"].nunique() == 4
 
 
 def test_a_status_is_noted_where_it_arrives(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(launching, "arrived", [])
-    status = launching.Status(1, "python -m experiments shard=3")
-    assert launching.arrived == []
+    monkeypatch.setattr(launchers, "arrived", [])
+    status = launchers.Status(1, "python -m experiments shard=3")
+    assert launchers.arrived == []
     assert pickle.loads(pickle.dumps(status)) == status
-    assert launching.arrived == [status]
+    assert launchers.arrived == [status]
     assert str(status) == "exit status 1 of `python -m experiments shard=3`"
 
 
@@ -173,16 +179,16 @@ def test_a_launchers_loss_is_told_from_a_mistake() -> None:
     class Lost(Exception): ...
 
     Lost.__module__ = "joblib.externals.loky.process_executor"
-    assert launching.lost(Lost()) and not launching.lost(RuntimeError())
+    assert launchers.lost(Lost()) and not launchers.lost(RuntimeError())
 
 
 # ------------------------------------------------------------------ the presets
 
 
 def test_every_preset_names_its_extra() -> None:
-    assert set(PRESETS) <= set(launching.EXTRAS)
+    assert set(PRESETS) <= set(launchers.EXTRAS)
     text = (ROOT / "pyproject.toml").read_text()
-    for extra, _ in launching.EXTRAS.values():
+    for extra, _ in launchers.EXTRAS.values():
         assert re.search(rf"^{extra} = \[", text, re.MULTILINE)
 
 
@@ -190,24 +196,24 @@ def test_every_preset_names_its_extra() -> None:
 def test_without_its_extra_a_preset_is_one_line_and_exit_status_2(
     launcher: str, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(launching, "installed", lambda _: False)
+    monkeypatch.setattr(launchers, "installed", lambda _: False)
     monkeypatch.setattr(sys, "argv", ["experiments", "-m", f"hydra/launcher={launcher}"])
-    assert run.command() == run.BAD_INPUT
+    assert command() == BAD_INPUT
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    extra = launching.EXTRAS[launcher][0]
+    extra = launchers.EXTRAS[launcher][0]
     assert f"hydra/launcher={launcher} needs the extra '{extra}'" in error
     assert f"pip install -e '.[{extra}]'" in error
 
 
 def test_a_module_is_installed_or_not() -> None:
-    assert launching.installed("json.decoder")
-    assert not launching.installed("json.nothing") and not launching.installed("nothing.at.all")
+    assert launchers.installed("json.decoder")
+    assert not launchers.installed("json.nothing") and not launchers.installed("nothing.at.all")
 
 
 @pytest.mark.parametrize("launcher", PRESETS)
 def test_every_preset_gives_a_job_as_many_threads_as_cores(launcher: str) -> None:
-    preset = yaml.safe_load((run.CONFIGS / "hydra" / "launcher" / f"{launcher}.yaml").read_text())
+    preset = yaml.safe_load((CONFIGS / "hydra" / "launcher" / f"{launcher}.yaml").read_text())
     cores = preset["hydra"]["launcher"].get("cpus_per_task")
     asked = preset["hydra"]["job"]["env_set"]["OMP_NUM_THREADS"]
     assert asked == ("${hydra.launcher.cpus_per_task}" if cores else "1")
@@ -226,7 +232,7 @@ def test_a_job_whose_process_is_killed_is_one_line_and_exit_status_1(tmp_path: P
         [sys.executable, "-W", "ignore", "-c", program],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == run.FAILED, done.stderr
+    assert done.returncode == FAILED, done.stderr
     lines = done.stderr.splitlines()
     assert [line for line in lines if line.startswith("experiments: ")] == lines[:1], done.stderr
     assert "Traceback" not in done.stderr
@@ -237,9 +243,9 @@ def test_threads_are_capped_by_the_config() -> None:
 
     before = torch.get_num_threads()
     try:
-        run.cap_threads(None)
+        cap_threads(None)
         assert torch.get_num_threads() == before
-        run.cap_threads(1)
+        cap_threads(1)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
@@ -247,8 +253,8 @@ def test_threads_are_capped_by_the_config() -> None:
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "two"])
 def test_threads_that_cannot_be_are_refused(threads: object) -> None:
-    with pytest.raises(run.ConfigError, match=r"threads must be a whole number >= 1 or null, got"):
-        run.cap_threads(threads)
+    with pytest.raises(ConfigError, match=r"threads must be a whole number >= 1 or null, got"):
+        cap_threads(threads)
 
 
 # ------------------------------------------------------------------------ Slurm
@@ -299,7 +305,7 @@ def test_slurms_preset_submits_one_array_that_is_requeued(
     slurm: Path, submitted: tuple[Path, Done]
 ) -> None:
     outputs, done = submitted
-    assert done.returncode == run.OK, done.stderr
+    assert done.returncode == OK, done.stderr
     script = (slurm / "script.sh").read_text()
     asked = flags(script)
     assert asked["array"] == "0-1%1"  # two shards, one at a time
@@ -313,8 +319,8 @@ def test_slurms_preset_submits_one_array_that_is_requeued(
 
 @needs("slurm")
 def test_the_shards_of_an_array_are_the_whole_grid(submitted: tuple[Path, Done]) -> None:
-    config = store.load_runs(submitted[0])[0][0].read_config()
-    cells, _ = run.prepare({**config, "shards": 1, "shard": 0})
+    config = load_runs(submitted[0])[0][0].read_config()
+    cells, _ = prepare({**config, "shards": 1, "shard": 0})
     rows = rows_of(submitted[0])
     assert sorted(rows["key"]) == sorted(cell.key for cell in cells)
     assert rows["run_id"].nunique() == 2

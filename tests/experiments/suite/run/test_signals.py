@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from experiments.suite.run.signals import noted
+from experiments.suite.run.signals import watch_signals
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _heard() -> Any:
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
 )
 def test_a_signal_is_noted_and_not_died_of(number: signal.Signals, status: int) -> None:
-    with noted() as found:
+    with watch_signals() as found:
         assert not found and found.name == ""
         os.kill(os.getpid(), number)
         assert found
@@ -33,14 +33,14 @@ def test_a_signal_is_noted_and_not_died_of(number: signal.Signals, status: int) 
 
 
 def test_the_first_signal_counts() -> None:
-    with noted() as found:
+    with watch_signals() as found:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGUSR1)
         assert found.name == "SIGTERM"
 
 
 def test_a_second_ctrl_c_interrupts_at_once() -> None:
-    with noted() as found:
+    with watch_signals() as found:
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -52,7 +52,7 @@ def test_a_launchers_own_handler_is_called_when_all_is_saved() -> None:
     order: list[str] = []
     before = signal.signal(signal.SIGUSR2, lambda *_: order.append("put back into the queue"))
     try:
-        with noted() as found:
+        with watch_signals() as found:
             os.kill(os.getpid(), signal.SIGUSR2)
             assert found and not order
             order.append("saved")
@@ -63,7 +63,7 @@ def test_a_launchers_own_handler_is_called_when_all_is_saved() -> None:
 
 def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with noted() as found:
+    with watch_signals() as found:
         os.kill(os.getpid(), signal.SIGINT)
         assert not found
 
@@ -72,7 +72,7 @@ def test_outside_the_main_thread_nothing_is_touched() -> None:
     seen: list[bool] = []
 
     def inside() -> None:
-        with noted() as found:
+        with watch_signals() as found:
             seen.append(bool(found))
 
     thread = threading.Thread(target=inside)

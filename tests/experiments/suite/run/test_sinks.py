@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from experiments.suite.run import command as runner
 from experiments.suite.run import sinks
-from experiments.suite.store import runs as store
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.exits import OK
+from experiments.suite.run.running import run_experiment
+from experiments.suite.store.joined import load_runs
+from experiments.suite.store.runs import Run
 
 Patch = pytest.MonkeyPatch
 
@@ -21,12 +24,12 @@ Patch = pytest.MonkeyPatch
 @pytest.fixture(scope="module")
 def one(
     example: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[store.Run, dict[str, Any], list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+) -> tuple[Run, dict[str, Any], list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
     """A run with a diverged cell, and curves of its networks."""
     config = example.gaussian_config(1, rho=[0.0, 0.5])
     rows = example.example_rows(config, example.realistic_bias)
     rows = example.edited(rows, rows.index == 0, nats=math.nan, status="diverged", reason="x")
-    run = store.Run(example.write_run(tmp_path_factory.mktemp("outputs"), config, rows))
+    run = Run(example.write_run(tmp_path_factory.mktemp("outputs"), config, rows))
     records = rows.to_dict("records")
     curves = {
         row["key"]: [
@@ -51,7 +54,7 @@ def same(found: float, wanted: float) -> bool:
 # ------------------------------------------------------------------ TensorBoard
 
 
-def scalars(run: store.Run) -> dict[str, list[tuple[int, float]]]:
+def scalars(run: Run) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run.folder / "tensorboard"), {"scalars": 0})
@@ -119,7 +122,7 @@ def test_mlflow_has_the_params_metrics_and_files_of_the_run(one: Any) -> None:
 
 
 class Broken:
-    def __init__(self, run: store.Run, config: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, config: Mapping[str, Any]) -> None:
         raise OSError("no such server")
 
 
@@ -151,12 +154,12 @@ def test_a_run_whose_sink_fails_is_a_finished_run(tmp_path: Path, monkeypatch: P
     monkeypatch.setattr(sinks, "SINKS", {"broken": (Broken, "json")})
     words = ["scale=smoke", "device=cpu", "experiment.rho=[0.5]", "experiment.methods=[ksg]"]
     words += ["scale.ksg_n=60", "figures=false"]
-    with initialize_config_dir(version_base="1.3", config_dir=str(runner.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         config = OmegaConf.to_container(compose("config", words))
     assert isinstance(config, dict)
     asked = {**{str(k): v for k, v in config.items()}, "sinks": ["broken"]}
-    assert runner.run_experiment({**asked, "outputs": str(tmp_path)}, "command") == runner.OK
-    ((run,), _) = store.load_runs(tmp_path)
+    assert run_experiment({**asked, "outputs": str(tmp_path)}, "command") == OK
+    ((run,), _) = load_runs(tmp_path)
     assert run.read_status()["state"] == "finished"
     assert "sink broken gave up: OSError" in run.log.read_text()
 
@@ -176,7 +179,7 @@ def test_a_sink_that_is_not_installed_says_how_to(monkeypatch: Patch) -> None:
 
 
 def test_no_sink_is_asked_for_unless_said(one: Any) -> None:
-    assert "sinks: []" in (runner.CONFIGS / "config.yaml").read_text()
+    assert "sinks: []" in (CONFIGS / "config.yaml").read_text()
     run, config, rows, curves = one
     assert sinks.write([], run, config, rows, curves) == []
 

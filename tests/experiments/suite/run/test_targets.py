@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.suite.run import command as run
-from experiments.suite.run import targets as foreign
+from experiments.suite.run import command as program
+from experiments.suite.run import targets
+from experiments.suite.run.command import command
+from experiments.suite.run.exits import BAD_INPUT, OK
 
 Patch = pytest.MonkeyPatch
 HOSTILE = {
@@ -22,7 +24,7 @@ HOSTILE = {
     "tag": "critic: !!python/object/apply:os.system ['touch {}']",
     "function of ours": "critic:\n  _target_: experiments.suite.report.command.main\n"
     "  arguments: []",
-    "through ours": "train:\n  _target_: experiments.suite.store.runs.os.system\n"
+    "through ours": "train:\n  _target_: experiments.suite.store.files.os.system\n"
     "  command: touch {}",
     "in a list": "tasks:\n- - _target_: os.system\n    command: touch {}",
 }
@@ -42,7 +44,7 @@ def test_a_hostile_config_is_one_line_and_status_2_and_no_code_is_run(
     folder = elsewhere(tmp_path / "configs", text.format(tmp_path / "was-here"))
     words = [*f"{flag}{folder}".split(), "experiment=theirs", f"outputs={tmp_path / 'outputs'}"]
     monkeypatch.setattr(sys, "argv", ["experiments", *words])
-    assert run.command() == run.BAD_INPUT
+    assert command() == BAD_INPUT
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err.startswith("experiments: ") and "theirs.yaml: " in said.err
@@ -55,9 +57,9 @@ def test_without_the_check_hydra_would_run_it(tmp_path: Path, monkeypatch: Patch
     folder = elsewhere(tmp_path / "configs", HOSTILE["callback"].format(tmp_path / "was-here"))
     words = [f"--config-dir={folder}", "experiment=theirs", f"outputs={tmp_path}"]
     monkeypatch.setattr(sys, "argv", ["experiments", *words])
-    monkeypatch.setattr(foreign, "check_folders", lambda _: None)
-    monkeypatch.setattr(run, "run_experiment", lambda *_: run.OK)
-    run.command()
+    monkeypatch.setattr(program, "check_folders", lambda _: None)
+    monkeypatch.setattr(program, "run_experiment", lambda *_: OK)
+    command()
     assert (tmp_path / "was-here").exists()
 
 
@@ -70,10 +72,10 @@ def test_a_config_of_the_users_own_is_run(tmp_path: Path, monkeypatch: Patch) ->
     words = ["experiment=theirs", "scale=smoke", "scale.ksg_n=60", "figures=false"]
     words += [f"outputs={tmp_path / 'out'}"]
     monkeypatch.setattr(sys, "argv", ["experiments", f"--config-dir={folder}", *words])
-    assert run.command() == run.OK
+    assert command() == OK
 
 
 def test_the_folders_that_a_command_line_names_are_found(tmp_path: Path) -> None:
     words = ["-m", "-cd", str(tmp_path), "a=1", "-cn", "x", "-c", "job", "--config-dir=/nowhere"]
-    assert foreign.folders(words) == [tmp_path, tmp_path]  # as it is, and beside the package
-    assert foreign.folders(["a=1", "--multirun"]) == []
+    assert targets.folders(words) == [tmp_path, tmp_path]  # as it is, and beside the package
+    assert targets.folders(["a=1", "--multirun"]) == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from experiments.suite.store import checkpoints
 from experiments.suite.store.checkpoints import BrokenCheckpointError, Checkpoints
-from experiments.suite.store.runs import OutputError
+from experiments.suite.store.files import OutputError
 
 KEYS = ["a", "b", "c", "d", "e"]
 STACK = (0, 2)

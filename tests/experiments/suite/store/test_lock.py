@@ -43,7 +43,7 @@ def ended() -> int:
 
 def test_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
-    with held(path):
+    with held(path, time.time):
         found = read(path)
         assert found is not None and (found.host, found.pid) == (socket.gethostname(), os.getpid())
         assert found.alive(time.time())
@@ -53,11 +53,11 @@ def test_a_lock_is_there_while_it_is_held(tmp_path: Path) -> None:
 def test_a_second_holder_is_told_who_and_since_when(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
     who = rf"held by process {os.getpid()} on {socket.gethostname()} since 20\d\d-.*: wait for it"
-    with held(path):
-        with pytest.raises(LockedError, match=who), held(path):
+    with held(path, time.time):
+        with pytest.raises(LockedError, match=who), held(path, time.time):
             pass
         assert path.exists()
-    with held(path):
+    with held(path, time.time):
         pass
 
 
@@ -82,10 +82,10 @@ def test_a_dead_holders_lock_is_taken_over(
     found["heartbeat"] = time.time() + float(found.get("heartbeat", 0.0))
     put(path, a_holder(**found))
     if alive:
-        with pytest.raises(LockedError), held(path):
+        with pytest.raises(LockedError), held(path, time.time):
             pass
     else:
-        with held(path):
+        with held(path, time.time):
             assert (read(path) or a_holder()).since != "then"
 
 
@@ -96,7 +96,7 @@ def test_a_lock_that_cannot_be_read_is_none(
     path = tmp_path_factory.mktemp("lock") / "lock.json"
     path.write_bytes(data)
     assert read(path) is None
-    with held(path):
+    with held(path, time.time):
         assert read(path) is not None
 
 
@@ -115,26 +115,26 @@ def test_a_holder_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_lock_that_another_took_is_left_to_it(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
     other = a_holder(host="elsewhere")
-    with held(path):
+    with held(path, time.time):
         put(path, other)
     assert read(path) == other
 
 
 def test_a_folder_that_is_gone_ends_quietly(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with held(folder / "lock.json"):
+    with held(folder / "lock.json", time.time):
         (folder / "lock.json").unlink()
         (folder / ".lock.json.guard").unlink()
         folder.rmdir()
 
 
 TAKE = """
-import sys, pathlib
+import pathlib, sys, time
 from experiments.suite.store.lock import held, LockedError
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    with held(pathlib.Path(sys.argv[1])):
+    with held(pathlib.Path(sys.argv[1]), time.time):
         print("held", flush=True)
         sys.stdin.readline()
 except LockedError:

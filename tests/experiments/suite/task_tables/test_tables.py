@@ -18,9 +18,11 @@ from experiments import accuracy
 from experiments.suite.claims.intervals import share_interval
 from experiments.suite.grid.cells import UNTRAINED
 from experiments.suite.report import accuracy_page
-from experiments.suite.run import command as run
-from experiments.suite.run import tally
-from experiments.suite.store import runs as store
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.jobs import build, prepare
+from experiments.suite.run.rows import to_row
+from experiments.suite.store.runs import Run
+from experiments.suite.store.tables import row_frame
 from experiments.suite.task_tables import figures as task_figures
 from experiments.suite.task_tables import tables
 from experiments.suite.task_tables.findings import (
@@ -29,16 +31,16 @@ from experiments.suite.task_tables.findings import (
     share_within,
     sizes,
 )
-from mine.estimators.estimate import own_job
+from mine.estimators.own_job import own_job
 from mine.running.estimates import Estimate
+from mine.running.events import Done
 from mine.running.jobs import Job
-from mine.running.workers import Done
-from mine.running.workers import run as run_jobs
+from mine.running.run import run as run_jobs
 
 
 @cache
 def config_of(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(version_base="1.3", config_dir=str(run.CONFIGS)):
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         composed = compose("config", list(overrides))
     plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
@@ -46,7 +48,7 @@ def config_of(*overrides: str) -> dict[str, Any]:
 
 
 def listed(name: str) -> dict[str, Any]:
-    found = OmegaConf.to_container(OmegaConf.load(run.CONFIGS / "tasks" / f"{name}.yaml"))
+    found = OmegaConf.to_container(OmegaConf.load(CONFIGS / "tasks" / f"{name}.yaml"))
     assert isinstance(found, dict)
     return {str(key): value for key, value in found.items()}
 
@@ -93,7 +95,7 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def split_jobs(*overrides: str) -> tuple[list[Any], list[Job]]:
-    return run.prepare(
+    return prepare(
         config_of("experiment=benchmark", "experiment.names=[sparse-2]", "scale=smoke",
                   "device=cpu", "experiment.panels.benchmark.steps=2.0", *overrides)
     )  # fmt: skip
@@ -105,14 +107,15 @@ def test_a_cell_on_own_rows_is_what_estimate_does_on_the_rows_of_its_task() -> N
     assert [cell.n for cell in cells] == [120] * len(cells)
     done = {d.job: d.outcome for d in run_jobs(jobs, "cpu") if isinstance(d, Done)}
     for i, job in enumerate(jobs):
-        assert isinstance(job.data, mine.tasks.MultivariateNormal)
-        x, y = (v.double() for v in job.data.sample(120, job.generator("train")))
-        steps = {} if job.method in UNTRAINED else {"steps": 20}
-        alone = own_job(x, y, job.method, job.seed, key=job.key, **steps)
+        assert isinstance(job.source.task, mine.tasks.MultivariateNormal)
+        x, y = (v.double() for v in job.source.task.sample(120, job.generator("train")))
+        method = job.method.name
+        steps = {} if method in UNTRAINED else {"steps": 20}
+        alone = own_job(x, y, method, job.seed, key=job.key, **steps)
         (other,) = [d.outcome for d in run_jobs([alone], "cpu") if isinstance(d, Done)]
         one = done[i]
         assert isinstance(one, Estimate) and isinstance(other, Estimate)
-        assert one.nats == pytest.approx(other.nats, abs=1e-4), job.method
+        assert one.nats == pytest.approx(other.nats, abs=1e-4), method
         assert one.warnings == other.warnings
         assert (one.n_test, one.chosen) == (other.n_test, other.chosen)
     assert {job.folds for job in jobs} == {1, 5}
@@ -124,12 +127,12 @@ def test_the_network_steps_of_auto_count_its_folds_candidates_and_shares() -> No
     trained = 5 * len(auto.candidates) * len(auto.shares)
     expected = {"mine": 20, "smile(tau=5)": 20, "auto": 20 * trained, "ksg": 0,
                 "gaussian_copula": 0}  # fmt: skip
-    assert {job.method: job.network_steps() for job in jobs} == expected
+    assert {job.method.name: job.network_steps for job in jobs} == expected
 
 
 def test_steps_are_a_limit_on_the_methods_own() -> None:
     _, jobs = split_jobs("train.steps=1000000")
-    own = {job.method: job.training.steps for job in jobs if job.method not in UNTRAINED}
+    own = {job.method.name: job.training.steps for job in jobs if job.method.name not in UNTRAINED}
     assert own == {
         "mine": 2000,
         "smile(tau=5)": 2000,
@@ -143,11 +146,11 @@ def test_neighbours_and_partners_are_the_configs() -> None:
 
 
 def test_any_experiment_can_be_run_on_own_rows() -> None:
-    cells, jobs = run.prepare(
+    cells, jobs = prepare(
         config_of("experiment=gaussian", "estimator.split=true", "experiment.n=700")
     )
-    assert {cell.n for cell in cells} == {700} and all(job.split for job in jobs)
-    plain, _ = run.prepare(config_of("experiment=gaussian", "experiment.n=700"))
+    assert {cell.n for cell in cells} == {700} and all(job.source.split for job in jobs)
+    plain, _ = prepare(config_of("experiment=gaussian", "experiment.n=700"))
     assert {cell.n for cell in plain if cell.method == "ksg"} == {5000}
 
 
@@ -161,19 +164,17 @@ def test_any_experiment_can_be_run_on_own_rows() -> None:
 )
 def test_what_cannot_be_split_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        run.prepare(config_of(*overrides))
+        prepare(config_of(*overrides))
 
 
 def test_the_row_of_a_cell_on_own_rows_has_the_name_the_rows_and_the_steps_allowed() -> None:
     cells, jobs = split_jobs("experiment.n=120")
-    where = store.Run(Path("outputs") / "benchmark" / ("0" * 12))
+    where = Run(Path("outputs") / "benchmark" / ("0" * 12))
     estimate = Estimate(0.5, 0.1, 0.6, "auto", 76, 120, 7)
-    rows = [
-        tally.row_of(c, j, estimate, where, 1.0, "cpu") for c, j in zip(cells, jobs, strict=True)
-    ]
+    rows = [to_row(c, j, estimate, where, 1.0, "cpu") for c, j in zip(cells, jobs, strict=True)]
     steps = {r["method"]: r["steps"] for r in rows}
     assert steps["auto"] == 40 and steps["ksg"] == 0
-    found = tables.table(store.row_frame(rows))
+    found = tables.table(row_frame(rows))
     assert set(found["name"]) == {"sparse-2"} and set(found["n"]) == {120}
 
 
@@ -192,7 +193,7 @@ def test_the_default_cut_of_the_benchmark_has_some_of_each_family() -> None:
 
 def test_accuracy_repeats_the_tasks_whose_shares_are_counted_and_runs_all_methods() -> None:
     experiment = config_of("experiment=accuracy")["experiment"]
-    truths = {name: run.build(task).mi for name, task in experiment["tasks"].items()}
+    truths = {name: build(task).mi for name, task in experiment["tasks"].items()}
     assert experiment["methods"] == list(mine.methods())
     assert list(experiment["rows"]) == list(truths)
     assert set(experiment["coverage"]) == {

@@ -11,9 +11,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.suite.run import command as run
+from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.jobs import build
 
-LISTS = {path.stem: path for path in sorted((run.CONFIGS / "tasks").glob("*.yaml"))}
+LISTS = {path.stem: path for path in sorted((CONFIGS / "tasks").glob("*.yaml"))}
 
 
 def named(stem: str) -> dict[str, dict[str, Any]]:
@@ -33,7 +34,7 @@ EACH = [
 def test_every_named_task_has_a_truth_and_samples(
     config: dict[str, Any], independent: bool
 ) -> None:
-    task = run.build(config)
+    task = build(config)
     assert 0 < task.mi < 8 or (independent and task.mi == 0)
     assert getattr(task, "mi_stderr", 0.0) < 0.003
     x, y = task.sample(200, torch.Generator().manual_seed(0))
@@ -43,7 +44,7 @@ def test_every_named_task_has_a_truth_and_samples(
 
 
 def test_the_benchmark_has_forty_tasks_or_more_and_no_two_alike() -> None:
-    tasks = [run.build(config) for config in named("benchmark").values()]
+    tasks = [build(config) for config in named("benchmark").values()]
     assert len(tasks) >= 40
     assert len(set(tasks)) == len(tasks)
 
@@ -61,11 +62,11 @@ def test_the_benchmark_has_forty_tasks_or_more_and_no_two_alike() -> None:
     ],
 )
 def test_a_benchmark_truth_is_the_one_worked_out(name: str, nats: float) -> None:
-    assert run.build(named("benchmark")[name]).mi == pytest.approx(nats, abs=5.1e-5)
+    assert build(named("benchmark")[name]).mi == pytest.approx(nats, abs=5.1e-5)
 
 
 def test_an_experiment_takes_a_list_by_one_line_of_its_defaults(tmp_path: Path) -> None:
-    configs = shutil.copytree(run.CONFIGS, tmp_path / "configs")
+    configs = shutil.copytree(CONFIGS, tmp_path / "configs")
     (configs / "experiment" / "trial.yaml").write_text(
         "# @package _global_\ndefaults:\n  - /tasks@experiment.tasks: benchmark\n  - _self_\n"
         "experiment: {name: trial}\n"

@@ -1,0 +1,1 @@
+"""What experiments measure of a trained critic, beside what the library estimates from it."""

@@ -1,0 +1,107 @@
+"""One experiment under one config: find its run or begin it, compute it, and end it.
+
+A finished run is found. A stopped run goes on where it was, and its rows are the same to the bit.
+A cell that raises becomes a row that says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time  # noqa: TID251
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.suite.grid.cells import Cell
+from experiments.suite.run import sinks
+from experiments.suite.run.computing import compute_missing
+from experiments.suite.run.config_check import THREADS
+from experiments.suite.run.exits import FAILED, OK
+from experiments.suite.run.jobs import fetch, prepare
+from experiments.suite.run.logs import logging_to
+from experiments.suite.run.messages import complain, say
+from experiments.suite.run.progress import Progress
+from experiments.suite.run.signals import watch_signals
+from experiments.suite.store import lock
+from experiments.suite.store.files import check_outputs
+from experiments.suite.store.identity import cells_basis
+from experiments.suite.store.runs import Run, siblings
+
+if TYPE_CHECKING:
+    from mine.running.jobs import Job
+
+log = logging.getLogger("experiments")
+
+
+def run_experiment(config: Mapping[str, Any], command: str) -> int:
+    """Run one experiment under one resolved config. Returns the exit status.
+
+    Raises:
+        ValueError: the config cannot be run.
+        OSError: the outputs cannot be written. In both cases nothing has been written.
+    """
+    from mine.running.devices import resolve_device
+
+    cap_threads(config.get("threads"))
+    sinks.check(config.get("sinks", []))
+    cells, jobs = prepare(config)
+    device = str(resolve_device(str(config["device"])))
+    outputs = Path(str(config["outputs"]))
+    check_outputs(outputs)
+    fetch(jobs)
+    run = Run.create(outputs, str(config["experiment"]["name"]), config)
+    if not run.finished:
+        with lock.held(run.folder / "lock.json", time.time), logging_to(run.log):
+            if not run.finished:
+                return work_on(run, cells, jobs, config, device, command)
+    say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
+    return OK
+
+
+def cap_threads(threads: Any) -> None:
+    """Set how many threads torch may use, and so how many stacks run at once; None for all."""
+    THREADS.check(threads)
+    if threads is None:
+        return
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def work_on(
+    run: Run,
+    cells: Sequence[Cell],
+    jobs: Sequence[Job],
+    config: Mapping[str, Any],
+    device: str,
+    command: str,
+) -> int:
+    """Work on a run until it is finished or has to stop. Returns the exit status."""
+    from mine.running.run_options import Stopped
+
+    progress = Progress.resume(run, cells, config, command)
+    with watch_signals() as watch:
+        try:
+            progress.adopt(siblings(run, cells_basis(config, device)))
+            status = compute_missing(progress, jobs, device, watch)
+            sinks.write(config["sinks"], run, config, progress.rows.values(), progress.curves)
+            if watch:  # the signal came during the last writes: a sweep must still end here
+                say(f"stopped by {watch.name}: the run was at its end, and is whole")
+                return watch.status
+            return status
+        except (Stopped, KeyboardInterrupt):
+            watch.number = watch.number or signal.SIGINT
+            progress.write("stopped")
+            say(
+                f"stopped by {watch.name}: {len(progress.rows)} of {len(cells)} cells are kept in "
+                f"{run.folder}; the same command goes on from there"
+            )
+            return watch.status
+        except Exception as error:
+            log.exception("the run stopped")
+            complain(error)
+            with suppress(OSError):
+                progress.write_status("failed")
+            return FAILED

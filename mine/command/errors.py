@@ -1,0 +1,52 @@
+"""Exit statuses, and errors of one line.
+
+The status is 0 where all went well; 1 where an estimation failed midway; 2 for input that cannot
+be right, before anything is trained; 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import click
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class OneLine(click.Group):
+    """Commands that print each error as one line on stderr, with its exit status."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> NoReturn:
+        try:
+            status = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "mine"
+            _fail(f"{error.format_message().rstrip('.')} (see `{path} --help`)", BAD_INPUT)
+        except (click.ClickException, ValueError) as error:
+            _fail(error, BAD_INPUT)
+        except click.Abort:
+            _fail("stopped by Ctrl-C", INTERRUPTED)
+        except ModuleNotFoundError as error:
+            _fail(
+                f"expected {error.name} to be installed, got none: install mine-mi[command]",
+                BAD_INPUT,
+            )
+        except (RuntimeError, OSError, MemoryError) as error:
+            _fail(str(error) or type(error).__name__, FAILED)
+        sys.exit(status if isinstance(status, int) else OK)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # caught here: click would print an empty line first
+            raise click.Abort from None
+
+
+def _fail(message: object, status: int) -> NoReturn:
+    click.echo(f"mine: {one_line(message)}", err=True)
+    sys.exit(status)
+
+
+def one_line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,59 @@
+"""Figures of estimates. What draws takes an `ax`, and writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mine.command.files import written_whole
+from mine.command.records import LEVEL
+
+if TYPE_CHECKING:
+    from mine.running.estimates import Estimate
+
+
+def save_figure(file: Path, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
+    """Writes what `draw` draws on an `ax`; the size is in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure.add_subplot())
+    with written_whole(file) as part:
+        figure.savefig(part, dpi=150)
+
+
+def draw_curve(ax: Any, e: Estimate) -> None:
+    """The training's value over its steps, and the value on the test rows."""
+    ax.plot([step for step, _ in e.curve], [nats for _, nats in e.curve], label="training rows")
+    low, high = e.interval(LEVEL)
+    ax.axhspan(low, high, alpha=0.2, color="C1")
+    ax.axhline(e.nats, color="C1", label=f"test rows: {e.nats:.3f} nats, 95 % interval")
+    ax.set(xlabel="step", ylabel="mutual information (nats)", title=e.method)
+    ax.legend()
+
+
+def draw_methods(ax: Any, found: Mapping[str, Estimate]) -> None:
+    """A point and an interval for each method."""
+    for place, e in enumerate(found.values()):
+        low, high = e.interval(LEVEL)
+        ax.plot([low, high], [place, place], color="C0")
+        ax.plot([e.nats], [place], "o", color="C0")
+    ax.set_yticks(range(len(found)), list(found))
+    ax.invert_yaxis()
+    ax.set(xlabel="mutual information (nats), 95 % interval")
+
+
+def draw_matrix(
+    ax: Any, names: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]
+) -> None:
+    """A cell for each pair, with its value in nats."""
+    image = ax.imshow(values, cmap="viridis")
+    ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    ax.set_yticks(range(len(names)), names)
+    for i, row in enumerate(values):
+        for j, value in enumerate(row):
+            if math.isfinite(value):
+                ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="w", fontsize=7)
+    ax.figure.colorbar(image, label="mutual information (nats)")

@@ -1,0 +1,50 @@
+"""The only place that calls the library's estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mine.command.inputs import Sides
+from mine.command.options import Options
+
+if TYPE_CHECKING:
+    from mine.command.tables.columns import Columns
+    from mine.command.tables.source import Values
+    from mine.running.estimates import Estimate
+
+Pair = tuple[str, str]
+
+
+def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estimate:
+    import mine
+
+    x, y = _frame(sides.columns, sides.x), _frame(sides.columns, sides.y)
+    return mine.estimate(x, y, **_named(method=method), **options.library)
+
+
+def estimate_pairs(
+    columns: Columns, target: str | None, method: str | None, options: Options
+) -> dict[Pair, Estimate]:
+    import mine
+
+    table = _frame(columns, list(columns.values))
+    named = _named(method=method, target=target)
+    return dict(mine.pairwise(table, **named, **options.library).estimates)
+
+
+def _named(**arguments: str | None) -> dict[str, Any]:
+    """Those that were given; the library has defaults for the others."""
+    return {name: value for name, value in arguments.items() if value}
+
+
+def _frame(columns: Columns, names: Sequence[str]) -> Any:
+    """(n, columns). The library's warnings name the columns of a data frame."""
+    import pandas
+
+    return pandas.DataFrame({name: _plain(columns.values[name]) for name in names})
+
+
+def _plain(values: Values) -> Values:
+    """Categories as an array of text; numbers unchanged."""
+    return values.astype(str) if values.dtype == object else values

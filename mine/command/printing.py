@@ -1,0 +1,75 @@
+"""What is printed: JSON, tables with notes below, and a line of progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mine.command.records import LEVEL, strict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mine.command.tables.columns import Columns
+    from mine.running.estimates import Estimate
+
+HEADS = ("nats", "bits", "95 % interval", "p-value")
+_TEXT = ("method", "kind", "y", "trains on", "good at")
+"""Heads of columns that hold text. The first column always does."""
+_WIDTH = 100
+"""Of a table that goes into a file or a pipe."""
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """A line on stderr while something runs, where stderr is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(strict(record), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(table: Table, notes: Iterable[str] = ()) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    width = None if sys.stdout.isatty() else _WIDTH
+    console = Console(width=width, highlight=False, markup=False)
+    console.print(table)
+    for note in notes:
+        console.print(Text(note), soft_wrap=True)
+
+
+def new_table(*heads: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="left" if i == 0 or head in _TEXT else "right")
+    return table
+
+
+def cells(e: Estimate) -> tuple[str, ...]:
+    """An estimate's cells under `HEADS`; the interval is in nats."""
+    low, high = e.interval(LEVEL)
+    p = "-" if e.p_value is None else f"{e.p_value:.3f}"
+    return f"{e.nats:.3f}", f"{e.bits:.3f}", f"{low:.3f} to {high:.3f}", p
+
+
+def dropped_note(columns: Columns) -> list[str]:
+    total = columns.rows + columns.dropped
+    return [f"{columns.dropped} of {total} rows dropped: missing values"] * bool(columns.dropped)

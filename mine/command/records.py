@@ -1,0 +1,60 @@
+"""Estimates as plain values, for JSON. Values are in nats unless they are called bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mine.running.estimates import Estimate
+
+LEVEL = 0.95
+"""Of every interval that the command shows."""
+FEW_ROWS = 50
+
+
+def warnings_of(e: Estimate, rows: int) -> list[str]:
+    few = f"only {rows} rows: too few for the network and for the interval; bring more"
+    return [*e.warnings, *([few] if rows < FEW_ROWS else [])]
+
+
+def failure(e: Estimate) -> str:
+    """Why there is no value; "" where there is one."""
+    if math.isfinite(e.nats):
+        return ""
+    return (
+        f"the training turned non-finite at step {e.diverged_at}: lower --set learning_rate, or "
+        "take --preprocess rank"
+    )
+
+
+def as_record(e: Estimate, rows: int) -> dict[str, Any]:
+    """An estimate in plain values; `strict` makes null of nan and infinity."""
+    record = {
+        "method": e.method,
+        "nats": e.nats,
+        "bits": e.bits,
+        "stderr": e.stderr,
+        "interval": list(e.interval(LEVEL)),
+        "level": LEVEL,
+        "p_value": e.p_value,
+        "train_nats": e.train_nats,
+        "n_train": e.n_train,
+        "n_test": e.n_test,
+        "steps": e.steps,
+        "warnings": warnings_of(e, rows),
+    }
+    further = {"chosen": e.chosen, "rise": e.rise, "null": list(e.null)}
+    return record | {name: value for name, value in further.items() if value not in ("", None, [])}
+
+
+def strict(value: Any) -> Any:
+    """The value with null for nan and infinity, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: strict(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

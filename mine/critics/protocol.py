@@ -1,0 +1,67 @@
+"""What training asks of a critic T(x, y), and what makes one.
+
+A critic gives its values on joint and on marginal pairs, and then the gradient of any function of
+those values. It is always a stack: K networks of equal shapes, where every parameter has a leading
+axis K. A single network is a stack of K = 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from mine.data.pairs import Pairing
+
+
+class Critic(Protocol):
+    """K stacked critics.
+
+    Attributes:
+        k: the number of stacked critics.
+        theta: all parameters, flat; ``views`` are its slices, each with a leading axis K.
+        grad: where `backward` writes the gradient, laid out like ``theta``.
+    """
+
+    k: int
+    theta: Tensor
+    grad: Tensor
+    views: list[Tensor]
+
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """T on joint pairs and on marginal pairs.
+
+        Args:
+            x: (K, B, dx).
+            y: (K, rows, dy); the first B rows are joint with x.
+            pairing: which y the marginal pairs take, m of them for each x.
+            keep: whether `backward` may follow. Where it may not, less memory is used.
+
+        Returns:
+            (K, B) and (K, m B), views of a buffer that the next call overwrites.
+        """
+        ...
+
+    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
+        """Writes the gradient of the last `values` into ``grad``.
+
+        Args:
+            g_joint: gradient with respect to T on joint pairs, (K, B).
+            g_marginal: gradient with respect to T on marginal pairs, (K, m B).
+        """
+        ...
+
+
+class CriticConfig(Protocol):
+    """What makes critics: `MLP`, or `Modules` for a user's own network."""
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> Critic:
+        """One critic for each generator, which draws its initial parameters."""
+        ...

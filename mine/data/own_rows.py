@@ -1,0 +1,125 @@
+"""A source for a user's own rows: split, preprocessed, and compared with permuted copies."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from mine.data import preprocessing
+from mine.data.batches import DataSet
+from mine.data.columns import Layout
+from mine.data.diagnostics import data_doubts
+from mine.data.generators import generator
+from mine.data.preprocessing import Transform
+from mine.data.sources import Dealt, Pairs
+from mine.data.split import Split
+
+SIMPLE_UNITS = None, "none", "standardise"  # a method that trains nothing has its own instead
+
+
+class Table(Protocol):
+    """All rows of an estimation; `mine.data.sources.Fixed` is one, too."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]: ...
+    @property
+    def task(self) -> Any: ...
+    def all_rows(self, seed: int, key: str) -> Pairs: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Rows that are there: x (n, dx) and y (n, dy)."""
+
+    x: Tensor
+    y: Tensor
+    task: None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        return len(self.x), self.x.shape[1], self.y.shape[1]
+
+    def all_rows(self, seed: int, key: str) -> Pairs:
+        return self.x, self.y
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """One set of rows, split at random. Columns are brought into units fitted on training rows.
+
+    Attributes:
+        table: all rows.
+        layouts: what the columns of x and of y are.
+        preprocess: one of `mine.data.preprocessing.KINDS`; None for what the method takes.
+        split: how the rows are split.
+        copy: 0 for the rows themselves; c > 0 for the c-th copy, whose y is permuted.
+    """
+
+    table: Table
+    layouts: tuple[Layout, Layout]
+    preprocess: str | None = None
+    split: Split = field(default_factory=Split)
+    copy: int = 0
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        return self.table.sizes
+
+    @property
+    def task(self) -> Any:
+        return self.table.task
+
+    @property
+    def shape(self) -> Hashable:
+        return "split", self.sizes, self.split.folds, self.split.share
+
+    def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
+        """See `mine.data.sources.Source`; the split says how many rows the test has."""
+        data = self._copied(seed, key)
+        parts = self.split.deal(len(data[0]), generator(seed, "split", key))
+        train, _, test = parts
+        fitted = self._fitted(self.preprocess or "standardise", (data[0][train], data[1][train]))
+        (x_train, x_val, x_test), (y_train, y_val, y_test) = (
+            [transform(v[rows]).to(device) for rows in parts]
+            for v, transform in zip(data, fitted, strict=True)
+        )
+        return Dealt(
+            batches=DataSet(x_train, y_train),
+            seen=(x_train, y_train),
+            validation=(x_val, y_val),
+            test=(x_test, y_test),
+            n_train=len(x_train),
+            layouts=self.layouts,
+            transforms=fitted,
+            warnings=() if self.copy else self._warnings(data, train, test, fitted),
+        )
+
+    def all_rows(self, seed: int, key: str) -> Pairs:
+        """See `mine.data.sources.Source`; x and y are ranked where that is asked for."""
+        x, y = self._copied(seed, key)
+        if self.preprocess in SIMPLE_UNITS:
+            return x, y
+        of_x, of_y = self._fitted(str(self.preprocess), (x, y))
+        return of_x(x).double(), of_y(y).double()
+
+    def _copied(self, seed: int, key: str) -> Pairs:
+        """All rows in float64; y is permuted in a copy."""
+        x, y = (v.double() for v in self.table.all_rows(seed, key))
+        if self.copy:
+            y = y[torch.randperm(len(y), generator=generator(seed, f"null {self.copy}", key))]
+        return x, y
+
+    def _fitted(self, kind: str, rows: Pairs) -> tuple[Transform, Transform]:
+        coded = [layout.coded for layout in self.layouts]
+        of_x, of_y = (preprocessing.fit(kind, v, of) for v, of in zip(rows, coded, strict=True))
+        return of_x, of_y
+
+    def _warnings(
+        self, data: Pairs, train: Tensor, test: Tensor, fitted: Sequence[Transform]
+    ) -> tuple[str, ...]:
+        of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
+        return data_doubts(data, self.layouts, train, test, (of_x, of_y), self.split.folds)

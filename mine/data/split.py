@@ -1,0 +1,59 @@
+"""How one set of rows is split into training, validation and test rows.
+
+One split takes 60 % of the rows for training, 20 % for validation and 20 % for the test. With k
+folds (cross-fitting) the rows are cut into k blocks. Fold f tests on block f and splits the other
+blocks into training and validation rows, 3 to 1, so over all folds every row is tested once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SPLIT = 0.6, 0.2  # training and validation shares of one split; the rest is for the test
+
+
+@dataclass(frozen=True)
+class Split:
+    """One fold of a split of n rows.
+
+    Attributes:
+        folds: 1 for one split by `SPLIT`, else the number of blocks; at least 1.
+        fold: which block is the test, from 0 to folds - 1.
+        share: the share of the training rows that is used; less than 1 to learn what more rows
+            are worth.
+    """
+
+    folds: int = 1
+    fold: int = 0
+    share: float = 1.0
+
+    def training_rows(self, n: int) -> int:
+        """The number of training rows of n rows, in the fold that has the fewest."""
+        if self.folds == 1:
+            return self._used(math.floor(n * SPLIT[0]))
+        return self._used(n - -(-n // self.folds) - self.validation_rows(n))
+
+    def validation_rows(self, n: int) -> int:
+        """The number of validation rows of n rows: the same in every fold."""
+        rest = n - -(-n // self.folds)
+        return math.floor(rest * SPLIT[1] / (SPLIT[0] + SPLIT[1]))
+
+    def deal(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices of the training, validation and test rows of n rows, in random order."""
+        order = torch.randperm(n, generator=generator)
+        if self.folds == 1:
+            cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))
+            train, validation, test = order.tensor_split(cuts)
+        else:
+            blocks = order.tensor_split(self.folds)
+            rest = torch.cat([*blocks[self.fold + 1 :], *blocks[: self.fold]])
+            count = self.validation_rows(n)
+            train, validation, test = rest[count:], rest[:count], blocks[self.fold]
+        return train[: self._used(len(train))], validation, test
+
+    def _used(self, rows: int) -> int:
+        return math.floor(rows * self.share)

@@ -1,0 +1,141 @@
+"""From a user's rows and options to a job. Here, and only here, the library resolves a name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from torch import Tensor
+
+from mine.critics.mlp import MLP
+from mine.critics.protocol import CriticConfig
+from mine.data.batches import Samples
+from mine.data.columns import Layout
+from mine.data.own_rows import Given, OwnRows
+from mine.data.preprocessing import KINDS
+from mine.data.sources import Fixed
+from mine.data.split import Split
+from mine.estimators.rows import Rows
+from mine.method.method import Method
+from mine.method.names import METHODS
+from mine.running.jobs import Job, fitting
+from mine.training.settings import Training
+
+OF_TRAINING = {f.name for f in fields(Training)}
+OF_NETWORK = {f.name for f in fields(MLP)}
+OPTIONS = OF_TRAINING | OF_NETWORK | {"k"}
+
+
+def own_job(
+    x: Rows | Tensor,
+    y: Rows | Tensor,
+    method: str,
+    seed: int,
+    critic: CriticConfig | None = None,
+    preprocess: str | None = None,
+    folds: int | None = None,
+    key: str = "",
+    keeps_influences: bool = False,
+    defaults: Mapping[str, Any] | None = None,
+    **overrides: Any,
+) -> Job:
+    """The job for a user's rows.
+
+    Args:
+        x: columns; a tensor's are numbers.
+        y: likewise.
+        method: a name.
+        seed: names the random numbers, with the key.
+        critic: the user's own; None for the built-in network.
+        preprocess: one of `mine.data.preprocessing.KINDS`; None for the method's own choice.
+        folds: None for the method's own number. A method that trains nothing has one.
+        key: what the split is derived from; "" for the shapes of x and y.
+        keeps_influences: whether the estimate brings what each row adds to its error.
+        defaults: options that go before the method's own, and behind the overrides.
+        overrides: fields of `Training` and `MLP`, and ``k``.
+    """
+    found = METHODS.resolve(method)
+    if preprocess is not None and preprocess not in KINDS:
+        raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
+    x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
+    table, n = Given(x.values, y.values), len(x.values)
+    split = _split(found, folds, n)
+    source = OwnRows(table, (x.layout, y.layout), preprocess, split)
+    training, network = _configured(found, split, n, critic, defaults or {}, overrides)
+    shapes = x.values.shape, y.values.shape
+    return Job(
+        source,
+        found,
+        seed,
+        key or hashlib.sha256(repr(shapes).encode()).hexdigest(),
+        training,
+        network,
+        k=overrides.get("k", Job.k),
+        keeps_critic=True,
+        keeps_influences=keeps_influences,
+    )
+
+
+def task_job(
+    task: Samples, n: int, method: Method, seed: int, key: str, most_steps: int = 0
+) -> Job:
+    """What `estimate` does with its defaults, for n rows that are drawn from a task.
+
+    Args:
+        task: what the rows are drawn from.
+        n: rows.
+        method: the method.
+        seed: names the random numbers, with the key.
+        key: what the rows and their split are derived from.
+        most_steps: the most steps of a training; 0 for as many as `estimate` takes.
+    """
+    split = _split(method, None, n)
+    training, network = _configured(method, split, n, None, {}, {})
+    if most_steps:
+        training = replace(training, steps=min(training.steps, most_steps))
+    layouts = Layout.numbers(task.dim_x), Layout.numbers(task.dim_y)
+    return Job(OwnRows(Fixed(task, n), layouts, split=split), method, seed, key, training, network)
+
+
+def _split(method: Method, folds: int | None, n: int) -> Split:
+    """A split into as many folds as are asked for, or as the method takes by default."""
+    if folds is None:
+        folds = method.folds
+    if type(folds) is not int or folds < 1:
+        raise ValueError(
+            f"folds must be a whole number >= 1, got {folds!r}: 1 for one split, or 5"
+        )
+    if method.direct:
+        return Split()
+    if folds > 1 and n // folds < 2:
+        raise ValueError(
+            f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
+        )
+    return Split(folds)
+
+
+def _configured(
+    method: Method,
+    split: Split,
+    n: int,
+    critic: CriticConfig | None,
+    defaults: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+) -> tuple[Training, CriticConfig]:
+    """How n rows are trained on; where no batch_size is given, the default shrinks to fit."""
+    unknown = sorted(set(overrides) - OPTIONS)
+    if unknown:
+        raise ValueError(f"unknown option {unknown[0]!r}; known are {sorted(OPTIONS)}")
+    of_network = sorted(OF_NETWORK & set(overrides))
+    if critic is not None and of_network:
+        raise ValueError(
+            f"{of_network} describe the built-in network, got a critic of your own beside them: "
+            "leave one out"
+        )
+    chosen = {**method.defaults, **defaults, **overrides}
+    training = Training(**{k: v for k, v in chosen.items() if k in OF_TRAINING})
+    if "batch_size" not in overrides:
+        training = fitting(training, split.training_rows(n))
+    return training, critic or MLP(**{k: v for k, v in chosen.items() if k in OF_NETWORK})

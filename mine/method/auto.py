@@ -1,0 +1,46 @@
+"""The method that chooses: what a user gets who names none. docs/accuracy.md says how it was
+picked.
+
+Several candidates are trained on folds of the rows, all on Jensen-Shannon: from a network alone,
+and from a network that starts at the log-ratio of a fitted copula. Validation rows choose the
+candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
+the training rows, and the value reported is extrapolated over the number of rows (nats; neither
+bound). On a stream of fresh samples there are no validation rows: there it is `js`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mine.method.jensen_shannon import js
+from mine.method.method import NEITHER, Candidate, Method
+
+
+def auto() -> Method:
+    return replace(
+        js(),
+        name="auto",
+        trains="several ways, Jensen-Shannon",
+        reports="DV of the one that validation rows choose, cross-fitted, extrapolated over rows",
+        kind=NEITHER,
+        source="this suite",
+        good_at="whatever comes: the default for one's own data",
+        candidates=(
+            Candidate(js(), "copula", residual=True),
+            Candidate(js(), "auto"),
+        ),
+        shares=(1.0, 0.5),
+        folds=5,
+        defaults={
+            "hidden": (64, 64, 64),
+            "activation": "relu",
+            "steps": 1500,
+            "batch_size": 128,
+            "learning_rate": 5e-3,
+            "marginal_samples": 1,
+            "patience": 6,
+        },
+    )
+
+
+METHODS = (auto,)

@@ -1,0 +1,115 @@
+"""The critics of a stack on rows that did not train them: values, errors, influences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mine.critics.protocol import Critic
+from mine.data.sources import Dealt, Pairs
+from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
+from mine.method.method import Method, Probe
+from mine.running.jobs import Job
+from mine.training.loop import Progress
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One cell on its test rows.
+
+    Attributes:
+        value: in nats.
+        error: its standard error.
+        offset: mean T on the joint rows less the value; nan where the value is no bound.
+        influences: what each test row adds to the error, where it was asked for.
+    """
+
+    value: float
+    error: float
+    offset: float
+    influences: tuple[InfluenceArrays, ...]
+
+
+def tested(
+    jobs: Sequence[Job], method: Method, critic: Critic, data: Sequence[Dealt]
+) -> list[Tested]:
+    """Each cell on its test rows.
+
+    The test rows of two folds can differ by one. Cells with as many rows are looked at together;
+    the others' rows are brought to that length and their values are left out.
+    """
+    tests, partners = [dealt.test for dealt in data], jobs[0].partners
+    found: dict[int, Tested] = {}
+    for n in sorted({len(x) for x, _ in tests}):
+        equal = [k for k, (x, _) in enumerate(tests) if len(x) == n]
+        held_out = on_rows(critic, [_resized(rows, n) for rows in tests], partners)
+        values, errors = method.test(held_out)
+        offsets = held_out.joint.mean(-1) - values
+        influences = None
+        if any(jobs[k].keeps_influences for k in equal):
+            influences = _influences(method, held_out)
+        for k in equal:
+            of_k = () if influences is None else (influences.arrays(k),)
+            found[k] = Tested(float(values[k]), float(errors[k]), float(offsets[k]), of_k)
+    return [found[k] for k in range(len(tests))]
+
+
+def probed(
+    jobs: Sequence[Job], probe: Probe, critic: Critic, data: Sequence[Dealt]
+) -> list[Tested]:
+    """Each cell's critic on its task, where what is reported is no function of held-out values."""
+    generators = [job.generator("probe", critic.theta.device) for job in jobs]
+    tasks = [job.source.task for job in jobs]
+    rows = _stacked([dealt.test for dealt in data])
+    found = zip(*probe(critic, tasks, rows, generators), strict=True)
+    return [Tested(float(value), float(error), math.nan, ()) for value, error in found]
+
+
+def train_values(
+    method: Method, critic: Critic, data: Sequence[Dealt], last: Progress, partners: int
+) -> Tensor:
+    """The bound on rows that were trained on: as many as the test has.
+
+    Fresh samples are gone; then it is the running mean over the last batches.
+    """
+    seen = [dealt.seen for dealt in data if dealt.seen is not None]
+    if len(seen) < len(data):
+        return last.train_value
+    n = min(len(data[0].test[0]), *(len(x) for x, _ in seen))
+    rows = [(x[:n], y[:n]) for x, y in seen]
+    return method.test(on_rows(critic, rows, partners))[0]
+
+
+def on_rows(critic: Critic, rows: Sequence[Pairs], partners: int) -> HeldOutValues:
+    """Critic values on the rows of each cell, each row beside this many marginal partners."""
+    return held_out_values(critic, *_stacked(rows), partners)
+
+
+def _influences(method: Method, held_out: HeldOutValues) -> Influence:
+    """What the standard errors are computed from."""
+    kept: list[Influence] = []
+
+    def keep(influence: Influence) -> Tensor:
+        kept.append(influence)
+        return influence.stderr()
+
+    method.test(replace(held_out, spread=keep))
+    return kept[-1]
+
+
+def _resized(rows: Pairs, n: int) -> Pairs:
+    """n of the rows; the first ones are repeated where there are fewer."""
+    x, y = rows
+    if len(x) == n:
+        return rows
+    index = torch.arange(n, device=x.device) % len(x)
+    return x[index], y[index]
+
+
+def _stacked(rows: Sequence[Pairs]) -> Pairs:
+    xs, ys = zip(*rows, strict=True)
+    return torch.stack(xs), torch.stack(ys)

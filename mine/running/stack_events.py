@@ -1,0 +1,76 @@
+"""One stack as events. A stack that raises is halved until the job to blame is alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator, Sequence
+
+import torch
+
+from mine.running.candidates import train_stack
+from mine.running.direct import direct_estimate
+from mine.running.estimates import Estimate
+from mine.running.events import Advance, Began, Done, Event, Failure, Halved
+from mine.running.jobs import Job
+from mine.running.run_options import RunOptions, Stopped
+
+log = logging.getLogger(__name__)
+
+
+def run_stack(
+    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, options: RunOptions
+) -> Iterator[Event]:
+    """Runs the jobs of these indices as one stack. Where one raises, the others end without it."""
+    yield Began(indices)
+    try:
+        outcomes = yield from _outcomes([jobs[i] for i in indices], indices, device, options)
+    except Stopped:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        if len(indices) == 1:
+            log.error("a job raised", exc_info=error)
+    else:
+        for i, outcome in zip(indices, outcomes, strict=True):
+            yield Done(i, outcome)
+        return
+    # Out here nothing holds the error, whose traceback holds all tensors of the stack.
+    if len(indices) == 1:
+        yield Done(indices[0], Failure(reason))
+        return
+    yield Halved(indices, reason)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    for half in halves(indices):
+        yield from run_stack(jobs, half, device, options)
+
+
+def halves(stack: tuple[int, ...]) -> list[tuple[int, ...]]:
+    half = len(stack) // 2
+    return [stack[:half], stack[half:]]
+
+
+def _outcomes(
+    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, options: RunOptions
+) -> Generator[Event, None, list[Estimate]]:
+    """The estimates of a stack; it goes on from a kept state, and keeps its own from time to time.
+
+    Raises:
+        Stopped: the options asked for it, and the state was saved.
+    """
+    if direct := jobs[0].method.direct:
+        return [direct_estimate(job, direct, device) for job in jobs]
+    keeper = options.keeper
+    training = train_stack(jobs, device, keeper.load(indices) if keeper else ())
+    while True:
+        try:
+            moment = next(training)
+        except StopIteration as end:
+            estimates: list[Estimate] = end.value
+            return estimates
+        yield Advance(indices, moment.steps, moment.values)
+        stopping = options.stopping()
+        if keeper and not moment.last and (stopping or keeper.due(indices)):
+            keeper.save(indices, moment.state())
+        if stopping and not moment.last:
+            raise Stopped

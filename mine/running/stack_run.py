@@ -1,0 +1,201 @@
+"""The run of one stack: K jobs of one shape become K cells that are trained as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mine.critics.densities import ConditionalDensity
+from mine.critics.protocol import Critic
+from mine.critics.residual import StackedResidual
+from mine.fitted import Fitted, taken
+from mine.method.objective import Objective
+from mine.running.early_stopping import EarlyStopping
+from mine.running.estimates import Estimate
+from mine.running.held_out_rows import Tested, probed, tested, train_values
+from mine.running.jobs import Job
+from mine.running.warnings import is_void, warnings_of
+from mine.training.loop import begin
+from mine.training.stack import Stack
+from mine.training.state import fits
+
+CURVE_POINTS = 100
+State = dict[str, np.ndarray]
+"""All that the rest of a training depends on, as arrays by name."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stack in training, after a block of steps.
+
+    Attributes:
+        steps: each job's network-steps since the last moment, or since this process began.
+        values: running mean of each job's training value, in nats.
+        last: whether the estimates come next.
+        state: gives a copy of the state.
+    """
+
+    steps: int
+    values: tuple[float, ...]
+    last: bool
+    state: Callable[[], State]
+
+
+class StackRun:
+    """A stack in training: its rows, its critics, their early stopping and the curve so far."""
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+        first = jobs[0]
+        self.jobs, self.method = jobs, first.method
+        self.data = [job.source.deal(job.seed, job.key, job.n_test, device) for job in jobs]
+        critic = self._critic(device)
+        self.stack = Stack(
+            critic=critic,
+            sources=[dealt.batches for dealt in self.data],
+            generators=[job.generator("batches", device) for job in jobs],
+            objective=cast(Objective, self.method.objective),
+            bound=self.method.bound,
+            training=first.training,
+            learning_rate=torch.tensor([j.training.learning_rate for j in jobs], device=device),
+            ema_rate=torch.tensor([j.training.ema_rate for j in jobs], device=device),
+        )
+        self.stopping = EarlyStopping(
+            self.method, critic, self.data, first.training, first.partners
+        )
+        every = first.training.validate_every if self.stopping.active else 0
+        self.loop = begin(self.stack, every)
+        self.curve: list[tuple[int, Tensor]] = []
+
+    def _critic(self, device: torch.device) -> Critic:
+        first = self.jobs[0]
+        dx, dy = first.source.sizes[1:]
+        starts = [job.generator("start") for job in self.jobs]
+        critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
+        if isinstance(critic, StackedResidual):
+            critic.fit([dealt.seen for dealt in self.data if dealt.seen is not None])
+        return critic
+
+    def train(self) -> Iterator[Moment]:
+        """Trains on from where it is, to the last step or until all cells have stopped."""
+        step = self.loop.step
+        if step == 0:
+            self.stopping.look(0)
+        elif self.stopping.all_done():
+            return
+        for progress in self.loop.train():
+            self.progress = progress
+            self.curve.append((progress.step, progress.train_value))
+            self.stopping.look(progress.step)
+            last = self.stopping.all_done() or progress.step == self.stack.training.steps
+            values = tuple(progress.train_value.tolist())
+            yield Moment(progress.step - step, values, last, self.state)
+            step = progress.step
+            if last:
+                break
+
+    # ---------------------------------------------------------------- its state
+
+    def state(self) -> State:
+        steps = torch.tensor([step for step, _ in self.curve])
+        values = torch.stack([value for _, value in self.curve])
+        tensors = {"curve.steps": steps, "curve.values": values}
+        tensors |= {f"watch.{name}": v for name, v in self.stopping.named().items()}
+        tensors |= {f"loop.{name}": v for name, v in self.loop.state().items()}
+        return {name: v.cpu().numpy().copy() for name, v in tensors.items()}
+
+    def take_up(self, state: State) -> None:
+        """Goes on from a state that `state` gave, to the same bits.
+
+        Raises:
+            ValueError: it is no state of such a stack; this object is then of no more use.
+        """
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+        self.loop.restore(_of(tensors, "loop."))
+        curve, stopping = _of(tensors, "curve."), _of(tensors, "watch.")
+        fits(self.stopping.named(), stopping)
+        n = len(curve.get("steps", ()))
+        like = {
+            "steps": torch.empty(n, dtype=torch.int64),
+            "values": torch.empty(n, len(self.jobs)),
+        }
+        fits(like, curve)
+        for name, tensor in self.stopping.named().items():
+            tensor.copy_(stopping[name])
+        values = curve["values"].to(self.stack.critic.theta.device)
+        self.curve = list(zip(curve["steps"].tolist(), values, strict=True))
+        self.progress = self.loop.progress()
+
+    # ------------------------------------------------------------ its estimates
+
+    def estimates(self) -> list[Estimate]:
+        """Of each cell, at its best parameters."""
+        self.stopping.restore()
+        critic, partners = self.stack.critic, self.jobs[0].partners
+        if self.method.probe is None:
+            found = tested(self.jobs, self.method, critic, self.data)
+        else:
+            found = probed(self.jobs, self.method.probe, critic, self.data)
+        trained = train_values(self.method, critic, self.data, self.progress, partners)
+        steps = self.stopping.steps(self.progress.step)
+        return [
+            self._estimate(k, of_k, float(train_value), int(done), int(diverged_at))
+            for k, (of_k, train_value, done, diverged_at) in enumerate(
+                zip(found, trained, steps, self.progress.diverged_at, strict=True)
+            )
+        ]
+
+    def _estimate(
+        self, k: int, found: Tested, train_value: float, steps: int, diverged_at: int
+    ) -> Estimate:
+        job, dealt = self.jobs[k], self.data[k]
+        drawn = job.training.steps * job.training.batch_size
+        bare = Estimate(
+            nats=found.value,
+            stderr=found.error,
+            train_nats=train_value,
+            method=self.method.name,
+            n_train=drawn if dealt.n_train is None else dealt.n_train,
+            n_test=len(dealt.test[0]),
+            steps=steps,
+            curve=self._thinned_curve(k, steps),
+            diverged_at=diverged_at,
+            validation_nats=float(self.stopping.best[k]) if self.stopping.active else None,
+            critic=self._fitted(k, found),
+            influences=found.influences,
+        )
+        found_in = warnings_of(bare, job.training.steps, self.method.ceiling(job.partners))
+        if self.method.probe and not is_void(bare):
+            found_in = ()  # they are about estimates of I, which this is not
+        return replace(bare, warnings=(*found_in, *dealt.warnings))
+
+    def _thinned_curve(self, k: int, steps: int) -> tuple[tuple[int, float], ...]:
+        """Cell k's training values up to its last step, at most about `CURVE_POINTS` of them."""
+        shown = [(s, v) for s, v in self.curve if s <= steps]
+        every = max(1, len(shown) // CURVE_POINTS)
+        return tuple((s, float(v[k])) for s, v in shown[every - 1 :: every])
+
+    def _fitted(self, k: int, found: Tested) -> Fitted | None:
+        """Cell k's critic, where it is asked for and is a log-ratio of a user's rows."""
+        job, dealt = self.jobs[k], self.data[k]
+        is_ratio = not isinstance(self.method.critic(job.critic), ConditionalDensity)
+        if not (job.keeps_critic and dealt.transforms and dealt.layouts and is_ratio):
+            return None
+        return taken(
+            self.method.name,
+            dealt.layouts,
+            dealt.transforms,
+            self.stack.critic,
+            k,
+            found.offset,
+            job.critic,
+        )
+
+
+def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names have this prefix, without it."""
+    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}

@@ -1,0 +1,25 @@
+"""What a training's state must look like, to be taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+
+def fits(known: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Checks that a state has the names, shapes and types of a known one.
+
+    Raises:
+        ValueError: it does not.
+    """
+
+    def kind(of: Mapping[str, Tensor], name: str) -> object:
+        return (of[name].shape, of[name].dtype) if name in of else None
+
+    wrong = [n for n in known.keys() | state.keys() if kind(known, n) != kind(state, n)]
+    if wrong:
+        raise ValueError(
+            "expected the state of a stack like this one, got another's (it differs in "
+            f"{', '.join(sorted(wrong))}): start anew"
+        )

@@ -1,0 +1,64 @@
+"""`mine compare`: each method gives what it gives alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+import mine
+from mine.command.errors import FAILED
+from mine.running.estimates import Estimate
+
+Run = Callable[..., Result]
+Read = Callable[[Result], dict[str, Any]]
+Complaint = Callable[..., str]
+Words = tuple[str, ...]
+
+
+def test_compare_gives_what_each_method_gives_alone(
+    estimate: Run, read: Read, run: Run, tiny: Words, folder: Path
+) -> None:
+    words = "--x", "height", "--y", "age", "--json", *tiny
+    chosen = ["mine", "smile(tau=1)", "remine(alpha=0.2,b=0)", "ksg"]
+    found = read(run("compare", "people.csv", *words, "--method", ",".join(chosen)))
+    assert [row["method"] for row in found["methods"]] == chosen
+    for row in found["methods"]:
+        assert row["nats"] == read(estimate("--method", row["method"], "--json"))["nats"]
+        assert row["kind"] == mine.methods()[row["method"]].kind and row["failed"] is None
+
+
+def test_compare_takes_all_methods_where_none_is_named(
+    read: Read, run: Run, tiny: Words, folder: Path
+) -> None:
+    done = run("compare", "people.csv", "--x", "height", "--y", "age", *tiny, "--json")
+    assert [row["method"] for row in read(done)["methods"]] == list(mine.methods())
+
+
+def test_a_method_that_fails_is_a_row_and_the_status_says_so(
+    read: Read, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = mine.estimate
+
+    def failing(*args: Any, **options: Any) -> Estimate:
+        if options["method"] == "dv":
+            raise RuntimeError("an estimation failed: no\nmemory")
+        return real(*args, **options)
+
+    monkeypatch.setattr(mine, "estimate", failing)
+    words = "compare", "people.csv", "--x", "height", "--y", "age", "--method", "dv,ksg"
+    done = run(*words, "--json")
+    assert done.exit_code == FAILED
+    failed, well = read(done)["methods"]
+    assert failed["failed"] == "an estimation failed: no memory" and "nats" in well
+    assert "dv: failed: an estimation failed: no memory" in run(*words).stdout
+
+
+def test_a_setting_that_no_method_takes_is_bad_input(
+    complaint: Complaint, run: Run, folder: Path
+) -> None:
+    words = "--x", "height", "--y", "age", "--method", "dv,ksg", "--set", "stepz=3"
+    assert "unknown option 'stepz'" in complaint(run("compare", "people.csv", *words))

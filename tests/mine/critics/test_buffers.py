@@ -1,0 +1,72 @@
+"""A stack that goes through a step group by group computes what one that goes at once does."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from mine.critics import buffers
+from mine.critics.buffers import activation_bytes, even_parts
+from mine.critics.mlp import MLP
+from mine.critics.modules import Modules
+from mine.data.pairs import Shifts
+
+
+class Pair(nn.Module):
+    """A network of a user's own."""
+
+    def __init__(self, dx, dy):
+        super().__init__()
+        self.net = nn.Linear(dx + dy, 1)
+
+    def forward(self, x, y):
+        return self.net(torch.cat([x, y], -1)).squeeze(-1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("activation", ["elu", "relu", "silu"])
+@pytest.mark.parametrize("hidden", [(8,), (16, 8), (8, 16, 8)])
+@pytest.mark.parametrize("d", [1, 30], ids=["pairs", "halves"])
+def test_a_stack_that_goes_group_by_group_has_the_bits_of_one_that_goes_at_once(
+    monkeypatch, activation, hidden, d, generators
+):
+    """Also where the numbers of a group fill no register. (The matrix products of the processor's
+    library round widths such as 5 by where in memory they stand.)"""
+    x, y = torch.randn(2, 7, 9, d, generator=generators(1)[0])
+    found = []
+    for groups in (1, 3):
+        monkeypatch.setattr(
+            buffers, "GROUP_BYTES", -(-7 // groups) * activation_bytes(hidden, 3 * 9)
+        )
+        critic = MLP(hidden, activation).stack(d, d, generators(7), "cpu")
+        t = [v.clone() for v in critic.values(x, y, Shifts(2))]
+        assert len(critic._buffers[9, 11, 2, True].groups) == groups
+        critic.backward(*(v / 9 for v in t))
+        found.append([*t, critic.grad.clone()])
+    for at_once, by_groups in zip(*found, strict=True):
+        assert torch.equal(at_once, by_groups)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("config", [MLP((8, 16, 8)), MLP((16, 8), "silu"), Modules(Pair)], ids=str)
+def test_what_is_not_kept_changes_no_value_and_has_no_gradient(monkeypatch, config, generators):
+    """Without gradients the groups share one memory, and give the values of separate memories."""
+    monkeypatch.setattr(buffers, "GROUP_BYTES", 3 * activation_bytes((8, 16, 8), 27))
+    x, y = torch.randn(2, 7, 9, 1, generator=generators(1)[0])
+    critic = config.stack(1, 1, generators(7), "cpu")
+    kept = [v.clone() for v in critic.values(x, y, Shifts(2))]
+    for one, other in zip(kept, critic.values(x, y, Shifts(2), keep=False), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(RuntimeError, match="values of a batch first"):
+        critic.backward(*kept)
+
+
+@given(n=st.integers(1, 50), count=st.integers(1, 60))
+def test_even_parts_are_alike_and_none_is_one_of_several(n, count):
+    parts = even_parts(n, count)
+    sizes = [part.stop - part.start for part in parts]
+    assert [i for part in parts for i in range(n)[part]] == list(range(n))
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(n, 2)
+    assert len(parts) == max(1, min(count, n // 2))

@@ -1,0 +1,38 @@
+"""Plans: which jobs share a stack, and how many."""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+from jobs_example import TRAINING, job
+
+from mine.critics.mlp import MLP
+from mine.running.plan import plan, stack_size
+from mine.tasks import CorrelatedGaussian, NoiseChannel
+from mine.training.settings import Training
+
+
+def test_jobs_of_one_shape_share_a_stack():
+    jobs = [
+        job(), job(seed=1), job(NoiseChannel("sin", 0.3)), job(CorrelatedGaussian(2, 0.1)),
+        job(method="dv"), job(method="ksg", n=50), job(method="ksg", n=50),
+        job(training=dataclasses.replace(TRAINING, learning_rate=1e-4)),
+        job(training=dataclasses.replace(TRAINING, steps=21)),
+    ]  # fmt: skip
+    assert plan(jobs, workers=1) == [(0, 1, 2, 7), (3,), (4,), (5,), (6,), (8,)]
+
+
+@given(n=st.integers(1, 60), workers=st.integers(1, 9))
+def test_every_job_is_in_one_stack_and_stacks_are_even(n, workers):
+    jobs = [job(seed=s, critic=MLP((512, 512)), training=Training()) for s in range(n)]
+    stacks = plan(jobs, workers=workers)
+    sizes = [len(s) for s in stacks]
+    assert [i for s in stacks for i in s] == list(range(n))
+    assert max(sizes) <= max(stack_size(jobs[0]), 3)
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(n, 2)
+    assert len(stacks) % workers == 0 or len(stacks) == max(1, n // 2)
+
+
+def test_a_stack_on_cuda_is_larger_than_one_on_a_processor():
+    assert stack_size(job(), "cuda") > 10 * stack_size(job(), "cpu")
