@@ -22,8 +22,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
+from experiments.probes.names import METHODS
 from experiments.suite.grid.cells import UNTRAINED, merged
-from experiments.suite.report import report
+from experiments.suite.report.discovery import MAIN
 from experiments.suite.run.command import CONFIGS, command
 from experiments.suite.run.exits import OK
 from experiments.suite.run.jobs import build, prepare
@@ -83,8 +84,8 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     )
     assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
     for cell, job in zip(cells, jobs, strict=True):
-        asked = (cell.method, cell.seed, cell.n)
-        assert (job.method.name, job.seed, job.source.sizes[0]) == asked
+        assert job.method == METHODS.resolve(cell.method)
+        assert (job.seed, job.source.sizes[0]) == (cell.seed, cell.n)
         own = merged(config, cell.overrides)
         assert job.k == own["estimator"]["k"]
         assert (job.source.split is not None) == own["estimator"]["split"]
@@ -211,7 +212,7 @@ def test_every_experiment_runs_to_its_end(
 ) -> None:
     """Cut short; as they are, experiments run in a slow test and in `make smoke`."""
     kinds = ["svg", "pdf", "png"]
-    if name not in report.MAIN:
+    if name not in MAIN:
         request.getfixturevalue("svg_alone")
         kinds = ["svg"]
     config = {**config_of(*cut(name)), "outputs": str(tmp_path)}

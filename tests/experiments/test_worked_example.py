@@ -33,7 +33,7 @@ def test_the_worked_experiment_is_one_file_and_one_config(tmp_path: Path) -> Non
     env = {**os.environ, "PYTHONPATH": str(ROOT)}  # for mine; experiments is that of the folder
     for asked in (
         ("experiments", "experiment=rates", "scale=smoke", "scale.seeds=3", "device=cpu"),
-        ("experiments.suite.report.report", "--outputs", "outputs", "--scale", "smoke"),
+        ("experiments.suite.report", "--outputs", "outputs", "--scale", "smoke"),
     ):
         done = subprocess.run(
             [sys.executable, "-m", *asked],
