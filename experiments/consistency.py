@@ -7,7 +7,7 @@ The error of an estimate on fresh samples is taken apart:
 the approximation gap, what the network of that width cannot tell (trained on fresh samples, as if
 n were infinite), and the estimation gap, what n rows cost it. What the optimiser leaves undone in
 its steps is in the first. Nothing is stopped early: the theorem is about the maximiser on the n
-rows, and a wide network on few rows learns them by heart. X and Y are normal in R^d.
+rows, and a wide network overfits few rows. X and Y are normal in R^d.
 """
 
 from __future__ import annotations
