@@ -22,7 +22,6 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
-from experiments.probes.names import METHODS
 from experiments.suite.grid.cells import UNTRAINED, merged
 from experiments.suite.report.discovery import MAIN
 from experiments.suite.run.command import CONFIGS, command
@@ -84,8 +83,8 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     )
     assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
     for cell, job in zip(cells, jobs, strict=True):
-        assert job.method == METHODS.resolve(cell.method)
-        assert (job.seed, job.source.sizes[0]) == (cell.seed, cell.n)
+        asked = (cell.method, cell.seed, cell.n)
+        assert (job.method.name, job.seed, job.source.sizes[0]) == asked
         own = merged(config, cell.overrides)
         assert job.k == own["estimator"]["k"]
         assert (job.source.split is not None) == own["estimator"]["split"]
