@@ -25,7 +25,7 @@ from mine.running.jobs import Job
 from mine.running.run import run
 from mine.running.run_options import RunOptions, Stopped
 from mine.tasks import CorrelatedGaussian
-from mine.training.capture import CapturedStep
+from mine.training.capture import CapturedStep, Step
 from mine.training.loop import begin
 from mine.training.settings import Training
 from mine.training.stack import Stack
@@ -113,22 +113,14 @@ class Session:
 
     def forbid_waiting(self) -> None:
         """From here on a step in which the host waits for the device raises."""
-        run_step = self.loop.run_step
-
-        def guarded(batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-            return _while_waiting("error", lambda: run_step(batch))
-
-        self.loop.run_step = guarded
-        if isinstance(run_step, CapturedStep):
-            capture = run_step._capture
-            run_step._capture = lambda: _while_waiting("default", capture)
+        self.loop.captured = GuardedStep()
 
     def forbid_capture(self) -> None:
-        self.loop.run_step = self.loop._step
+        self.loop.captured = None
 
     @property
     def captured(self) -> bool:
-        return isinstance(self.loop.run_step, CapturedStep) and self.loop.run_step.captured
+        return self.loop.captured is not None and self.loop.captured.captured
 
     @property
     def theta(self) -> Tensor:
@@ -150,6 +142,16 @@ class Session:
         k = len(self.cells.seeds)
         x, y = (v.to(self.device).expand(k, -1, -1) for v in drawn)
         return held_out_donsker_varadhan(held_out_values(self.stack.critic, x, y, 3))[0].cpu()
+
+
+class GuardedStep(CapturedStep):
+    """A captured step that raises where the host waits for the device, except to capture."""
+
+    def __call__(self, step: Step, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return _while_waiting("error", lambda: super(GuardedStep, self).__call__(step, batch))
+
+    def _capture(self, step: Step) -> None:
+        _while_waiting("default", lambda: super(GuardedStep, self)._capture(step))
 
 
 def _training(cells: Cells) -> Training:
