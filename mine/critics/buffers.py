@@ -40,7 +40,8 @@ class Buffers:
         k, rows, device = network.k, (1 + m) * batch, network.device
         pairs = None
         if network.narrow:
-            pairs = torch.ones(k, rows, network.dx + network.dy + 1, device=device)
+            width = network.dx + network.dy + 1
+            pairs = torch.ones(k, rows, _aligned(width, device), device=device)[..., :width]
             blocks = pairs.unflatten(1, (1 + m, batch))
             self.pairs_x = blocks[..., : network.dx]
             self.pairs_y = blocks[..., network.dx : -1].unbind(1)
@@ -71,6 +72,11 @@ def _groups(network: Network, rows: int, keep: bool) -> list[slice]:
         return [slice(0, network.k)]
     budget = GROUP_BYTES if on_cpu else CUDA_GROUP_BYTES
     return cell_groups(network.k, activation_bytes(network.hidden, rows), budget)
+
+
+def _aligned(width: int, device: torch.device) -> int:
+    """Numbers from one row to the next: on CUDA, products like rows that begin at 16 bytes."""
+    return width if device.type == "cpu" else -(-width // 4) * 4
 
 
 def cell_groups(k: int, cell_bytes: int, budget: int) -> list[slice]:
