@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mine.critics.mlp import MLP
-from mine.data.batches import draw_block, unpack
+from mine.data.batches import unpack
+from mine.data.blocks import draw_block
 from mine.data.generators import generator
 from mine.method.donsker_varadhan import MINE
 from mine.training.loop import train
