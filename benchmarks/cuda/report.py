@@ -167,7 +167,7 @@ def _panel(records: Sequence[Record]) -> Iterator[str]:
 
 def _points(points: Sequence[Record]) -> Iterator[str]:
     """Of the first method: truth and mean error, in nats."""
-    known = [p for p in points if math.isfinite(p["error"])]
+    known = [p for p in points if p["error"] is not None and math.isfinite(p["error"])]
     for i in range(0, len(known), 3):
         cells = (
             f"{p['point']:<22}{abs(p['truth']):6.2f} {p['error']:+.3f}" for p in known[i : i + 3]
