@@ -31,7 +31,7 @@ here are from one run of commit {tree} on one {device} (torch {torch});
 - **Fast**: {narrow:,.0f} network-steps a second with 2 x 100 units, batches of 100 and
   {narrow_k:,} networks; {wide:,.0f} with 2 x 256 units, batches of 256, 20-D and {wide_k:,}
   networks (FP32).
-- **The paper's panels at `scale=paper`**: the 20-D panel of `gaussian` takes {gaussian:.0f} s (four
+- **The panels at `scale=paper`**: the 20-D panel of `gaussian` takes {gaussian:.0f} s (four
   methods, {seeds} seeds), and all of `equitability` {equitability:.0f} s.
 
 CUDA draws other random numbers than the CPU, so that equal seeds give equal samples on one kind of
