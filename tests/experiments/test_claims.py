@@ -376,16 +376,22 @@ def one_seed(name: str) -> pd.DataFrame:
 
 def test_claims_have_names_of_their_own() -> None:
     ids = [one.id for _, one in EVERY]
-    assert len(set(ids)) == len(ids) > 50
+    again = sorted({one for one in ids if ids.count(one) > 1})
+    assert not again, f"two claims are called {again}: rename one"
+    assert len(ids) > 50
 
 
 @each_claim
 def test_a_claim_says_where_it_stands_what_it_states_and_what_it_asks(
     name: str, stated: Judge
 ) -> None:
-    assert stated.experiment == name and stated.id.startswith(f"{name}-")
-    assert stated.statement.endswith(".") and "\n" not in stated.statement
-    assert stated.paper and stated.rule and stated.missing
+    assert stated.experiment == name, f"state {stated.id} in experiments/{name}.py itself"
+    assert stated.id.startswith(f"{name}-"), f"call it '{name}-...', got {stated.id!r}"
+    assert stated.statement.endswith(".") and "\n" not in stated.statement, (
+        "expected one sentence as the first paragraph of the docstring, with a full stop, got "
+        f"{stated.statement!r}"
+    )
+    assert stated.paper and stated.rule and stated.missing, "give @claim its paper and its rule"
 
 
 @each_claim
@@ -402,13 +408,20 @@ def test_without_rows_a_claim_is_inconclusive_and_names_no_figure(
 def test_one_seed_reproduces_nothing(name: str, stated: Judge) -> None:
     rows = one_seed(name)
     found = judged(stated, rows, curves_of(rows, flat))
-    assert found.verdict == ("not reproduced" if stated.id in BY_TRUTH else "inconclusive")
+    expected = "not reproduced" if stated.id in BY_TRUTH else "inconclusive"
+    assert found.verdict == expected, (
+        f"one seed has no interval: take {stated.id}'s verdict from experiments/suite/claims/"
+        "checks.py, or list it in BY_TRUTH if the true values alone decide it"
+    )
 
 
 @each_claim
 def test_rows_that_all_failed_decide_nothing(name: str, stated: Judge) -> None:
     rows = blank(name).assign(status="failed", nats=math.nan, train_nats=math.nan)
-    assert judged(stated, rows, default_curves(name)[:0]).verdict == "inconclusive"
+    found = judged(stated, rows, default_curves(name)[:0])
+    assert found.verdict == "inconclusive", (
+        f"{stated.id} decides on failed rows: measure with `errors`, which leaves them out"
+    )
 
 
 @each_claim
@@ -446,9 +459,13 @@ def test_lost_cells_are_drawn(name: str) -> None:
 def test_each_claim_names_a_figure_of_its_experiment(name: str) -> None:
     rows, curves = blank(name), default_curves(name)
     figures = given(MODULES[name].figures, rows, curves)
-    assert {claim.figure for claim in judge(MODULES[name], rows, curves)} <= set(figures)
+    named = {claim.figure for claim in judge(MODULES[name], rows, curves)}
+    assert named <= set(figures), (
+        f"claims name figures {sorted(named - set(figures))}, which `figures` does not draw: take "
+        f"one of {sorted(figures)}"
+    )
     seeds = rows.groupby(["role", "params", "method"])["seed"].nunique()
-    assert seeds.min() >= 3
+    assert seeds.min() >= 3, "a verdict needs 3 seeds at scale=default: raise the panel's `seeds`"
 
 
 @pytest.mark.parametrize(

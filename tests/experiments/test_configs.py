@@ -78,11 +78,14 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     assert (config["experiment"]["name"], config["scale"]["name"]) == (experiment, scale)
     cells, jobs = prepare(config)
     panels = config["experiment"]["panels"]
-    assert {cell.role for cell in cells} == set(panels)
-    assert {plain(cell.method) for cell in cells} == set(
-        map(plain, config["experiment"]["methods"])
+    assert {cell.role for cell in cells} == set(panels), "a role is a panel of the config"
+    methods = {plain(method) for method in config["experiment"]["methods"]}
+    assert {plain(cell.method) for cell in cells} == methods, (
+        "the cells have other methods than experiment.methods of the config"
     )
-    assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
+    assert len({cell.key for cell in cells}) == len(cells) == len(jobs), (
+        "two cells ask for the same: give them roles of their own, or leave one out"
+    )
     for cell, job in zip(cells, jobs, strict=True):
         assert job.method == METHODS.resolve(cell.method)
         assert (job.seed, job.source.sizes[0]) == (cell.seed, cell.n)
