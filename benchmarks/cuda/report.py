@@ -95,6 +95,7 @@ def _throughput(records: Sequence[Record]) -> Iterator[str]:
     yield from map(_case, cases)
     yield from map(_error, (r for r in good if r["name"].startswith("estimates")))
     yield from map(_end_to_end, (r for r in good if r["name"].startswith("jobs")))
+    yield from map(_held_out, (r for r in good if r["name"].startswith("held-out")))
 
 
 def _case(r: Record) -> str:
@@ -121,6 +122,11 @@ def _end_to_end(r: Record) -> str:
         f"  {r['name']:<34} {r['network_steps_per_s']:,.0f} network-steps a second "
         f"({r['steps']} steps each, {r['seconds']:.1f} s)"
     )
+
+
+def _held_out(r: Record) -> str:
+    peak = f", {r['peak_mib']:.0f} MiB" if "peak_mib" in r else ""
+    return f"  {r['name']:<34} {r['rows']:,} test rows each in {r['run_s']:.2f} s{peak}"
 
 
 def _ceilings(by_name: Mapping[str, Record]) -> Iterator[str]:
