@@ -19,6 +19,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
+LOG := $(VENV)/install.log
 comma := ,
 space := $() $()
 SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
@@ -26,7 +27,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint smoke reproduce benchmark-accuracy figures report status bench cuda scale-out ray clean clean-all lock
+.PHONY: help install test test-all faults lint smoke reproduce benchmark-accuracy figures report status bench cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -82,6 +83,11 @@ cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at sca
 scale-out: $(READY) ## what a grid gains from 1 to 1,000 workers, simulated from measured costs
 	$(RUN) -m benchmarks.scale_out --out "$(OUTPUTS)/scale_out" $(ARGS)
 
+dist: $(READY) ## build the wheel and the source distribution into dist/, and check both
+	rm -rf dist
+	$(RUN) -m build --no-isolation --outdir dist .
+	$(RUN) -m twine check --strict dist/*
+
 # Ray's launcher wants cloudpickle below 3, and so an older joblib and boto's dateutil.
 ray: ## make .venv-ray, for sweeps with hydra/launcher=ray
 	$(call check_python)
@@ -124,14 +130,33 @@ lock: ## renew constraints.txt with the newest versions that pyproject.toml allo
 $(READY): pyproject.toml constraints.txt
 	@if [ -e $(VENV)/.installing ] || ! $(RUN) -c 'import pip, sys; sys.exit(not $(SUPPORTED))' 2>/dev/null; then \
 	  $(call check_python) && \
-	  echo "Setting up $(VENV): a few minutes the first time" && \
+	  echo "Setting up $(VENV): a few minutes the first time; pip's log is $(LOG)" && \
 	  rm -rf $(VENV) && mkdir $(VENV) && touch $(VENV)/.installing && \
 	  $(PYTHON) -m venv $(VENV); \
 	fi
 	@touch $(VENV)/.installing
-	$(RUN) -m pip install -c constraints.txt setuptools hatchling editables
-	$(RUN) -m pip install -c constraints.txt --no-build-isolation -e ".[all]"
+	@$(install_packages)
 	@touch $(READY) && rm $(VENV)/.installing
+
+# pip has hundreds of lines: they go to LOG, and a terminal shows the newest step in one line.
+# A pipe has the exit status of its last part, so pip's own goes through a file.
+define install_packages
+terminal=; if [ -t 1 ]; then terminal=1; fi; \
+{ { $(RUN) -m pip install -c constraints.txt setuptools hatchling editables && \
+    $(RUN) -m pip install -c constraints.txt --no-build-isolation -e ".[all]"; \
+  } 2>&1; echo $$? > $(VENV)/.pip-status; } | \
+  awk -v log_file=$(LOG) -v terminal="$$terminal" 'BEGIN { printf "" > log_file } \
+    { print > log_file; fflush() } \
+    terminal && /^ *(Collecting|Downloading|Processing|Building|Installing) / { \
+      printf "\r\033[K%s", substr($$0, 1, 78); fflush() } \
+    END { if (terminal) printf "\r\033[K" }'; \
+status=$$(cat $(VENV)/.pip-status || echo 1); rm -f $(VENV)/.pip-status; \
+if [ "$$status" -ne 0 ]; then \
+  tail -n 5 $(LOG) >&2; \
+  echo "setting up $(VENV) failed: pip ended with exit status $$status; its whole log is $(LOG)" >&2; \
+  exit "$$status"; \
+fi
+endef
 
 check_python = { $(PYTHON) -c 'import sys; sys.exit(not $(SUPPORTED))' 2>/dev/null || \
   { echo "expected Python 3.11, 3.12 or 3.13, got $$($(PYTHON) --version 2>&1 || true) from '$(PYTHON)':" \

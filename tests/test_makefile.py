@@ -160,11 +160,44 @@ def test_a_set_up_that_was_cut_short_is_not_taken_for_finished(house: Path) -> N
 def test_a_set_up_is_done_once_and_again_when_the_lock_changes(house: Path) -> None:
     assert make("install", cwd=house).returncode == 0
     assert not (house / "asked").exists()
-    later = (house / ".venv" / ".installed").stat().st_mtime + 10
-    os.utime(house / "constraints.txt", (later, later))
-    assert make("install", cwd=house).returncode == 0
+    change_the_lock(house)
+    done = make("install", cwd=house)
+    assert (done.returncode, done.stdout) == (0, "")
     assert "-m pip install -c constraints.txt" in (house / "asked").read_text()
     assert not (house / ".venv" / ".installing").exists()
+
+
+def change_the_lock(house: Path) -> None:
+    later = (house / ".venv" / ".installed").stat().st_mtime + 10
+    os.utime(house / "constraints.txt", (later, later))
+
+
+def test_a_failed_set_up_names_its_log_and_keeps_the_exit_status(house: Path) -> None:
+    """pip's first lines are in the log alone, its last ones are shown, too."""
+    (house / ".venv" / "bin" / "python").write_text(
+        '#!/bin/sh\ncase "$*" in *"pip install"*".[all]"*)\n'
+        'for i in $(seq 300); do echo "Collecting package-$i"; done\n'
+        'echo "ERROR: no such wheel" >&2; exit 7 ;; esac\n'
+    )
+    change_the_lock(house)
+    done = make("install", cwd=house)
+    assert done.returncode != 0 and "Error 7" in done.stderr
+    assert "pip ended with exit status 7; its whole log is .venv/install.log" in done.stderr
+    assert "ERROR: no such wheel" in done.stderr
+    log = (house / ".venv" / "install.log").read_text().splitlines()
+    assert log[0] == "Collecting package-1" and log[-1] == "ERROR: no such wheel"
+    assert "package-1\n" not in done.stdout + done.stderr
+    assert (house / ".venv" / ".installing").exists()
+    assert "rm -rf .venv" in make("-n", "install", cwd=house).stdout
+
+
+def test_a_set_up_that_is_killed_is_not_taken_for_finished(house: Path) -> None:
+    (house / ".venv" / "bin" / "python").write_text(
+        '#!/bin/sh\ncase "$*" in *"pip install"*) kill -9 $PPID ;; esac\n'
+    )
+    change_the_lock(house)
+    assert make("install", cwd=house).returncode != 0
+    assert (house / ".venv" / ".installing").exists()
 
 
 @pytest.mark.parametrize(
@@ -222,9 +255,15 @@ def test_continuous_integration_calls_lint_test_and_smoke() -> None:
 
 
 def test_one_version_is_told_everywhere() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in config["project"] and config["project"]["dynamic"] == ["version"]
+    source = (ROOT / config["tool"]["hatch"]["version"]["path"]).read_text()
+    (version,) = re.findall(r'^__version__ = "(.*)"$', source, re.MULTILINE)
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
-    assert f'__version__ = "{version}"' in (ROOT / "mine" / "__init__.py").read_text()
+    dated = re.findall(
+        r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert dated[0] == version
 
 
 def test_the_lock_pins_exact_versions_for_cpu_and_cuda_alike() -> None:

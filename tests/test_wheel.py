@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import mine
+
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("benchmarks", "configs", "docs", "experiments", "mine", "tests")
 """Folders of the checkout that a source distribution has whole."""
@@ -90,6 +92,20 @@ def test_the_source_distribution_holds_what_a_build_and_the_tests_need(sdist: Pa
     for name in SHIPPED:
         assert files(ROOT / name) == files(sdist / name)
     assert {"Makefile", "constraints.txt", "pyproject.toml", "README.md"} <= files(sdist)
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_the_metadata_and_the_long_description_pass_twine(
+    kind: str, wheel: Path, sdist: Path
+) -> None:
+    built = {"wheel": wheel, "sdist": next((sdist.parent / "built").iterdir())}[kind]
+    done = run(sys.executable, "-m", "twine", "check", "--strict", built, cwd=sdist)
+    assert done.returncode == 0 and "PASSED" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_version_is_that_of_the_source(wheel: Path, sdist: Path) -> None:
+    assert wheel.name.startswith(f"mine_mi-{mine.__version__}-")
+    assert sdist.name == f"mine_mi-{mine.__version__}"
 
 
 def test_the_installed_command_answers(environment: Path, tmp_path: Path) -> None:

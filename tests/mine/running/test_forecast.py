@@ -1,27 +1,54 @@
 """Forecasts of what stacks cost."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs_example import TRAINING, job
+from jobs_example import TRAINING, job, rows_job
 
-from mine.running.forecast import forecast, makespan
+from mine.running.forecast import forecast, likely_steps, makespan
+from mine.training.settings import Training
 
 
-def test_a_forecast_is_of_all_steps_and_neither_of_the_set_up_nor_of_what_comes_after(monkeypatch):
-    now = [0.0]
+def test_a_forecast_is_of_the_set_up_of_all_steps_and_of_all_test_rows(monkeypatch):
+    """Among them are probes of a critic, which may take longer than its training."""
+    now, first = [0.0], [100.0]
 
     def train(jobs, _):
-        now[0] += 5.0
-        now[0] += 2.0 * jobs[0].training.steps
+        now[0] += first.pop() if first else 0.0
+        now[0] += 5.0 + 2.0 * jobs[0].training.steps
         yield SimpleNamespace(last=True)
-        raise AssertionError("what comes after may take as long as the run: bias's probes do")
+        now[0] += 0.5 * jobs[0].n_test
 
     monkeypatch.setattr("mine.running.forecast.train_stack", train)
-    assert forecast([job()], [(0,)], lambda: now[0], "cpu") == [2.0 * TRAINING.steps]
+    whole = 5.0 + 2.0 * TRAINING.steps + 0.5 * 10_000
+    assert forecast([job(n_test=10_000)], [(0,)], lambda: now[0], "cpu") == [pytest.approx(whole)]
+    assert forecast([job(n_test=1)], [(0,)], lambda: now[0], "cpu") == [pytest.approx(45.5)]
+
+
+def test_what_is_done_once_in_a_process_is_in_no_forecast(monkeypatch):
+    now, first = [0.0], [60.0]
+
+    def direct(*_):
+        now[0] += first.pop() if first else 1.0
+
+    jobs = [job(method="gaussian_copula", n=2000)]
+    method = replace(jobs[0].method, direct=direct)
+    found = forecast([replace(jobs[0], method=method)], [(0,)], lambda: now[0], "cpu")
+    assert found == [pytest.approx(5.0)]
+
+
+def test_where_training_may_stop_early_fewer_steps_are_likely():
+    x = torch.randn(600, 1, generator=torch.Generator().manual_seed(0))
+    training = Training(steps=10**5, batch_size=30, learning_rate=0.005, patience=4)
+    own = rows_job(x, x, training=training)  # 360 training rows: 50 epochs are 600 steps
+    assert likely_steps(own) == pytest.approx(600 + 4 * training.validate_every)
+    assert likely_steps(replace(own, training=replace(training, steps=300))) == 300
+    assert likely_steps(job(training=training)) == 10**5
 
 
 def test_a_forecast_grows_with_the_steps():
@@ -68,3 +95,12 @@ def test_stacks_side_by_side_take_at_least_their_share_and_at_most_one_more(seco
 def test_the_longest_first_leave_nobody_idle_at_the_end():
     assert makespan([1, 1, 2], workers=2) == 3
     assert makespan([2, 1, 1], workers=2) == 2
+
+
+def test_methods_that_differ_in_parameters_alone_count_as_one_where_time_is_short():
+    ticks = itertools.count()
+    names = [f"smile(tau={tau})" for tau in range(1, 20)]
+    jobs = [job(method=name) for name in names]
+    stacks = [(i,) for i in range(len(jobs))]
+    found = forecast(jobs, stacks, lambda: float(next(ticks)), "cpu", limit=0.0)
+    assert found == [found[0]] * len(jobs) and next(ticks) < 4 * len(jobs)
