@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMISED = (
-    *("help", "install", "test", "test-all", "lint", "smoke"),
+    *("help", "install", "test", "test-all", "lint", "docs", "smoke"),
     *("reproduce", "figures", "report", "status", "bench", "clean"),
 )
 VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "PYTHON")
