@@ -39,6 +39,7 @@ html_title = project
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_search_summary = False  # it is fetched, which a page in a folder may not do
 html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
