@@ -172,7 +172,7 @@ def write_runs(outputs: Path, runs: int, rows: int) -> Iterator[None]:
 
 def join(outputs: Path) -> dict[str, float]:
     """Joins the runs under `outputs` as the report does; returns the seconds of each part."""
-    from experiments.suite.report.report import join_results, write_results
+    from experiments.suite.report.writing import join_results, write_results
 
     start = time.perf_counter()
     joined = join_results(outputs)

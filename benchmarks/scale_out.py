@@ -264,7 +264,7 @@ def run(overrides: Sequence[str], out: Path, rounds: int) -> int:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from experiments.suite.figures.style import render
+    from experiments.suite.figures.rendering import render
     from experiments.suite.run.command import CONFIGS
     from experiments.suite.run.jobs import load
 

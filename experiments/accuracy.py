@@ -13,9 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims.claim import Claim
-from experiments.suite.task_tables import figures as draw
+from experiments.suite.claims.checks import Finding
+from experiments.suite.claims.claim import claim
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.figures import errors
+from experiments.suite.task_tables.findings import (
+    NO_ROWS,
+    UNSAID_RULE,
+    nearer,
+    never_unsaid,
+    share_within,
+)
+from experiments.suite.task_tables.own_figure import own
 from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
@@ -74,47 +83,57 @@ def independent(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[Claim]:
-    """auto is the nearest, says where it is off, covers the truth, and finds no ghosts."""
-    found = table(rows)
-    compared = found[found["role"] == COMPARED]
-    rivals = sorted(set(compared["method"]) - {OWN})
-    return [
-        tables.claim(
-            "accuracy-best",
-            PAPER,
-            "Of all methods auto has the lowest mean |error|.",
-            tables.nearer(compared, [(OWN, m) for m in rivals]),
-            "against each other method, the whole interval of the difference of mean |error| on"
-            " the same rows above 0",
-            ERRORS,
-        ),
-        tables.claim(
-            "accuracy-said",
-            PAPER,
-            "auto is off on no task unless it warns.",
-            tables.never_unsaid(compared, OWN),
-            tables.UNSAID_RULE,
-            OWN_FIGURE,
-        ),
-        tables.claim(
-            "accuracy-coverage",
-            PAPER,
-            f"The 95 % interval of auto covers the truth, where that is at most {MOST_NATS:g} nats"
-            f" and n at least {LEAST_ROWS:,}.",
-            tables.share_within(coverable(found), "covered", *COVERAGE),
-            "share of cells covered between .90 and .99",
-            OWN_FIGURE,
-        ),
-        tables.claim(
-            "accuracy-null",
-            PAPER,
-            "auto finds nothing where there is nothing.",
-            tables.share_within(independent(found), "found", 0.0, FALSE),
-            "share of values above 1.645 of their standard errors at most .07 (nominal .05)",
-            OWN_FIGURE,
-        ),
-    ]
+def compared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the panel of all methods."""
+    return rows[rows["role"] == COMPARED]
+
+
+@claim(
+    "accuracy-best",
+    paper=PAPER,
+    figure=ERRORS,
+    rule="against each other method, the whole interval of the difference of mean |error| on"
+    " the same rows above 0",
+    missing=NO_ROWS,
+)
+def best(rows: pd.DataFrame) -> Finding | None:
+    """Of all methods auto has the lowest mean |error|."""
+    own = compared(rows)
+    return nearer(own, [(OWN, method) for method in sorted(set(own["method"]) - {OWN})])
+
+
+@claim("accuracy-said", paper=PAPER, figure=OWN_FIGURE, rule=UNSAID_RULE, missing=NO_ROWS)
+def said(rows: pd.DataFrame) -> Finding | None:
+    """auto is off on no task unless it warns."""
+    return never_unsaid(compared(rows), OWN)
+
+
+@claim(
+    "accuracy-coverage",
+    paper=PAPER,
+    figure=OWN_FIGURE,
+    rule="share of cells covered between .90 and .99",
+    statement=f"The 95 % interval of auto covers the truth, where that is at most {MOST_NATS:g}"
+    f" nats and n at least {LEAST_ROWS:,}.",
+    missing=NO_ROWS,
+)
+def covered(rows: pd.DataFrame) -> Finding | None:
+    return share_within(coverable(rows), "covered", *COVERAGE)
+
+
+@claim(
+    "accuracy-null",
+    paper=PAPER,
+    figure=OWN_FIGURE,
+    rule="share of values above 1.645 of their standard errors at most .07 (nominal .05)",
+    missing=NO_ROWS,
+)
+def nothing_found(rows: pd.DataFrame) -> Finding | None:
+    """auto finds nothing where there is nothing."""
+    return share_within(independent(rows), "found", 0.0, FALSE)
+
+
+claims = [best, said, covered, nothing_found]
 
 
 # Figures
@@ -130,6 +149,6 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     )
     title = "Development tasks: error of each method"
     return {
-        ERRORS: draw.errors(compared, title, [note]),
-        OWN_FIGURE: draw.own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
+        ERRORS: errors(compared, title, [note]),
+        OWN_FIGURE: own(compared, OWN, coverable(found), independent(found), COVERAGE, FALSE),
     }

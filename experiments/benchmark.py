@@ -12,9 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims.claim import Claim
-from experiments.suite.task_tables import figures as draw
+from experiments.suite.claims.checks import Finding
+from experiments.suite.claims.claim import claim
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.figures import errors, failures
+from experiments.suite.task_tables.findings import (
+    NO_ROWS,
+    UNSAID_RULE,
+    all_fail,
+    nearer,
+    never_unsaid,
+)
 from experiments.suite.task_tables.tables import table
 
 if TYPE_CHECKING:
@@ -49,59 +57,73 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[Claim]:
-    """The paper's headline in four parts, and what this suite's own method makes of the table."""
-    found = table(rows)
-    neural = [m for m in NEURAL if (found["method"] == m).any()]
-    spiral, tails = found["family"] == "spiral", found["dof"] <= HEAVIEST
-    high = found[(found["dim"] >= HIGH) & ~spiral & ~tails]
-    low = found[(found["dim"] == 1) & ~tails]
-    others = found["method"] != OWN
-    apart = "mean |error| lower, the whole interval of the difference on the same rows above 0"
-    failing = "mean |error| / truth of each method but auto above 15 %"
-    return [
-        tables.claim(
-            "benchmark-high",
-            PAPER,
-            f"In high dimension ({HIGH} and more) neural estimators are nearer to the truth than"
-            " KSG.",
-            tables.nearer(high, [(m, "ksg") for m in neural]),
-            f"MINE's and SMILE's {apart}",
-            ERRORS,
-        ),
-        tables.claim(
-            "benchmark-low",
-            PAPER,
-            "In one dimension KSG is nearer to the truth than neural estimators.",
-            tables.nearer(low, [("ksg", m) for m in neural]),
-            f"KSG's {apart}, against MINE and SMILE",
-            ERRORS,
-        ),
-        tables.claim(
-            "benchmark-tails",
-            PAPER,
-            "All methods fail on heavy tails (Student-t of at most 2 degrees of freedom).",
-            tables.all_fail(found[tails & others]),
-            failing,
-            FAILURES,
-        ),
-        tables.claim(
-            "benchmark-spiral",
-            PAPER,
-            "All methods fail on the spiral.",
-            tables.all_fail(found[spiral & others]),
-            failing,
-            FAILURES,
-        ),
-        tables.claim(
-            "benchmark-auto",
-            "this suite's target",
-            "auto is off on no task unless it warns.",
-            tables.never_unsaid(found, OWN),
-            tables.UNSAID_RULE,
-            FAILURES,
-        ),
-    ]
+APART = "mean |error| lower, the whole interval of the difference on the same rows above 0"
+FAILING = "mean |error| / truth of each method but auto above 15 %"
+
+
+def neural(rows: pd.DataFrame) -> list[str]:
+    """The neural estimators of the headline that this run has."""
+    return [method for method in NEURAL if (rows["method"] == method).any()]
+
+
+def others(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of all methods but this suite's own."""
+    return rows[rows["method"] != OWN]
+
+
+@claim(
+    "benchmark-high",
+    paper=PAPER,
+    figure=ERRORS,
+    rule=f"MINE's and SMILE's {APART}",
+    statement=f"In high dimension ({HIGH} and more) neural estimators are nearer to the truth than"
+    " KSG.",
+    missing=NO_ROWS,
+)
+def high(rows: pd.DataFrame) -> Finding | None:
+    excluded = (rows["dof"] <= HEAVIEST) | (rows["family"] == "spiral")
+    own = rows[(rows["dim"] >= HIGH) & ~excluded]
+    return nearer(own, [(method, "ksg") for method in neural(rows)])
+
+
+@claim(
+    "benchmark-low",
+    paper=PAPER,
+    figure=ERRORS,
+    rule=f"KSG's {APART}, against MINE and SMILE",
+    missing=NO_ROWS,
+)
+def low(rows: pd.DataFrame) -> Finding | None:
+    """In one dimension KSG is nearer to the truth than neural estimators."""
+    own = rows[(rows["dim"] == 1) & ~(rows["dof"] <= HEAVIEST)]
+    return nearer(own, [("ksg", method) for method in neural(rows)])
+
+
+@claim("benchmark-tails", paper=PAPER, figure=FAILURES, rule=FAILING, missing=NO_ROWS)
+def tails(rows: pd.DataFrame) -> Finding | None:
+    """All methods fail on heavy tails (Student-t of at most 2 degrees of freedom)."""
+    return all_fail(others(rows[rows["dof"] <= HEAVIEST]))
+
+
+@claim("benchmark-spiral", paper=PAPER, figure=FAILURES, rule=FAILING, missing=NO_ROWS)
+def spiral(rows: pd.DataFrame) -> Finding | None:
+    """All methods fail on the spiral."""
+    return all_fail(others(rows[rows["family"] == "spiral"]))
+
+
+@claim(
+    "benchmark-auto",
+    paper="this suite's target",
+    figure=FAILURES,
+    rule=UNSAID_RULE,
+    missing=NO_ROWS,
+)
+def own_method(rows: pd.DataFrame) -> Finding | None:
+    """auto is off on no task unless it warns."""
+    return never_unsaid(rows, OWN)
+
+
+claims = [high, low, tails, spiral, own_method]
 
 
 # Figures
@@ -116,6 +138,6 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
         " test; the paper has 40 of 10,000 rows and 10 seeds (scale=paper)."
     )
     return {
-        ERRORS: draw.errors(found, "Beyond Normal: error of each method on each task", [cut]),
-        FAILURES: draw.failures(found, "Where each method is off", [cut]),
+        ERRORS: errors(found, "Beyond Normal: error of each method on each task", [cut]),
+        FAILURES: failures(found, "Where each method is off", [cut]),
     }

@@ -23,8 +23,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, all_hold, check, measure, more_than
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean
+from experiments.suite.claims.rows import differences
+from experiments.suite.figures.axes import (
+    decades,
+    even_axis,
+    log_axis,
+    plain_log_ticks,
+    truth_level,
+)
+from experiments.suite.figures.labels import dim_of, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -91,44 +104,21 @@ def biases(rows: pd.DataFrame) -> dict[tuple[float, int], pd.Series]:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The bias falls with B, the average takes off what its rate says, and little was at stake."""
-    all_rows = table(rows)
-    return [
-        falls(all_rows),
-        proportional(all_rows),
-        small(all_rows),
-        helps(all_rows),
-        needless(all_rows),
-    ]
-
-
-def claim(
-    name: str, rows: pd.DataFrame, found: tuple[str, c.Verdict, c.Interval | None], words: str,
-    rule: str,
-) -> c.Claim:  # fmt: skip
-    measured, verdict, interval = found
-    figure = FIGURE if len(rows) else ""
-    return c.Claim(f"bias-{name}", "bias", PAPER, words, measured, rule, verdict, figure, interval)
-
-
-def falls(rows: pd.DataFrame) -> c.Claim:
-    """Plain DV: the slope of log bias against log B lies within -1 +- .25, by least squares."""
+@claim(
+    "bias-falls",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="slope of log bias against log B at rate 1 within −1 ± 0.25",
+)
+def falls(rows: pd.DataFrame) -> Finding | None:
+    """The minibatch gradient of DV is biased, by a share that falls as 1/B."""
     plain = {batch: found for (rate, batch), found in biases(rows).items() if rate == PLAIN}
-    checks = []
-    if len(plain) > 1:
-        seeds = sorted(set.intersection(*(set(one.index) for one in plain.values())))
-        slopes = [
-            slope([(batch, float(one[seed])) for batch, one in plain.items()]) for seed in seeds
-        ]
-        checks = [c.check("slope + 1", np.array(slopes) + 1.0, 0.25, unit=False)]
-    return claim(
-        "falls",
-        rows,
-        c.conclusion(checks if checks and checks[0].seeds else [], rows, "slopes"),
-        "The minibatch gradient of DV is biased, by a share that falls as 1/B.",
-        "slope of log bias against log B at rate 1 within −1 ± 0.25",
-    )
+    if len(plain) < 2:
+        return None
+    seeds = sorted(set.intersection(*(set(one.index) for one in plain.values())))
+    slopes = [slope([(batch, float(one[seed])) for batch, one in plain.items()]) for seed in seeds]
+    checks = [check("slope + 1", np.array(slopes) + 1.0, 0.25, unit=False)] if slopes else []
+    return all_hold(checks, "slopes", rows)
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -139,8 +129,14 @@ def slope(points: list[tuple[float, float]]) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def proportional(rows: pd.DataFrame) -> c.Claim:
-    """log10 of (bias at the rate / plain bias) less log10 of the rate within +-log10 3."""
+@claim(
+    "bias-corrected",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="bias / plain bias within a factor 3 of the rate, at each rate and B (log10, ±0.477)",
+)
+def proportional(rows: pd.DataFrame) -> Finding | None:
+    """The moving average takes off the bias, but for a share that is its rate."""
     found = biases(rows)
     checks = []
     for (rate, batch), own in found.items():
@@ -152,79 +148,76 @@ def proportional(rows: pd.DataFrame) -> c.Claim:
             ratio = np.log10(own[seeds] / plain[seeds]) - math.log10(rate)
         values = ratio.where(np.isfinite(ratio), math.inf).to_numpy(float)
         if len(values):
-            label = f"rate {marks.signed(rate)}, B {batch}, log10 of the ratio over the rate"
-            checks.append(c.check(label, values, math.log10(3.0), unit=False))
-    return claim(
-        "corrected",
-        rows,
-        c.conclusion(checks, rows, "settings"),
-        "The moving average takes off the bias, but for a share that is its rate.",
-        "bias / plain bias within a factor 3 of the rate, at each rate and B (log10, ±0.477)",
-    )
+            label = f"rate {signed(rate)}, B {batch}, log10 of the ratio over the rate"
+            checks.append(check(label, values, math.log10(3.0), unit=False))
+    return all_hold(checks, "settings", rows)
 
 
-def small(rows: pd.DataFrame) -> c.Claim:
-    """Plain DV: bias^2 over the variance of one minibatch gradient is at most 1 % at each B."""
+@claim(
+    "bias-small",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="bias² / variance of plain DV's minibatch gradient at most 0.01 at each B",
+)
+def small(rows: pd.DataFrame) -> Finding | None:
+    """What the correction takes off is small beside the scatter of one minibatch gradient."""
     own = rows[(rows["role"] == GRADIENT) & (rows["rate"] == PLAIN) & (rows["status"] != "failed")]
     checks = []
     for batch, group in own.groupby("batch"):
         share = np.square(group["nats"] / group["stderr"])
         share = share.where((group["status"] == "ok") & np.isfinite(share), math.inf)
         label = f"B {batch}, bias² / variance"
-        checks.append(c.check(label, share.to_numpy(float), 0.01, unit=False))
-    return claim(
-        "small",
-        rows,
-        c.conclusion(checks, rows, "batch sizes"),
-        "What the correction takes off is small beside the scatter of one minibatch gradient.",
-        "bias² / variance of plain DV's minibatch gradient at most 0.01 at each B",
-    )
+        checks.append(check(label, share.to_numpy(float), 0.01, unit=False))
+    return all_hold(checks, "batch sizes", rows)
 
 
-def gaps(rows: pd.DataFrame, rate: float, batch: int) -> list[c.Array]:
+def gaps(rows: pd.DataFrame, rate: float, batch: int) -> list[Array]:
     """Estimate at that rate less plain DV's, paired by seed."""
-    own = rows[(rows["role"] == ESTIMATE) & (rows["batch"] == batch)]
-    return c.differences(own, "rate", rate, PLAIN, ["batch"])
+    return differences(rows[rows["batch"] == batch], "rate", rate, PLAIN, ["batch"])
 
 
-def helps(rows: pd.DataFrame) -> c.Claim:
-    """At the least B, the estimate at rate .01 less plain DV's is above 0."""
+@claim(
+    "bias-helps",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="estimate at rate 0.01 − plain DV's above 0 at the least batch size",
+    missing="this run has no pairs of both",
+)
+def helps(rows: pd.DataFrame) -> Finding | None:
+    """With small batches the correction gives a better estimate (a larger lower bound)."""
     own = rows[rows["role"] == ESTIMATE]
-    measured, interval = "this run has no pairs of both", None
-    verdict: c.Verdict = "inconclusive"
-    groups = gaps(rows, CORRECTED, int(own["batch"].min())) if len(own) else []
-    if groups:
-        interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
-        measured = (
-            f"at B = {own['batch'].min()} rate {marks.signed(CORRECTED)} gives"
-            f" {c.nats(float(c.pooled_mean(groups)), signed=True)} against plain DV,"
-            f" {c.interval_words(interval, seeds, signed=True)}, over {c.counted(seeds, 'seed')}"
-            f"{c.lost(own)}"
-        )
-    return claim(
-        "helps",
-        rows,
-        (measured, verdict, interval),
-        "With small batches the correction gives a better estimate (a larger lower bound).",
-        "estimate at rate 0.01 − plain DV's above 0 at the least batch size",
+    least = own["batch"].min()
+    return measure(
+        gaps(own, CORRECTED, least),
+        pooled_mean,
+        more_than(0.0),
+        f"at B = {least} rate {signed(CORRECTED)} gives"
+        " {value} against plain DV, {interval}, over {seeds}",
+        own,
     )
 
 
-def needless(rows: pd.DataFrame) -> c.Claim:
-    """At the largest B, each rate's estimate less plain DV's lies within +-.03 nats (2 %)."""
+@claim(
+    "bias-needless",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="estimate − plain DV's within ±0.03 nats (±0.043 bits) at the largest batch size",
+)
+def needless(rows: pd.DataFrame) -> Finding | None:
+    """With large batches there is nothing left to correct.
+
+    .03 nats is 2 % of the true value.
+    """
     own = rows[rows["role"] == ESTIMATE]
-    checks = []
-    for rate in sorted(set(own["rate"]) - {PLAIN}):
-        found = gaps(rows, rate, int(own["batch"].max()))
-        checks += [c.check(f"rate {marks.signed(rate)}", one, 0.03) for one in found]
-    return claim(
-        "needless",
-        rows,
-        c.conclusion(checks, own, "rates"),
-        "With large batches there is nothing left to correct.",
-        "estimate − plain DV's within ±0.03 nats (±0.043 bits) at the largest batch size",
-    )
+    checks = [
+        check(f"rate {signed(rate)}", one, 0.03)
+        for rate in sorted(set(own["rate"]) - {PLAIN})
+        for one in gaps(own, rate, own["batch"].max())
+    ]
+    return all_hold(checks, "rates", own)
+
+
+claims = [falls, proportional, small, helps, needless]
 
 
 # Figures
@@ -232,89 +225,92 @@ def needless(rows: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Bias and scatter of the gradient, and the estimate, against the batch size."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.8, 4.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.15))
     ordered = rows.sort_values("rate", ascending=False, kind="stable")
     named = ordered.assign(setting=[rate_name(rate) for rate in ordered["rate"]])
-    gradient = named[named["role"] == GRADIENT]
-    plot_gradient(gradient, left, "nats", -1.0)
-    plot_gradient(gradient, middle, "stderr", -0.5)
-    plot_estimates(named[named["role"] == ESTIMATE], right)
-    dim = int(rows["dim"].iloc[0])
-    tested, trained = marks.spread(gradient["n_test"]), marks.spread(gradient["steps"])
-    steps = marks.spread(named.loc[named["role"] == ESTIMATE, "steps"])
-    marks.entitle(
-        figure,
-        f"What the moving average of Eq. 12 corrects: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"Left, middle: one critic a seed after {trained} steps, held still; G over {tested}.",
-            f"Right: {steps} steps at each batch size. {marks.seed_note(rows)}.",
+    gradient, estimate = (named[named["role"] == role] for role in (GRADIENT, ESTIMATE))
+    trained, tested, steps = gradient["steps"], gradient["n_test"], estimate["steps"]
+    with titled_figure(
+        9.8,
+        4.6,
+        title=f"What the moving average of Eq. 12 corrects: X and Y each {dim_of(rows)}-D normal",
+        caption="Bias and scatter of minibatch gradients, and estimates, against batch size.",
+        rows=rows,
+        notes=[
+            (
+                f"Left, middle: one critic a seed after {spread(trained)} steps, held still;"
+                f" G over {spread(tested)}."
+            ),
+            f"Right: {spread(steps)} steps at each batch size. {seed_note(rows)}.",
         ],
-    )
-    figure.set_label("Bias and scatter of minibatch gradients, and estimates, against batch size.")
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.15))
+        plot_bias(gradient, left)
+        plot_scatter(gradient, middle)
+        plot_estimates(estimate, right)
     return figure
 
 
 def rate_name(rate: float) -> str:
-    return "plain DV" if rate == PLAIN else f"rate {marks.signed(rate)}"
+    return "plain DV" if rate == PLAIN else f"rate {signed(rate)}"
 
 
-def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float) -> Axes:
-    """Relative bias (`nats`) or scatter (`stderr`) against B on log scales: means over seeds."""
+def plot_bias(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Relative bias of a minibatch gradient against B, on log scales."""
+    plot_gradient(rows, ax, "nats", -1.0, "1/B")
+    decades(ax.yaxis)
+    ax.set_ylabel("over |full gradient G|")
+    ax.set_title("bias of a minibatch gradient")
+    return ax
+
+
+def plot_scatter(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Relative scatter of a minibatch gradient against B, on log scales."""
+    plot_gradient(rows, ax, "stderr", -0.5, "1/√B")
+    plain_log_ticks(ax.yaxis)
+    ax.set_title("its standard deviation")
+    return ax
+
+
+def plot_gradient(rows: pd.DataFrame, ax: Axes, column: str, power: float, name: str) -> None:
+    """A column's seeds and means against B, with the line that falls like this power of B."""
     ok = rows[(rows["status"] == "ok") & (rows[column] > 0)]
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    looks = marks.looks(rows, "setting")
-    for i, (setting, look) in enumerate(looks.items()):
+    ax.set(xscale="log", yscale="log")
+    for i, (setting, look) in enumerate(looks(rows, "setting").items()):
         own = ok[ok["setting"] == setting]
         mean = own.groupby("batch")[column].mean()
         ax.scatter(own["batch"], own[column], s=7, color=look["color"], alpha=0.35, lw=0)
         ax.plot(mean.index, mean, ms=3.2 + 0.8 * i, lw=1.0, zorder=4 - i / 100, **look)
-    plain = ok[ok["rate"] == PLAIN].groupby("batch")[column].mean()
-    if len(plain):
-        at = np.array(plain.index, dtype=float)
-        guide = 1.8 * float(plain.iloc[0]) * (at / at[0]) ** power
-        name = "1/B" if power == -1.0 else "1/√B"
-        ax.plot(at, guide, color=marks.INK, ls=":", lw=1.0, label=f"_{name}")
-        ax.annotate(name, (at[0], guide[0]), xytext=(8, 0), textcoords="offset points",
-                    ha="left", va="bottom", fontsize=7.5)  # fmt: skip
-    batch_axis(ax, sorted(set(rows["batch"])))
-    bias = column == "nats"
-    if bias:
-        marks.decades(ax.yaxis)
-    else:
-        marks.plain_log_ticks(ax.yaxis)
-    ax.set_title("bias of a minibatch gradient" if bias else "its standard deviation", loc="left")
-    ax.set_ylabel("over |full gradient G|" if bias else "")
-    return ax
-
-
-def batch_axis(ax: Axes, batches: list[int]) -> None:
-    from matplotlib.ticker import NullLocator
-
-    ax.set_xticks(batches, [str(batch) for batch in batches])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.6 * min(batches), 1.7 * max(batches))
+    plot_guide(ax, ok[ok["rate"] == PLAIN].groupby("batch")[column].mean(), power, name)
+    batches = sorted(set(rows["batch"]))
+    log_axis(ax, batches, [str(batch) for batch in batches])
     ax.set_xlabel("batch size B")
+
+
+def plot_guide(ax: Axes, means: pd.Series, power: float, name: str) -> None:
+    """A dotted line that falls like a power of B, above the first of these means."""
+    if not len(means):
+        return
+    at = np.array(means.index, dtype=float)
+    guide = 1.8 * float(means.iloc[0]) * (at / at[0]) ** power
+    ax.plot(at, guide, color=INK, ls=":", lw=1.0, label=f"_{name}")
+    ax.annotate(name, (at[0], guide[0]), xytext=(8, 0), textcoords="offset points",
+                ha="left", va="bottom", fontsize=7.5)  # fmt: skip
 
 
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Final estimate less the truth in nats against B, a line for each rate."""
     batches = sorted(set(rows["batch"]))
-    shown = rows.assign(error=rows["nats"] - rows["truth"])
+    shown = with_error(rows)
     ok = shown.loc[shown["status"] == "ok", "error"]
     lowest = float(ok.min()) if len(ok) else -0.1
     ax.set_ylim(max(1.15 * min(lowest, -0.05), -2.0), 0.1)
-    marks.method_series(shown, ax, "batch", batches, "error", by="setting", apart=True)
-    marks.truth_line(ax, [-0.5, len(batches) - 0.5], [0.0, 0.0])
-    ax.set_xticks(range(len(batches)), [str(batch) for batch in batches])
-    ax.set_xlim(-0.5, len(batches) - 0.5)
-    ax.set_title("estimate − truth, nats", loc="left")
+    method_series(shown, ax, "batch", batches, "error", by="setting", apart=True)
+    truth_level(ax, len(batches))
+    even_axis(ax, [str(batch) for batch in batches])
     ax.set_xlabel("batch size B")
+    ax.set_title("estimate − truth, nats")
     return ax

@@ -7,20 +7,28 @@ The error of an estimate on fresh samples is taken apart:
 the approximation gap, what the network of that width cannot tell (trained on fresh samples, as if
 n were infinite), and the estimation gap, what n rows cost it. What the optimiser leaves undone in
 its steps is in the first. Nothing is stopped early: the theorem is about the maximiser on the n
-rows, and a wide network on few rows learns them by heart. X and Y are normal in R^d.
+rows, and a wide network overfits few rows. X and Y are normal in R^d.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, all_hold, check, compare, more_than
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array
+from experiments.suite.claims.rows import differences, errors
+from experiments.suite.figures.axes import decades, even_axis, log_axis, truth_level
+from experiments.suite.figures.labels import dim_of, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -70,101 +78,80 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The error vanishes, and so does each of its two parts."""
-    all_rows = table(rows)
-    return [consistent(all_rows), estimation(all_rows), approximation(all_rows)]
+@claim(
+    "consistency-error",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"mean error within ±0.05 nats (±0.072 bits) at the most rows, width {WIDE} or more",
+)
+def consistent(rows: pd.DataFrame) -> Finding | None:
+    """With width and rows enough the estimate is as near to the truth as one likes.
 
-
-def consistent(rows: pd.DataFrame) -> c.Claim:
-    """At the most rows, the mean error at each width >= 128 lies within +-.05 nats (5 %)."""
+    .05 nats is 5 % of the true value.
+    """
     finite = rows[np.isfinite(rows["n"]) & (rows["width"] >= WIDE)]
     most = finite[finite["n"] == finite["n"].max()]
     checks = [
-        c.check(f"width {width}", c.errors(group), 0.05) for width, group in most.groupby("width")
+        check(f"width {width}", errors(group), 0.05) for width, group in most.groupby("width")
     ]
-    measured, verdict, interval = c.conclusion(checks, most, "widths")
-    return c.Claim(
-        "consistency-error",
-        "consistency",
-        PAPER,
-        "With width and rows enough the estimate is as near to the truth as one likes.",
-        measured,
-        f"mean error within ±0.05 nats (±0.072 bits) at the most rows, width {WIDE} or more",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
+    return all_hold(checks, "widths", most)
+
+
+def falls(
+    poor: Sequence[Array], rich: Sequence[Array], what: str, rows: pd.DataFrame
+) -> Finding | None:
+    """The mean size of a gap is smaller in the second of two lists of groups, nats."""
+    words = f"{what} falls by {{value}}, {{interval}}, over {{seeds}} a setting"
+    return compare(poor, rich, mean_size, operator.sub, more_than(0.0), words, rows)
+
+
+def mean_size(groups: Sequence[Array]) -> Array:
+    """Mean over groups of |mean of the group|: shapes (..., S_g) to (...)."""
+    return np.mean([np.abs(one.mean(-1)) for one in groups], axis=0)
+
+
+ESTIMATION = "|I_n − I_∞|, mean over widths, from the fewest rows to the most"
+APPROXIMATION = "|I_∞ − I| from the least width to the largest"
+NO_ENDS = "this run has no two ends to compare"
+
+
+@claim(
+    "consistency-estimation",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"{ESTIMATION}: a fall above 0",
+    missing=NO_ENDS,
+)
+def estimation(rows: pd.DataFrame) -> Finding | None:
+    """The estimation gap vanishes as the rows grow."""
+    n = rows.loc[np.isfinite(rows["n"]), "n"]
+    if n.nunique() < 2:
+        return None
+    poor, rich = (
+        differences(rows.assign(n_=rows["n"]), "n_", end, math.inf, ["width"])
+        for end in (n.min(), n.max())
     )
+    return falls(poor, rich, ESTIMATION, rows)
 
 
-def sizes_fall(
-    name: str, rows: pd.DataFrame, groups: Sequence[Sequence[c.Array]], what: str, words: str
-) -> c.Claim:
-    """The claim that the mean size of a gap is smaller in the second of two lists of groups.
-
-    Args:
-        groups: gaps in nats, an array of shape (S,) for each setting, at the poor end and at the
-            rich end.
-    """
-    measured, interval, verdict = "this run has no two ends to compare", None, "inconclusive"
-    if all(groups) and all(len(one) for side in groups for one in side):
-        cut = len(groups[0])
-
-        def fall(drawn: Sequence[c.Array]) -> c.Array:
-            poor, rich = (
-                np.mean([np.abs(one.mean(-1)) for one in side], axis=0)
-                for side in (drawn[:cut], drawn[cut:])
-            )
-            with np.errstate(invalid="ignore"):
-                return np.asarray(poor - rich)
-
-        both = [*groups[0], *groups[1]]
-        interval, seeds = c.bootstrap_interval(both, fall), c.fewest_seeds(both)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
-        measured = (
-            f"{what} falls by {c.nats(float(fall(both)), signed=True)},"
-            f" {c.interval_words(interval, seeds, signed=True)}, over"
-            f" {c.counted(seeds, 'seed')} a setting{c.lost(rows)}"
-        )
-    return c.Claim(
-        f"consistency-{name}", "consistency", PAPER, words, measured,
-        f"{what}: a fall above 0", verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "", interval,
-    )  # fmt: skip
-
-
-def estimation_gaps(rows: pd.DataFrame, n: float) -> list[c.Array]:
-    """I_n - I_inf paired by seed, shape (S,), for each width."""
-    return c.differences(rows.assign(n_=rows["n"]), "n_", n, math.inf, ["width"])
-
-
-def estimation(rows: pd.DataFrame) -> c.Claim:
-    """Mean over widths of |I_n - I_inf|: at the fewest rows less at the most, above 0."""
-    finite = rows.loc[np.isfinite(rows["n"]), "n"]
-    ends = [estimation_gaps(rows, n) for n in (finite.min(), finite.max())]
-    return sizes_fall(
-        "estimation",
-        rows,
-        ends if finite.nunique() > 1 else [[], []],
-        "|I_n − I_∞|, mean over widths, from the fewest rows to the most",
-        "The estimation gap vanishes as the rows grow.",
-    )
-
-
-def approximation(rows: pd.DataFrame) -> c.Claim:
-    """|I_inf - I|: at the least width less at the largest, above 0."""
+@claim(
+    "consistency-approximation",
+    paper=PAPER,
+    figure=FIGURE,
+    rule=f"{APPROXIMATION}: a fall above 0",
+    missing=NO_ENDS,
+)
+def approximation(rows: pd.DataFrame) -> Finding | None:
+    """The approximation gap vanishes as the network widens."""
     fresh = rows[~np.isfinite(rows["n"])]
-    ends = [
-        [c.errors(fresh[fresh["width"] == width])]
-        for width in (fresh["width"].min(), fresh["width"].max())
-    ]
-    return sizes_fall(
-        "approximation",
-        rows,
-        ends if fresh["width"].nunique() > 1 else [[], []],
-        "|I_∞ − I| from the least width to the largest",
-        "The approximation gap vanishes as the network widens.",
-    )
+    widths = fresh["width"]
+    if widths.nunique() < 2:
+        return None
+    poor, rich = (errors(fresh[widths == end]) for end in (widths.min(), widths.max()))
+    return falls([poor], [rich], APPROXIMATION, rows)
+
+
+claims = [consistent, estimation, approximation]
 
 
 # Figures
@@ -172,30 +159,27 @@ def approximation(rows: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against rows, and the two gaps apart."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.6, 4.6)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
     ordered = rows.sort_values("width", kind="stable")
     named = ordered.assign(units=[f"width {width}" for width in ordered["width"]])
-    plot_estimates(named, left)
-    plot_gap(named, middle, estimation=True)
-    plot_gap(named, right, estimation=False)
-    steps, tested = marks.spread(rows["steps"]), marks.spread(rows["n_test"])
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Consistency: X and Y each {dim}-D normal, one hidden layer",
-        rows,
-        [
-            f"{steps} steps on n rows (∞: fresh samples in every batch).",
-            f"Tested on {tested} others. {marks.seed_note(rows)}.",
+    with titled_figure(
+        9.6,
+        4.6,
+        title=f"Consistency: X and Y each {dim_of(rows)}-D normal, one hidden layer",
+        caption="Estimates against rows and width; estimation and approximation gaps apart.",
+        rows=rows,
+        notes=[
+            f"{spread(rows['steps'])} steps on n rows (∞: fresh samples in every batch).",
+            f"Tested on {spread(rows['n_test'])} others. {seed_note(rows)}.",
         ],
-    )
-    figure.set_label("Estimates against rows and width; estimation and approximation gaps apart.")
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
+        plot_estimates(named, left)
+        plot_estimation_gap(named, middle)
+        plot_approximation_gap(named, right)
     return figure
 
 
@@ -205,49 +189,53 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     place = rows.assign(at=[float(counts.index(n)) for n in rows["n"]])
     truth = float(rows["truth"].iloc[0])
     ax.set_ylim(-1.5 * truth, 1.6 * truth)
-    marks.method_series(
-        place, ax, "at", [float(i) for i in range(len(counts))], "nats", apart=True, by="units"
-    )
-    marks.truth_line(ax, [-0.5, len(counts) - 0.5], [truth, truth])
-    names = ["∞" if math.isinf(n) else in_thousands(n) for n in counts]
-    ax.set_xticks(range(len(counts)), names)
-    ax.set_xlim(-0.5, len(counts) - 0.5)
-    ax.set_xlabel("rows of the training set, n")
-    ax.set_ylabel("mutual information, nats")
+    at = [float(i) for i in range(len(counts))]
+    method_series(place, ax, "at", at, "nats", apart=True, by="units")
+    truth_level(ax, len(counts), truth)
+    even_axis(ax, ["∞" if math.isinf(n) else in_thousands(n) for n in counts])
+    ax.set(xlabel="rows of the training set, n", ylabel="mutual information, nats")
     return ax
 
 
-def plot_gap(rows: pd.DataFrame, ax: Axes, estimation: bool) -> Axes:
-    """Size of one gap in nats on log scales: against n for each width, or against width."""
-    from matplotlib.ticker import NullLocator
-
+def mean_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """The mean value over seeds of each units, width and n, and whether n is finite."""
     ok = rows[rows["status"] == "ok"]
     means = ok.groupby(["units", "width", "n"])["nats"].mean().reset_index()
-    fresh = means[~np.isfinite(means["n"])].set_index("units")["nats"]
-    shown = [n for n in rows["n"] if math.isfinite(n)] if estimation else list(rows["width"])
-    ax.set_xlim(0.6 * min(shown, default=1.0), 1.7 * max(shown, default=1.0))
-    ax.set_ylim(1e-4, 30.0)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    marks.decades(ax.yaxis)
-    ticks = sorted(set(shown))
-    ax.set_xticks(ticks, [in_thousands(value) for value in ticks])
-    ax.xaxis.set_minor_locator(NullLocator())
-    if estimation:
-        for units, look in marks.looks(rows, "units").items():
-            own = means[(means["units"] == units) & np.isfinite(means["n"])]
-            gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
-            ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
-        ax.set_title("estimation |I_n − I_∞|", loc="left")
-        ax.set_xlabel("n")
-    else:
-        own = means[~np.isfinite(means["n"])].sort_values("width")
-        truth = float(rows["truth"].iloc[0])
-        ax.plot(own["width"], (own["nats"] - truth).abs(), "o-", color=marks.INK, ms=4, lw=1.0)
-        ax.set_title("approximation |I_∞ − I|", loc="left")
-        ax.set_xlabel("width")
-    ax.set_ylabel("nats")
+    return means.assign(finite=np.isfinite(means["n"]))
+
+
+def plot_estimation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """|I_n - I_inf| in nats against n on log scales, a line for each width."""
+    means = mean_values(rows)
+    fresh = means[~means["finite"]].set_index("units")["nats"]
+    gap_axes(ax, [n for n in rows["n"] if math.isfinite(n)])
+    for units, look in looks(rows, "units").items():
+        own = means[(means["units"] == units) & means["finite"]]
+        gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
+        ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
+    ax.set_xlabel("n")
+    ax.set_title("estimation |I_n − I_∞|")
     return ax
+
+
+def plot_approximation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """|I_inf - I| in nats against width on log scales."""
+    means = mean_values(rows)
+    own = means[~means["finite"]].sort_values("width")
+    gap_axes(ax, list(rows["width"]))
+    gaps = (own["nats"] - float(rows["truth"].iloc[0])).abs()
+    ax.plot(own["width"], gaps, "o-", color=INK, ms=4, lw=1.0)
+    ax.set_xlabel("width")
+    ax.set_title("approximation |I_∞ − I|")
+    return ax
+
+
+def gap_axes(ax: Axes, values: Sequence[float]) -> None:
+    """Log scales with ticks at these values."""
+    ticks = sorted(set(values))
+    ax.set(yscale="log", ylim=(1e-4, 30.0), ylabel="nats")
+    log_axis(ax, ticks, [in_thousands(value) for value in ticks])
+    decades(ax.yaxis)
 
 
 def in_thousands(value: float) -> str:

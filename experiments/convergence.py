@@ -9,13 +9,28 @@ batches, fresh samples in every batch; the marks at the end are values on test s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import (
+    Finding,
+    all_hold,
+    check,
+    compare,
+    growth,
+    measure,
+    more_than,
+)
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean
+from experiments.suite.claims.rows import curve_points, errors, summary
+from experiments.suite.claims.wording import number
+from experiments.suite.figures.axes import truth_line
+from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import looks
+from experiments.suite.figures.series import learning_curves, lost_cells, mean_points
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -44,73 +59,58 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame, curves: pd.DataFrame) -> list[c.Claim]:
-    """That MINE arrives, that dimension costs steps, and that DV is tighter on the way."""
-    points = c.points(rows, curves)
-    return [arrives(rows), slower(rows, points), tighter(rows, points)]
-
-
-def arrives(rows: pd.DataFrame) -> c.Claim:
-    """MINE's mean error on test samples lies within 10 % of the truth at each dimension."""
+@claim(
+    "convergence-arrives",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="mean error on test samples within ±10 % of the truth at each dimension",
+)
+def arrives(rows: pd.DataFrame) -> Finding | None:
+    """MINE converges to the true value at low and at high dimension."""
     own = rows[rows["method"] == "mine"]
     checks = [
-        c.check(f"d = {dim}", c.errors(group), 0.1 * float(group["truth"].iloc[0]))
+        check(f"d = {dim}", errors(group), 0.1 * float(group["truth"].iloc[0]))
         for dim, group in own.groupby("dim")
     ]
-    measured, verdict, interval = c.conclusion(checks, own, "dimensions")
-    return c.Claim(
-        "convergence-arrives",
-        "convergence",
-        PAPER,
-        "MINE converges to the true value at low and at high dimension.",
-        measured,
-        "mean error on test samples within ±10 % of the truth at each dimension",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
-    )
+    return all_hold(checks, "dimensions", own)
 
 
-def steps_to(points: pd.DataFrame, share: float = REACHED) -> c.Array:
+def steps_to(points: pd.DataFrame, share: float = REACHED) -> Array:
     """The first step whose value is `share` of the truth, infinite if none; one a seed, (S,)."""
     found = []
     for _, curve in points.groupby("seed"):
-        above = curve[curve["train_nats"] >= share * curve["truth"]]
-        found.append(float(above["step"].min()) if len(above) else math.inf)
+        reached = curve[curve["train_nats"] >= share * curve["truth"]]
+        found.append(float(reached["step"].min()) if len(reached) else math.inf)
     return np.array(found)
 
 
-def slower(rows: pd.DataFrame, points: pd.DataFrame) -> c.Claim:
-    """Mean steps of MINE to 80 % of the truth, largest dimension over smallest, is above 1."""
-    measured, interval, verdict = "this run has no two dimensions", None, "inconclusive"
-    own = points[(points["method"] == "mine") & (points["status"] != "failed")]
-    low, high = own["dim"].min(), own["dim"].max()
-    if low < high:
-        groups = [steps_to(own[own["dim"] == dim]) for dim in (low, high)]
-
-        def ratio(drawn: Sequence[c.Array]) -> c.Array:
-            with np.errstate(invalid="ignore"):
-                return np.asarray(drawn[1].mean(-1) / drawn[0].mean(-1))
-
-        interval, seeds = c.bootstrap_interval(groups, ratio), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, math.nextafter(1.0, 2.0), math.inf, seeds)
-        steps = [c.number(float(group.mean())).removesuffix(".000") for group in groups]
-        measured = (
-            f"80 % of the truth after {steps[0]} steps at d = {low}, {steps[1]} at d = {high}"
-            f" (mean over seeds): ratio {c.number(float(ratio(groups)))},"
-            f" {c.interval_words(interval, seeds, unit=False)}, over {c.counted(seeds, 'seed')}"
-            + c.lost(rows[rows["method"] == "mine"])
-        )
-    return c.Claim(
-        "convergence-dimension",
-        "convergence",
-        PAPER,
-        "Convergence takes more steps at high dimension than at low, the true value being equal.",
-        measured,
-        "MINE's steps to 80 % of the truth: largest d over smallest above 1",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+@claim(
+    "convergence-dimension",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="MINE's steps to 80 % of the truth: largest d over smallest above 1",
+    missing="this run has no two dimensions",
+)
+def slower(rows: pd.DataFrame, curves: pd.DataFrame) -> Finding | None:
+    """Convergence takes more steps at high dimension than at low, the true value being equal."""
+    mine = rows[rows["method"] == "mine"]
+    points = curve_points(mine[mine["status"] != "failed"], curves)
+    low, high = points["dim"].min(), points["dim"].max()
+    if not low < high:
+        return None
+    sides = [steps_to(points[points["dim"] == dim]) for dim in (low, high)]
+    steps = [number(float(one.mean())).removesuffix(".000") for one in sides]
+    return compare(
+        [sides[0]],
+        [sides[1]],
+        pooled_mean,
+        growth,
+        more_than(1.0),
+        f"80 % of the truth after {steps[0]} steps at d = {low}, {steps[1]} at d = {high}"
+        " (mean over seeds): ratio {value}, {interval}, over {seeds}",
+        mine,
+        unit=False,
+        signed=False,
     )
 
 
@@ -120,44 +120,42 @@ def later_mean(points: pd.DataFrame) -> pd.Series:
     return half.groupby(["dim", "seed"])["train_nats"].mean()
 
 
-def tighter(rows: pd.DataFrame, points: pd.DataFrame) -> c.Claim:
-    """Mean over the second half of the steps of MINE's value less MINE-f's, paired: above 0.
+@claim(
+    "convergence-tighter",
+    paper=f"{PAPER}; Sec. 3.1",
+    figure=FIGURE,
+    rule="mean over the second half of the steps of MINE − MINE-f, paired by seed, above 0",
+    missing="this run has no pairs of both",
+)
+def tighter(rows: pd.DataFrame, curves: pd.DataFrame) -> Finding | None:
+    """On the way, too, MINE's value is above MINE-f's.
 
     Both are lower bounds of one truth. A method that diverged loses by an infinite margin.
     """
-    measured, interval, verdict = "this run has no pairs of both", None, "inconclusive"
-    fine = np.where(points["status"] == "diverged", -math.inf, points["train_nats"])
-    kept = points.assign(train_nats=fine)[points["status"] != "failed"]
-    one, two = (later_mean(kept[kept["method"] == method]) for method in ("mine", "mine_f"))
+    own = rows[rows["method"].isin(("mine", "mine_f"))]
+    points = curve_points(own[own["status"] != "failed"], curves)
+    known = points["train_nats"].mask(points["status"] == "diverged", -math.inf)
+    points = points.assign(train_nats=known)
+    one, two = (later_mean(points[points["method"] == method]) for method in ("mine", "mine_f"))
     shared = one.index.intersection(two.index)
-    if len(shared):
-        both = np.isinf(one[shared]) & np.isinf(two[shared])
-        with np.errstate(invalid="ignore"):
-            gaps = (one[shared] - two[shared]).where(~both, 0.0)
-        groups = [group.to_numpy(float) for _, group in gaps.groupby("dim")]
-        interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, seeds)
-        means = ", ".join(
-            f"{c.number(float(group.mean()), signed=True)} at d = {dim}"
-            for dim, group in gaps.groupby("dim")
-        )
-        measured = (
-            f"MINE less MINE-f over the second half of the steps: {means};"
-            f" all {c.nats(float(c.pooled_mean(groups)), signed=True)},"
-            f" {c.interval_words(interval, seeds, signed=True)}, over {c.counted(seeds, 'seed')}"
-            + c.lost(rows[rows["method"].isin(("mine", "mine_f"))])
-        )
-    return c.Claim(
-        "convergence-tighter",
-        "convergence",
-        f"{PAPER}; Sec. 3.1",
-        "On the way, too, MINE's value is above MINE-f's.",
-        measured,
-        "mean over the second half of the steps of MINE − MINE-f, paired by seed, above 0",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+    both = np.isinf(one[shared]) & np.isinf(two[shared])
+    with np.errstate(invalid="ignore"):
+        gaps = (one[shared] - two[shared]).where(~both, 0.0)
+    groups = {dim: group.to_numpy(float) for dim, group in gaps.groupby("dim")}
+    means = ", ".join(
+        f"{number(float(group.mean()), signed=True)} at d = {dim}" for dim, group in groups.items()
     )
+    return measure(
+        list(groups.values()),
+        pooled_mean,
+        more_than(0.0),
+        f"MINE less MINE-f over the second half of the steps: {means};"
+        " all {value}, {interval}, over {seeds}",
+        own,
+    )
+
+
+claims = [arrives, slower, tighter]
 
 
 # Figures
@@ -165,65 +163,52 @@ def tighter(rows: pd.DataFrame, points: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
     """Curves above, their spread over seeds below, a column for each dimension."""
-    with marks.style():
-        return {FIGURE: draw(rows, c.points(rows, curves))}
+    return {FIGURE: draw(rows, curve_points(rows, curves))}
 
 
 def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
     dims = sorted(set(rows["dim"]))
-    figure = marks.new_figure(3.4 * len(dims) + 0.6, 5.6)
-    axes = figure.subplots(
-        2, len(dims), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1.0)
-    )
-    for (above, below), dim in zip(axes.T, dims, strict=True):
-        plot_curves(rows[rows["dim"] == dim], points[points["dim"] == dim], above)
-        plot_spread(points[points["dim"] == dim], below)
-        above.set_title(f"X and Y each {dim}-D", loc="left")
-        below.set_xlabel("training steps")
-    axes[0, 0].set_ylabel("mutual information, nats")
-    axes[1, 0].set_ylabel("std over seeds, nats")
-    truth = float(rows["truth"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Convergence: correlated Gaussians of {truth:.3g} nats",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)}, at the end.",
-            marks.CURVE_NOTE,
-        ],
-    )
-    figure.set_label("Estimate against training steps at each dimension, and its spread.")
+    with titled_figure(
+        3.4 * len(dims) + 0.6,
+        5.6,
+        title=f"Convergence: correlated Gaussians of {float(rows['truth'].iloc[0]):.3g} nats",
+        caption="Estimate against training steps at each dimension, and its spread.",
+        rows=rows,
+        notes=[f"{sample_note(rows)} {seed_note(rows)}, at the end.", CURVE_NOTE],
+    ) as figure:
+        axes = figure.subplots(
+            2, len(dims), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1.0)
+        )
+        for (above, below), dim in zip(axes.T, dims, strict=True):
+            plot_curves(rows[rows["dim"] == dim], points[points["dim"] == dim], above)
+            plot_spread(points[points["dim"] == dim], below)
+            above.set_title(f"X and Y each {dim}-D")
+            below.set_xlabel("training steps")
+        axes[0, 0].set_ylabel("mutual information, nats")
+        axes[1, 0].set_ylabel("std over seeds, nats")
     return figure
 
 
 def plot_curves(rows: pd.DataFrame, points: pd.DataFrame, ax: Axes) -> Axes:
     """Training curves of one dimension with the test values at their end, in nats."""
-    truth, steps = float(rows["truth"].iloc[0]), int(rows["steps"].max())
+    truth, end = float(rows["truth"].iloc[0]), 1.02 * int(rows["steps"].max())
     ax.set_ylim(-0.15 * truth, 1.5 * truth)
-    marks.learning_curves(points, ax)
-    for method, look in marks.looks(rows).items():
-        ends = c.summary(rows[(rows["method"] == method) & (rows["status"] == "ok")], ["dim"])
-        inside = ends[ends["mean"].between(*ax.get_ylim())]
-        ax.errorbar(
-            np.full(len(inside), 1.02 * steps),
-            inside["mean"],
-            yerr=marks.bars(inside),
-            color=look["color"],
-            marker=look["marker"],
-            ms=4,
-            ls="none",
-            zorder=5,
-        )
-        lost = rows[rows["method"] == method].assign(end=1.02 * steps)
-        marks.lost_cells(ax, lost, "end", {1.02 * steps: 1.02 * steps}, look["color"])
-    marks.truth_line(ax, [0, 1.02 * steps], [truth, truth])
+    learning_curves(points, ax)
+    for method, look in looks(rows).items():
+        own = rows[rows["method"] == method]
+        means = summary(own[own["status"] == "ok"], ["dim"])
+        inside = means[means["mean"].between(*ax.get_ylim())]
+        style = {"color": look["color"], "marker": look["marker"], "ms": 4, "ls": "none"}
+        mean_points(ax, [end] * len(inside), inside, **style, zorder=5)
+        lost_cells(ax, own.assign(end=end), "end", {end: end}, look["color"])
+    truth_line(ax, [0, end], [truth, truth])
     return ax
 
 
 def plot_spread(points: pd.DataFrame, ax: Axes) -> Axes:
     """Standard deviation over seeds of the training value against steps."""
     finite = points[np.isfinite(points["train_nats"])]
-    for method, look in marks.looks(points).items():
+    for method, look in looks(points).items():
         spread = finite[finite["method"] == method].groupby("step")["train_nats"].std()
         ax.plot(spread.index, spread, color=look["color"], lw=1.1)
     ax.set_ylim(0.0, 0.3 * float(points["truth"].max()) if len(points) else 1.0)

@@ -9,14 +9,42 @@ and the truth; it prints no numbers. "2-D" is read here as scalar X and Y (the p
 from __future__ import annotations
 
 import json
-import math
+import operator
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import (
+    Finding,
+    all_hold,
+    check,
+    compare,
+    intervals_apart,
+    measure,
+    more_than,
+)
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean, root_mean_square
+from experiments.suite.claims.rows import errors
+from experiments.suite.claims.wording import counted
+from experiments.suite.figures.axes import (
+    bits_axis,
+    error_limit,
+    even_axis,
+    even_grid,
+    nats_range,
+    shade_uncertified,
+    symmetric_log,
+    truth_level,
+    truth_line,
+)
+from experiments.suite.figures.labels import signed
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import SHADE
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -55,24 +83,19 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(rho=[float(json.loads(params)["rho"]) for params in rows["params"]])
 
 
+def figure_name(role: str, dim: int) -> str:
+    """The figure of one panel."""
+    return f"gaussian_{role}_{dim}d"
+
+
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The claims of Sec. 4.1, and this suite's own target at 20-D."""
-    all_rows = table(rows)
-    low = all_rows[(all_rows["role"] == LOW) & (all_rows["dim"] <= 2)]
-    high = all_rows[(all_rows["role"] == HIGH) & (all_rows["dim"] == HIGH_DIM)]
-    middle = high[high["rho"].abs() < 0.9 + 1e-9]
-    return [
-        near_truth(low, "mine"),
-        near_truth(low, "ksg"),
-        improvement(middle),
-        tighter(low, LOW),
-        tighter(middle, HIGH),
-        correction_helps(middle),
-        target(high),
-    ]
+HIGH_FIGURE = figure_name(HIGH, HIGH_DIM)
+NEAR = (
+    "mean error at each ρ within ±0.03 nats (±0.043 bits), ±0.06 nats (±0.087 bits) at |ρ| = .99"
+)
+TIGHTER = "mean of |error of MINE-f| − |error of MINE| over paired cells above 0"
 
 
 def low_tolerance(rho: float) -> float:
@@ -89,130 +112,138 @@ def high_tolerance(rho: float, truth: float) -> float:
     return 0.05 * truth + 0.03 if abs(rho) < 0.6 else 0.12 * truth
 
 
-def near_truth(rows: pd.DataFrame, method: str) -> c.Claim:
-    """Every rho's mean error lies within `low_tolerance`."""
-    mine = rows[rows["method"] == method]
-    checks = [
-        c.check(f"ρ {marks.signed(rho)}", c.errors(group), low_tolerance(rho))
-        for rho, group in mine.groupby("rho")
-    ]
-    measured, verdict, interval = c.conclusion(checks, mine, "values of ρ")
-    return c.Claim(
-        f"gaussian-low-{method}",
-        "gaussian",
-        PAPER,
-        f"At low dimension {marks.label(method)} is near the true mutual information.",
-        measured,
-        "mean error at each ρ within ±0.03 nats (±0.043 bits),"
-        " ±0.06 nats (±0.087 bits) at |ρ| = .99",
-        verdict,
-        figure_of(rows, LOW),
-        interval,
+def low(rows: pd.DataFrame, *methods: str) -> pd.DataFrame:
+    """These methods' rows of the low panel."""
+    return rows[(rows["role"] == LOW) & (rows["dim"] <= 2) & rows["method"].isin(methods)]
+
+
+def high(rows: pd.DataFrame, *methods: str) -> pd.DataFrame:
+    """These methods' rows of the 20-D panel."""
+    return rows[(rows["role"] == HIGH) & (rows["dim"] == HIGH_DIM) & rows["method"].isin(methods)]
+
+
+def middle(rows: pd.DataFrame, *methods: str) -> pd.DataFrame:
+    """Those with |rho| <= .9: beyond it no value can be certified from the test samples."""
+    own = high(rows, *methods)
+    return own[own["rho"].abs() < 0.9 + 1e-9]
+
+
+def low_figure(rows: pd.DataFrame) -> str:
+    """The figure of the low panel, whose dimension the config chooses."""
+    return figure_name(
+        LOW, int(rows.loc[(rows["role"] == LOW) & (rows["dim"] <= 2), "dim"].iloc[0])
     )
 
 
-def by_rho(rows: pd.DataFrame, method: str) -> dict[float, c.Array]:
-    """Errors of one method at each rho that has any, shapes (S,)."""
-    chosen = rows[rows["method"] == method]
-    found = {float(rho): c.errors(group) for rho, group in chosen.groupby("rho")}
-    return {rho: values for rho, values in found.items() if len(values)}
+@claim("gaussian-low-mine", paper=PAPER, figure=low_figure, rule=NEAR)
+def mine_near_truth(rows: pd.DataFrame) -> Finding | None:
+    """At low dimension MINE is near the true mutual information."""
+    return near_truth(low(rows, "mine"))
 
 
-def comparable(rows: pd.DataFrame, methods: Sequence[str]) -> list[dict[float, c.Array]] | None:
-    """`by_rho` of each method, or None where they do not cover the same rho."""
-    found = [by_rho(rows, method) for method in methods]
-    complete = {float(rho) for rho in rows.loc[rows["method"].isin(methods), "rho"]}
-    return found if complete and all(set(one) == complete for one in found) else None
+@claim("gaussian-low-ksg", paper=PAPER, figure=low_figure, rule=NEAR)
+def ksg_near_truth(rows: pd.DataFrame) -> Finding | None:
+    """At low dimension KSG is near the true mutual information."""
+    return near_truth(low(rows, "ksg"))
 
 
-def improvement(rows: pd.DataFrame) -> c.Claim:
-    """RMSE(mine) / RMSE(ksg) over |rho| <= .9 and seeds is at most 1/3.
+def near_truth(rows: pd.DataFrame) -> Finding | None:
+    """Every rho's mean error lies within `low_tolerance`."""
+    checks = [
+        check(f"ρ {signed(rho)}", errors(group), low_tolerance(rho))
+        for rho, group in rows.groupby("rho")
+    ]
+    return all_hold(checks, "values of ρ", rows)
+
+
+@claim(
+    "gaussian-high-improvement",
+    paper=PAPER,
+    figure=HIGH_FIGURE,
+    rule="RMSE over |ρ| ≤ .9 at most a third of KSG's",
+    missing="this run has no rows of MINE and KSG to compare",
+)
+def improvement(rows: pd.DataFrame) -> Finding | None:
+    """At 20-D MINE is a marked improvement over KSG.
 
     "Marked improvement" is the paper's word; a third is this suite's reading of it, fixed
     beforehand. A diverged cell has an infinite error. KSG's shortfall there is a property of the
     method (four libraries agree on it), and grows slowly as n does.
     """
-    measured, interval = "this run has no rows of MINE and KSG to compare", None
-    verdict: c.Verdict = "inconclusive"
-    found = comparable(rows, ("mine", "ksg"))
-    if found:
-        mine, ksg = (list(one.values()) for one in found)
-
-        def ratio(groups: list[c.Array]) -> c.Array:
-            first, second = groups[: len(mine)], groups[len(mine) :]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return c.root_mean_square(first) / c.root_mean_square(second)
-
-        interval = c.bootstrap_interval([*mine, *ksg], ratio)
-        seeds = c.fewest_seeds([*mine, *ksg])
-        verdict = c.verdict_within(interval, 0.0, 1.0 / 3.0, seeds)
-        scores = [float(c.root_mean_square(one)) for one in (mine, ksg)]
-        point = c.number(float(ratio([*mine, *ksg])))
-        measured = (
-            f"RMSE of MINE {c.nats(scores[0])}, of KSG {c.nats(scores[1])}: ratio {point},"
-            f" {c.interval_words(interval, seeds, unit=False)}, over {c.counted(seeds, 'seed')}"
-            + c.lost(rows[rows["method"].isin(("mine", "ksg"))])
-        )
-    return c.Claim(
-        "gaussian-high-improvement",
-        "gaussian",
-        PAPER,
-        "At 20-D MINE is a marked improvement over KSG.",
-        measured,
-        "RMSE over |ρ| ≤ .9 at most a third of KSG's",
-        verdict,
-        figure_of(rows, HIGH),
-        interval,
+    rows = middle(rows, "mine", "ksg")
+    mine, ksg = comparable(rows, "mine", "ksg")
+    return compare(
+        mine,
+        ksg,
+        root_mean_square,
+        operator.truediv,
+        (0.0, 1.0 / 3.0),
+        "RMSE of MINE {one}, of KSG {two}: ratio {value}, {interval}, over {seeds}",
+        rows,
+        unit=False,
+        signed=False,
     )
 
 
-def tighter(rows: pd.DataFrame, role: str) -> c.Claim:
+def comparable(rows: pd.DataFrame, *methods: str) -> list[list[Array]]:
+    """Errors of each method at each rho, (S,); none where they do not cover the same rho."""
+    kept = rows[rows["status"] != "failed"]
+    found = [
+        {rho: errors(group) for rho, group in kept[kept["method"] == method].groupby("rho")}
+        for method in methods
+    ]
+    complete = set(rows["rho"])
+    same = all(set(one) == complete for one in found)
+    return [list(one.values()) if same else [] for one in found]
+
+
+@claim(
+    "gaussian-tighter-low",
+    paper=PAPER,
+    figure=low_figure,
+    rule=TIGHTER,
+    missing="this run has no pairs of MINE and MINE-f",
+)
+def tighter_low(rows: pd.DataFrame) -> Finding | None:
+    """MINE is tighter than MINE-f (low dimension)."""
+    return tighter(low(rows, "mine", "mine_f"))
+
+
+@claim(
+    "gaussian-tighter-high",
+    paper=PAPER,
+    figure=HIGH_FIGURE,
+    rule=TIGHTER,
+    missing="this run has no pairs of MINE and MINE-f",
+)
+def tighter_high(rows: pd.DataFrame) -> Finding | None:
+    """MINE is tighter than MINE-f (20-D, |ρ| ≤ .9)."""
+    return tighter(middle(rows, "mine", "mine_f"))
+
+
+def tighter(rows: pd.DataFrame) -> Finding | None:
     """Mean of |error of mine_f| - |error of mine| over pairs of equal rho and seed, against 0.
 
     Tolerance 0: "tighter" has no size in the paper. Where one of a pair diverged it loses by an
-    infinite margin, where both did they tie. In 20-D the pairs are those with |rho| <= .9: beyond
-    it neither value can be certified from the test samples.
+    infinite margin, where both did they tie.
     """
-    measured, interval = "this run has no pairs of MINE and MINE-f", None
-    verdict: c.Verdict = "inconclusive"
-    pairs = paired(rows, "mine_f", "mine")
-    if pairs:
-        groups = list(pairs.values())
-        interval = c.bootstrap_interval(groups, mean_of_all)
-        seeds = c.fewest_seeds(groups)
-        positive = math.nextafter(0.0, 1.0)
-        verdict = c.verdict_within(interval, positive, math.inf, seeds)
-        every = np.concatenate(groups)
-        with np.errstate(invalid="ignore"):
-            mean = float(every.mean())
-        measured = (
-            f"MINE nearer the truth by {c.nats(mean, signed=True)} on average,"
-            f" {c.interval_words(interval, seeds, signed=True)}; nearer in"
-            f" {int((every > 0).sum())} of {len(every)} pairs over {c.counted(seeds, 'seed')}"
-            + c.lost(rows[rows["method"].isin(("mine", "mine_f"))])
-        )
-    where = "20-D, |ρ| ≤ .9" if role == HIGH else "low dimension"
-    return c.Claim(
-        f"gaussian-tighter-{'high' if role == HIGH else 'low'}",
-        "gaussian",
-        PAPER,
-        f"MINE is tighter than MINE-f ({where}).",
-        measured,
-        "mean of |error of MINE-f| − |error of MINE| over paired cells above 0",
-        verdict,
-        figure_of(rows, role),
-        interval,
+    groups = list(paired(rows, "mine_f", "mine").values())
+    if not groups:
+        return None
+    every = np.concatenate(groups)
+    return measure(
+        groups,
+        pooled_mean,
+        more_than(0.0),
+        "MINE nearer the truth by {value} on average, {interval}; nearer in"
+        f" {int((every > 0).sum())} of {len(every)} pairs over {{seeds}}",
+        rows,
     )
 
 
-def mean_of_all(groups: list[c.Array]) -> c.Array:
-    """Mean over the groups' last axes together."""
-    return np.concatenate(groups, axis=-1).mean(-1)
-
-
-def paired(rows: pd.DataFrame, worse: str, better: str) -> dict[float, c.Array]:
+def paired(rows: pd.DataFrame, worse: str, better: str) -> dict[float, Array]:
     """|error of worse| - |error of better| of the seeds that both have, by rho."""
-    found: dict[float, c.Array] = {}
+    found: dict[float, Array] = {}
     usable = rows[rows["status"] != "failed"]
     for rho, group in usable.groupby("rho"):
         first, second = (
@@ -220,157 +251,161 @@ def paired(rows: pd.DataFrame, worse: str, better: str) -> dict[float, c.Array]:
         )
         seeds = first.index.intersection(second.index)
         if len(seeds):
-            one, two = (np.abs(c.errors(side.loc[seeds])) for side in (first, second))
+            one, two = (np.abs(errors(side.loc[seeds])) for side in (first, second))
             both = np.isinf(one) & np.isinf(two)
             with np.errstate(invalid="ignore"):
                 found[float(str(rho))] = np.where(both, 0.0, one - two)
     return found
 
 
-def correction_helps(rows: pd.DataFrame) -> c.Claim:
-    """RMSE over |rho| <= .9 at 20-D, mine against dv (the same bound with the plain gradient).
+@claim(
+    "gaussian-ema",
+    paper="Sec. 3.2, Eq. 12",
+    figure=HIGH_FIGURE,
+    rule="RMSE over |ρ| ≤ .9 below DV's, intervals apart (a diverged cell: infinite error)",
+    missing="this run has no rows of MINE and plain DV to compare",
+)
+def correction_helps(rows: pd.DataFrame) -> Finding | None:
+    """The moving-average gradient helps, against plain DV (20-D).
 
-    Tolerance: none; the two intervals must not overlap. A diverged cell has an infinite error, so
-    that divergence enters through the RMSE and its interval, and is counted in the measure.
+    Plain DV (`dv`) ascends the same bound with the plain gradient. A diverged cell has an infinite
+    error, so divergence enters through the RMSE and its interval; the words count it.
     """
-    measured, interval = "this run has no rows of MINE and plain DV to compare", None
-    verdict: c.Verdict = "inconclusive"
-    found = comparable(rows, ("mine", "dv"))
-    if found:
-        mine, dv = (list(one.values()) for one in found)
-        interval, other = (c.bootstrap_interval(one, c.root_mean_square) for one in (mine, dv))
-        seeds = c.fewest_seeds([*mine, *dv])
-        verdict = separated(interval, other, seeds)
-        scores = [float(c.root_mean_square(one)) for one in (mine, dv)]
-        both, words = rows[rows["method"].isin(("mine", "dv"))], c.interval_words
-        measured = (
-            f"RMSE of MINE {c.nats(scores[0])}, {words(interval, seeds)}, of plain DV"
-            f" {c.nats(scores[1])}, {words(other, seeds)}, over {c.counted(seeds, 'seed')};"
-            f" diverged: MINE {diverged_of(both, 'mine')}, plain DV {diverged_of(both, 'dv')}"
-        )
-    return c.Claim(
-        "gaussian-ema",
-        "gaussian",
-        "Sec. 3.2, Eq. 12",
-        "The moving-average gradient helps, against plain DV (20-D).",
-        measured,
-        "RMSE over |ρ| ≤ .9 below DV's, intervals apart (a diverged cell: infinite error)",
-        verdict,
-        figure_of(rows, HIGH),
-        interval,
+    rows = middle(rows, "mine", "dv")
+    mine, dv = comparable(rows, "mine", "dv")
+    counts = f"MINE {diverged_of(rows, 'mine')}, plain DV {diverged_of(rows, 'dv')}"
+    return intervals_apart(
+        mine,
+        dv,
+        root_mean_square,
+        f"RMSE of MINE {{one}}, of plain DV {{two}}, over {{seeds}}; diverged: {counts}",
     )
 
 
 def diverged_of(rows: pd.DataFrame, method: str) -> str:
     """'2 of 33 cells'."""
     status = rows.loc[rows["method"] == method, "status"]
-    return f"{(status == 'diverged').sum()} of {c.counted(len(status), 'cell')}"
+    return f"{(status == 'diverged').sum()} of {counted(len(status), 'cell')}"
 
 
-def separated(mine: c.Interval, other: c.Interval, seeds: int) -> c.Verdict:
-    """Reproduced where mine lies wholly below the other."""
-    if seeds < c.SEEDS_NEEDED:
-        return "inconclusive"
-    if mine[1] < other[0]:
-        return "reproduced"
-    return "not reproduced" if other[1] < mine[0] else "inconclusive"
-
-
-def target(rows: pd.DataFrame) -> c.Claim:
-    """This suite's accuracy at 20-D: `high_tolerance` for |rho| <= .7, and no cell diverged."""
-    mine = rows[rows["method"] == "mine"]
-    inner = mine[mine["rho"].abs() < 0.7 + 1e-9]
+@claim(
+    "gaussian-high-target",
+    paper="this suite's target",
+    figure=HIGH_FIGURE,
+    rule="mean error within 5 % + 0.03 nats (0.043 bits) for |ρ| ≤ .5, 12 % at .7; none diverged",
+)
+def target(rows: pd.DataFrame) -> Finding | None:
+    """At 20-D MINE is accurate up to |ρ| = .7 and does not diverge."""
+    mine = high(rows, "mine")
     checks = [
-        c.check(
-            f"ρ {marks.signed(float(str(rho)))}",
-            c.errors(group),
+        check(
+            f"ρ {signed(float(str(rho)))}",
+            errors(group),
             high_tolerance(float(str(rho)), float(group["truth"].iloc[0])),
         )
-        for rho, group in inner.groupby("rho")
+        for rho, group in mine[mine["rho"].abs() < 0.7 + 1e-9].groupby("rho")
     ]
-    measured, verdict, interval = c.conclusion(checks, mine, "values of ρ")
-    if (mine["status"] == "diverged").any() and verdict != "inconclusive":
-        verdict = "not reproduced"
-    return c.Claim(
-        "gaussian-high-target",
-        "gaussian",
-        "this suite's target",
-        "At 20-D MINE is accurate up to |ρ| = .7 and does not diverge.",
-        measured,
-        "mean error within 5 % + 0.03 nats (0.043 bits) for |ρ| ≤ .5, 12 % at .7; none diverged",
-        verdict,
-        figure_of(rows, HIGH),
-        interval,
-    )
+    found = all_hold(checks, "values of ρ", mine)
+    if found and (mine["status"] == "diverged").any() and found.verdict != "inconclusive":
+        return replace(found, verdict="not reproduced")
+    return found
+
+
+claims = [
+    mine_near_truth,
+    ksg_near_truth,
+    improvement,
+    tighter_low,
+    tighter_high,
+    correction_helps,
+    target,
+]
 
 
 # Figures
 
 
-def figure_of(rows: pd.DataFrame, role: str) -> str:
-    """The name of a role's figure; '' where the rows draw none."""
-    dims = rows.loc[rows["role"] == role, "dim"]
-    return figure_name(role, int(dims.iloc[0])) if len(dims) else ""
-
-
-def figure_name(role: str, dim: int) -> str:
-    return f"gaussian_{role}_{dim}d"
-
-
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """One figure for each (role, dimension): estimates and errors against rho."""
     drawn: dict[str, Figure] = {}
-    with marks.style():
-        for (role, dim), panel in table(rows).groupby(["role", "dim"], sort=False):
-            draw = draw_high if marks.nats_range(panel)[1] > 10.0 else draw_low
-            drawn[figure_name(str(role), int(str(dim)))] = draw(panel, int(str(dim)))
+    for (role, dim), panel in table(rows).groupby(["role", "dim"], sort=False):
+        draw = draw_high if nats_range(panel)[1] > 10.0 else draw_low
+        drawn[figure_name(str(role), int(str(dim)))] = draw(panel, int(str(dim)))
     return drawn
+
+
+def panel_figure(
+    width: float, height: float, rows: pd.DataFrame, dim: int
+) -> AbstractContextManager[Figure]:
+    """A figure with the title, legend and notes of one dimension."""
+    what = {
+        1: "X and Y scalar, the pair is 2-D (the paper's “2-D” panel)",
+        2: "X and Y each 2-D (the other reading of the paper's “2-D” panel)",
+        HIGH_DIM: "X and Y each 20-D (the paper's “20-D” panel)",
+    }.get(dim, f"X and Y each {dim}-D")
+    return titled_figure(
+        width,
+        height,
+        title=f"Correlated Gaussians: {what}",
+        caption=f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
+        " correlation, and their errors.",
+        rows=rows,
+        notes=[sample_note(rows), f"{seed_note(rows)}; faint marks: single seeds."],
+    )
 
 
 def draw_low(rows: pd.DataFrame, dim: int) -> Figure:
     """Estimates above, errors below: the curves of the estimates overlap."""
-    figure = marks.new_figure(7.4, 6.2)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.35, 1.0))
-    plot_estimates(rows, top)
-    marks.bits_axis(top)
-    plot_errors(rows, bottom, limit=error_limit(rows))
-    if dim <= 2:
-        mark_tolerance(bottom)
-    bottom.set_xlabel("correlation ρ")
-    finish(figure, rows, dim)
+    with panel_figure(7.4, 6.2, rows, dim) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.35, 1.0))
+        plot_estimates(rows, top)
+        bits_axis(top)
+        plot_errors(rows, bottom, error_limit(rows, 1.15, 0.08, 0.3))
+        if dim <= 2:
+            mark_tolerance(bottom)
+        bottom.set_xlabel("correlation ρ")
     return figure
 
 
 def draw_high(rows: pd.DataFrame, dim: int) -> Figure:
     """The full range, the readable range |rho| <= .7 beside it, errors of all below."""
-    figure = marks.new_figure(8.6, 7.2)
-    grid = figure.add_gridspec(2, 2, height_ratios=(1.45, 1.0), width_ratios=(1.25, 1.0))
-    full, zoom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    below = figure.add_subplot(grid[1, :])
-    plot_estimates(rows, full)
-    full.set_title("all ρ", loc="left")
-    tested = rows.loc[rows["steps"] > 0, "n_test"]
-    if len(tested) and tested.max() > 1:
-        marks.shade_uncertified(full, int(tested.max()))
-    inner = rows[rows["rho"].abs() < 0.7 + 1e-9]
-    plot_estimates(inner if len(inner) else rows, zoom)
-    zoom.set_title("|ρ| ≤ .7, enlarged", loc="left")
-    zoom.set_ylabel("")
-    marks.bits_axis(zoom)
-    full.set_xlabel("correlation ρ")
-    zoom.set_xlabel("correlation ρ")
-    plot_errors(rows, below, limit=1.15 * marks.nats_range(rows)[1])
-    marks.symmetric_log(below, linear=0.1)
-    below.set_title("error, symmetric log scale", loc="left")
-    below.set_xlabel("correlation ρ")
-    finish(figure, rows, dim)
+    with panel_figure(8.6, 7.2, rows, dim) as figure:
+        grid = figure.add_gridspec(2, 2, height_ratios=(1.45, 1.0), width_ratios=(1.25, 1.0))
+        full, zoom = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+        below = figure.add_subplot(grid[1, :])
+        plot_full(rows, full)
+        plot_zoom(rows, zoom)
+        plot_errors(rows, below, 1.15 * nats_range(rows)[1])
+        symmetric_log(below, linear=0.1)
+        below.set_xlabel("correlation ρ")
+        below.set_title("error, symmetric log scale")
     return figure
+
+
+def plot_full(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """The estimates at all rho, and what no lower bound can certify."""
+    plot_estimates(rows, ax)
+    tested = rows.loc[rows["steps"] > 0, "n_test"]
+    shade_uncertified(ax, int(tested.max()) if len(tested) else 0)
+    ax.set_xlabel("correlation ρ")
+    ax.set_title("all ρ")
+    return ax
+
+
+def plot_zoom(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """The estimates at |rho| <= .7."""
+    inner = rows[rows["rho"].abs() < 0.7 + 1e-9]
+    plot_estimates(inner if len(inner) else rows, ax)
+    bits_axis(ax)
+    ax.set(xlabel="correlation ρ", ylabel="")
+    ax.set_title("|ρ| ≤ .7, enlarged")
+    return ax
 
 
 def mark_tolerance(ax: Axes) -> None:
     """The band of the claim "near the truth"."""
     limit, outer = low_tolerance(0.0), low_tolerance(0.99)
-    ax.axhspan(-limit, limit, color=marks.SHADE, zorder=0, lw=0)
+    ax.axhspan(-limit, limit, color=SHADE, zorder=0, lw=0)
     ax.text(
         0.008,
         1.07 * limit,
@@ -382,23 +417,15 @@ def mark_tolerance(ax: Axes) -> None:
     )
 
 
-def error_limit(rows: pd.DataFrame) -> float:
-    """Shows every mean and seed up to .3 nats; what lies beyond is marked at the edge."""
-    size = (rows["nats"] - rows["truth"]).abs()
-    seen = size[np.isfinite(size)]
-    return float(np.clip(1.15 * seen.max() if len(seen) else 0.0, 0.08, 0.3))
-
-
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate in nats against rho: each method's mean and interval, seeds faint, truth on top."""
-    rhos = sorted(set(rows["rho"]))
-    truth = rows.groupby("rho")["truth"].first()
-    low, high = marks.nats_range(rows)
+    truths = rows.groupby("rho")["truth"].first()
+    low, high = nats_range(rows)
     room = 0.12 * (high - low)
     ax.set_ylim(low - room, high + 1.6 * room)
-    marks.method_series(rows, ax, "rho", rhos, "nats")
-    marks.truth_line(ax, range(len(rhos)), [float(truth[rho]) for rho in rhos])
-    rho_axis(ax, rhos)
+    method_series(rows, ax, "rho", list(truths.index), "nats")
+    truth_line(ax, range(len(truths)), list(truths))
+    rho_axis(ax, list(truths.index))
     ax.set_ylabel("mutual information, nats")
     return ax
 
@@ -407,9 +434,8 @@ def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
     """Estimate - truth in nats against rho; the truth is the zero line."""
     rhos = sorted(set(rows["rho"]))
     ax.set_ylim(-limit, limit)
-    shown = rows.assign(error=rows["nats"] - rows["truth"])
-    marks.method_series(shown, ax, "rho", rhos, "error", apart=True)
-    marks.truth_line(ax, [-0.5, len(rhos) - 0.5], [0.0, 0.0])
+    method_series(with_error(rows), ax, "rho", rhos, "error", apart=True)
+    truth_level(ax, len(rhos))
     rho_axis(ax, rhos)
     ax.set_ylabel("estimate − truth, nats")
     return ax
@@ -417,27 +443,5 @@ def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
 
 def rho_axis(ax: Axes, rhos: Sequence[float]) -> None:
     """Equal steps, rho as text: on a linear axis .9 and .99 would fall together."""
-    ax.set_xticks(range(len(rhos)), [marks.signed(rho) for rho in rhos])
-    ax.set_xlim(-0.5, len(rhos) - 0.5)
-    for middle in range(len(rhos) - 1):
-        ax.axvline(middle + 0.5, color=marks.GRID, lw=0.4, zorder=0)
-
-
-def finish(figure: Figure, rows: pd.DataFrame, dim: int) -> None:
-    """Title, legend and the note on samples, seeds and whatever was lost."""
-    what = {
-        1: "X and Y scalar, the pair is 2-D (the paper's “2-D” panel)",
-        2: "X and Y each 2-D (the other reading of the paper's “2-D” panel)",
-        HIGH_DIM: "X and Y each 20-D (the paper's “20-D” panel)",
-    }.get(dim, f"X and Y each {dim}-D")
-    title = f"Correlated Gaussians: {what}"
-    marks.entitle(figure, title, rows, notes(rows))
-    figure.set_label(
-        f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
-        " correlation, and their errors."
-    )
-
-
-def notes(rows: pd.DataFrame) -> list[str]:
-    """What the figure must say of its samples and seeds."""
-    return [marks.sample_note(rows), f"{marks.seed_note(rows)}; faint marks: single seeds."]
+    even_axis(ax, [signed(rho) for rho in rhos])
+    even_grid(ax, len(rhos))

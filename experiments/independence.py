@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, less_than, measure
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, Interval, pooled_mean
+from experiments.suite.claims.rows import errors
+from experiments.suite.claims.wording import counted
+from experiments.suite.figures.axes import even_axis, symmetric_log, truth_level
+from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, order, palette
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -78,40 +86,61 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The test value does not cry wolf, the training value does, and the test value says no."""
-    all_rows = table(rows)
-    return [false_positives(all_rows), train_value(all_rows), test_value(all_rows)]
+@claim(
+    "independence-test",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="share of values above 1.645 of their standard errors at most .1 (nominal .05)",
+    missing="this run has no lower bounds",
+)
+def false_positives(rows: pd.DataFrame) -> Finding | None:
+    """On samples that trained nothing, lower bounds find nothing where there is nothing.
 
-
-def false_positives(rows: pd.DataFrame) -> c.Claim:
-    """The share of false positives among the lower bounds' cells is at most .1, twice nominal."""
-    measured, interval, verdict = "this run has no lower bounds", None, "inconclusive"
-    own = rows[rows["method"].isin(BOUNDS) & (rows["status"] != "failed")]
-    groups = [g["false"].to_numpy(float) for _, g in own.groupby([*SETTING, "method"])]
-    if groups:
-        interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, 0.0, 2 * NOMINAL, seeds)
-        each = ", ".join(
-            f"{marks.label(method)} {int(group['false'].sum())} of {len(group)}"
-            for method, group in own.groupby("method")
-        )
-        measured = (
-            f"false positives: {each}; share {c.number(float(c.pooled_mean(groups)))},"
-            f" {c.interval_words(interval, seeds, unit=False)}, over {c.counted(seeds, 'seed')}"
-            f" a setting{c.lost(rows[rows['method'].isin(BOUNDS)])}"
-        )
-    return c.Claim(
-        "independence-test",
-        "independence",
-        PAPER,
-        "On samples that trained nothing, lower bounds find nothing where there is nothing.",
-        measured,
-        "share of values above 1.645 of their standard errors at most .1 (nominal .05)",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+    The share of false positives may be twice nominal.
+    """
+    bounds = rows[rows["method"].isin(BOUNDS)]
+    own = bounds[bounds["status"] != "failed"]
+    each = ", ".join(
+        f"{label(method)} {int(group['false'].sum())} of {len(group)}"
+        for method, group in own.groupby("method")
     )
+    return measure(
+        [group["false"].to_numpy(float) for _, group in own.groupby([*SETTING, "method"])],
+        pooled_mean,
+        (0.0, 2 * NOMINAL),
+        f"false positives: {each}; share {{value}}, {{interval}}, over {{seeds}} a setting",
+        bounds,
+        unit=False,
+        signed=False,
+    )
+
+
+@claim(
+    "independence-train",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="mean training value above 0.1 nats (0.144 bits) at the fewest rows and largest d",
+    missing="this run has no rows of MINE",
+)
+def train_value(rows: pd.DataFrame) -> Finding | None:
+    """On its own training rows, MINE finds information where there is none."""
+    own = hardest(rows)
+    values = own["train_nats"].where(np.isfinite(own["train_nats"]), math.inf)
+    groups = [group.to_numpy(float) for _, group in values.groupby(own["tails"])]
+    return at_hardest(own, groups, (0.1, math.inf))
+
+
+@claim(
+    "independence-below",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="mean test value below 0 at the fewest rows and largest d",
+    missing="this run has no rows of MINE",
+)
+def test_value(rows: pd.DataFrame) -> Finding | None:
+    """On fresh samples that same critic is below 0, and not clipped to it."""
+    own = hardest(rows)
+    return at_hardest(own, [errors(group) for _, group in own.groupby("tails")], less_than(0.0))
 
 
 def hardest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -120,59 +149,18 @@ def hardest(rows: pd.DataFrame) -> pd.DataFrame:
     return own[(own["n"] == own["n"].min()) & (own["dim"] == own["dim"].max())]
 
 
-def train_value(rows: pd.DataFrame) -> c.Claim:
-    """MINE's training value at the least n and the largest d is above .1 nats."""
-    own = hardest(rows)
-    groups = [g["train_nats"].to_numpy(float) for _, g in own.groupby("tails")]
-    return at_hardest(
-        rows,
-        own,
-        [np.where(np.isfinite(group), group, math.inf) for group in groups],
-        (0.1, math.inf),
-        "independence-train",
-        "On its own training rows, MINE finds information where there is none.",
-        "mean training value above 0.1 nats (0.144 bits) at the fewest rows and largest d",
+def at_hardest(rows: pd.DataFrame, groups: list[Array], bounds: Interval) -> Finding | None:
+    """The mean of the groups, an array of shape (S,) for each tail, lies within bounds."""
+    if not groups:
+        return None
+    words = (
+        f"n = {rows['n'].iloc[0]}, d = {rows['dim'].iloc[0]}: {{value}}, {{interval}},"
+        f" over {{seeds}} each of {counted(len(groups), 'tail')}"
     )
+    return measure(groups, pooled_mean, bounds, words, rows)
 
 
-def test_value(rows: pd.DataFrame) -> c.Claim:
-    """MINE's test value at the least n and the largest d is below 0."""
-    own = hardest(rows)
-    return at_hardest(
-        rows,
-        own,
-        [c.errors(group) for _, group in own.groupby("tails")],
-        (-math.inf, math.nextafter(0.0, -1.0)),
-        "independence-below",
-        "On fresh samples that same critic is below 0, and not clipped to it.",
-        "mean test value below 0 at the fewest rows and largest d",
-    )
-
-
-def at_hardest(
-    rows: pd.DataFrame,
-    own: pd.DataFrame,
-    groups: list[c.Array],
-    wanted: c.Interval,
-    name: str,
-    statement: str,
-    tolerance: str,
-) -> c.Claim:
-    """The claim that the mean of the groups lies in `wanted`."""
-    measured, interval, verdict = "this run has no rows of MINE", None, "inconclusive"
-    if groups:
-        interval, seeds = c.bootstrap_interval(groups, c.pooled_mean), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, *wanted, seeds)
-        measured = (
-            f"n = {own['n'].iloc[0]}, d = {own['dim'].iloc[0]}:"
-            f" {c.nats(float(c.pooled_mean(groups)), signed=True)},"
-            f" {c.interval_words(interval, seeds, signed=True)}, over"
-            f" {c.counted(seeds, 'seed')} each of {c.counted(len(groups), 'tail')}{c.lost(own)}"
-        )
-    return c.Claim(
-        name, "independence", PAPER, statement, measured, tolerance,
-        verdict, FIGURE if len(rows) else "", interval,  # type: ignore[arg-type]
-    )  # fmt: skip
+claims = [false_positives, train_value, test_value]
 
 
 # Figures
@@ -180,43 +168,41 @@ def at_hardest(
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Test values, training values, and false positives."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     settings = sorted(
         set(zip(rows["n"], rows["tails"], strict=True)), key=lambda s: (s[0], s[1] != "normal")
     )
-    figure = marks.new_figure(2.5 * len(settings) + 0.8, 7.2)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.4, 1.0)).flat
-    axes = above.subplots(2, len(settings), squeeze=False, sharex=True, sharey="row")
-    for (test, train), (n, tails) in zip(axes.T, settings, strict=True):
-        own = rows[(rows["n"] == n) & (rows["tails"] == tails)]
-        plot_values(own, test, "nats")
-        plot_values(own[own["steps"] > 0], train, "train_nats")
-        words = "normal" if tails == "normal" else "cubed normal"
-        test.set_title(f"n = {n:,}, {words}", loc="left")
-        train.set_xlabel("dimension of X and of Y")
-    axes[0, 0].set_ylabel("test value, nats")
-    axes[1, 0].set_ylabel("training value, nats")
-    plot_rates(rows, below.subplots())
-    steps = marks.spread(rows.loc[rows["steps"] > 0, "steps"])
-    marks.entitle(
-        figure,
-        "Nothing to be found: X and Y independent",
-        rows,
-        [
+    steps = spread(rows.loc[rows["steps"] > 0, "steps"])
+    with titled_figure(
+        2.5 * len(settings) + 0.8,
+        7.2,
+        title="Nothing to be found: X and Y independent",
+        caption="Independent X and Y: test value, training value and false positives of each"
+        " method.",
+        rows=rows,
+        notes=[
             (
-                f"Networks: {steps} steps on n rows, tested on fresh samples."
-                f" {marks.seed_note(rows)}. Symmetric log scale."
+                f"Networks: {steps} steps on n rows, tested on fresh samples. {seed_note(rows)}."
+                " Symmetric log scale."
             ),
             "False positive: a value more than 1.645 standard errors above 0.",
         ],
-    )
-    figure.set_label(
-        "Independent X and Y: test value, training value and false positives of each method."
-    )
+    ) as figure:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.4, 1.0)).flat
+        axes = above.subplots(2, len(settings), squeeze=False, sharex=True, sharey="row")
+        for (test, train), (n, tails) in zip(axes.T, settings, strict=True):
+            own = rows[(rows["n"] == n) & (rows["tails"] == tails)]
+            plot_values(own, test, "nats")
+            plot_values(own[own["steps"] > 0], train, "train_nats")
+            words = "normal" if tails == "normal" else "cubed normal"
+            test.set_title(f"n = {n:,}, {words}")
+            train.set_xlabel("dimension of X and of Y")
+        axes[0, 0].set_ylabel("test value, nats")
+        axes[1, 0].set_ylabel("training value, nats")
+        plot_rates(rows, below.subplots())
     return figure
 
 
@@ -224,35 +210,29 @@ def plot_values(rows: pd.DataFrame, ax: Axes, value: str) -> Axes:
     """Values in nats against dimension, on a symmetric log scale."""
     dims = sorted(set(rows["dim"]))
     ax.set_ylim(-30.0, 30.0)
-    marks.symmetric_log(ax, linear=0.1)
-    marks.method_series(rows, ax, "dim", dims, value, apart=True, joined=False)
-    marks.truth_line(ax, [-0.5, len(dims) - 0.5], [0.0, 0.0])
-    ax.set_xticks(range(len(dims)), [str(dim) for dim in dims])
-    ax.set_xlim(-0.5, len(dims) - 0.5)
+    symmetric_log(ax, linear=0.1)
+    method_series(rows, ax, "dim", dims, value, apart=True, joined=False)
+    truth_level(ax, len(dims))
+    even_axis(ax, [str(dim) for dim in dims])
     return ax
 
 
 def plot_rates(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Share of false positives of each method over all its cells, with their number."""
     kept = rows[rows["status"] != "failed"]
-    methods = [m for m in marks.order(set(rows["method"])) if (kept["method"] == m).any()]
-    colours = marks.palette(methods)
+    methods = [m for m in order(set(rows["method"])) if (kept["method"] == m).any()]
+    colours = palette(methods)
     for i, method in enumerate(methods):
         found = kept.loc[kept["method"] == method, "false"]
         share = float(found.mean())
         ax.bar(i, share, 0.6, color=colours[method], zorder=2)
         text = f"{int(found.sum())} of {len(found)}"
         ax.annotate(text, (i, share), (0, 2), textcoords="offset points", ha="center", fontsize=7)
-    ax.axhline(NOMINAL, color=marks.INK, ls=":", lw=0.9, zorder=3)
-    right = ax.get_yaxis_transform()  # of the axes: a bar would hide it
+    ax.axhline(NOMINAL, color=INK, ls=":", lw=0.9, zorder=3)
+    right = ax.get_yaxis_transform()  # at the right of the axes: in them a bar would hide it
     ax.text(1.005, NOMINAL, "nominal .05", transform=right, fontsize=7, va="center")
-    ax.set_xticks(range(len(methods)), [marks.label(method) for method in methods])
-    ax.set_xlim(-0.5, max(len(methods), 1) - 0.5)
-    ax.set_ylim(
-        0.0,
-        max(0.15, 1.2 * float(kept.groupby("method")["false"].mean().max() or 0.0))
-        if len(kept)
-        else 1.0,
-    )
+    even_axis(ax, [label(method) for method in methods])
+    rates = kept.groupby("method")["false"].mean()
+    ax.set_ylim(0.0, max(0.15, 1.2 * float(rates.max() or 0.0)) if len(kept) else 1.0)
     ax.set_ylabel("false positives")
     return ax

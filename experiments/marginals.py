@@ -19,8 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import (
+    Finding,
+    all_hold,
+    compare,
+    growth,
+    less_than,
+    measure,
+    pooled_check,
+)
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import pooled_mean, root_mean_square
+from experiments.suite.claims.rows import differences, errors
+from experiments.suite.claims.wording import counted, nats, number
+from experiments.suite.figures.axes import error_limit, even_axis, truth_level
+from experiments.suite.figures.labels import signed
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -88,119 +104,96 @@ def reachable(dim: int, rho: float, batch: int) -> float:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """What a shuffle costs, that the two others agree, and what more samples buy."""
-    all_rows = table(rows)
-    all_rows = all_rows[all_rows["method"] == "mine"]
-    return [shuffle_loses(all_rows), agree(all_rows), more_is_better(all_rows)]
+def of_mine(rows: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """MINE's rows of these kinds of marginal pairs."""
+    return rows[(rows["method"] == "mine") & rows["kind"].isin(kinds)]
 
 
-def shuffle_loses(rows: pd.DataFrame) -> c.Claim:
-    """At the largest rho, shuffle less derangement is at most minus half of I - KL(P || Q').
+@claim(
+    "marginals-shuffle",
+    paper="Sec. 3.1; Letizia et al. 2024",
+    figure=FIGURE,
+    rule="at the largest ρ, shuffle − derangement below minus half of I − KL(P ‖ Q′)",
+    missing="this run has no pairs of both kinds",
+)
+def shuffle_loses(rows: pd.DataFrame) -> Finding | None:
+    """A shuffle of the batch leaves true pairs among the marginals, and the estimate falls.
 
     Half: the critic is trained for a while only, and not to its optimum. The mean is over pairs
     of equal samples and seed. A diverged cell leaves the interval infinite.
     """
-    measured, interval, verdict = "this run has no pairs of both kinds", None, "inconclusive"
-    top = rows[rows["rho"] == rows["rho"].max()]
-    groups = c.differences(top, "kind", "shuffle", "derangement", GRID)
-    if groups:
-        first = top.iloc[0]
-        loss = first["truth"] - reachable(
-            int(first["dim"]), float(first["rho"]), int(first["batch"])
-        )
-        interval = c.bootstrap_interval(groups, c.pooled_mean)
-        seeds = c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, -math.inf, -0.5 * loss, seeds)
-        measured = (
-            f"at ρ {marks.signed(float(first['rho']))} shuffles give"
-            f" {c.nats(float(c.pooled_mean(groups)), signed=True)} against derangements,"
-            f" {c.interval_words(interval, seeds, signed=True)}, over {c.counted(seeds, 'seed')}"
-            f" at each number of samples; the true pairs among a batch of {first['batch']} cost"
-            f" {c.nats(loss)} at the best critic{c.lost(top)}"
-        )
-    return c.Claim(
-        "marginals-shuffle",
-        "marginals",
-        "Sec. 3.1; Letizia et al. 2024",
-        "A shuffle of the batch leaves true pairs among the marginals, and the estimate falls.",
-        measured,
-        "at the largest ρ, shuffle − derangement below minus half of I − KL(P ‖ Q′)",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+    own = rows[rows["method"] == "mine"]
+    top = own[own["rho"] == own["rho"].max()]
+    if not len(top):
+        return None
+    dim, rho, batch, truth = top[["dim", "rho", "batch", "truth"]].iloc[0]
+    loss = truth - reachable(int(dim), float(rho), int(batch))
+    return measure(
+        differences(top, "kind", "shuffle", "derangement", GRID),
+        pooled_mean,
+        (-math.inf, -0.5 * loss),
+        f"at ρ {signed(float(rho))} shuffles give"
+        " {value} against derangements, {interval}, over {seeds} at each number of samples;"
+        f" the true pairs among a batch of {int(batch)} cost {nats(loss)} at the best critic",
+        top,
     )
 
 
-def agree(rows: pd.DataFrame) -> c.Claim:
-    """Independent draws less derangement lies within +-.05 nats at each rho, over all samples.
+@claim(
+    "marginals-agree",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="mean of independent − derangement within ±0.05 nats (±0.072 bits) at each ρ",
+)
+def agree(rows: pd.DataFrame) -> Finding | None:
+    """A derangement of the batch does as well as independent draws of the marginals.
 
-    .05 nats is 7 % of the lesser truth and a little over one standard error of one DV value.
+    Measured at each rho, over all samples. .05 nats is 7 % of the lesser truth and a little over
+    one standard error of one DV value.
     """
-    checks = []
-    for rho, group in rows.groupby("rho"):
-        groups = c.differences(group, "kind", "independent", "derangement", GRID)
-        if groups:
-            checks.append(
-                c.Check(
-                    f"ρ {marks.signed(float(str(rho)))}",
-                    float(c.pooled_mean(groups)),
-                    c.bootstrap_interval(groups, c.pooled_mean),
-                    0.05,
-                    c.fewest_seeds(groups),
-                )
-            )
-    compared = rows[rows["kind"] != "shuffle"]
-    measured, verdict, interval = c.conclusion(checks, compared, "values of ρ")
-    return c.Claim(
-        "marginals-agree",
-        "marginals",
-        PAPER,
-        "A derangement of the batch does as well as independent draws of the marginals.",
-        measured,
-        "mean of independent − derangement within ±0.05 nats (±0.072 bits) at each ρ",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
-    )
-
-
-def more_is_better(rows: pd.DataFrame) -> c.Claim:
-    """RMSE at the most marginal samples over RMSE at the fewest, without shuffles, is below 1."""
-    measured, interval, verdict = "this run has one number of samples", None, "inconclusive"
-    kept = rows[rows["kind"] != "shuffle"]
-    few, many = kept["samples"].min(), kept["samples"].max()
-    groups = [
-        [c.errors(one) for _, one in kept[kept["samples"] == samples].groupby(["rho", "kind"])]
-        for samples in (few, many)
+    own = of_mine(rows, "independent", "derangement")
+    gaps = {
+        float(str(rho)): differences(group, "kind", "independent", "derangement", GRID)
+        for rho, group in own.groupby("rho")
+    }
+    checks = [
+        pooled_check(f"ρ {signed(rho)}", groups, 0.05) for rho, groups in gaps.items() if groups
     ]
-    if few < many and all(len(one) for side in groups for one in side):
-        cut = len(groups[0])
+    return all_hold(checks, "values of ρ", own)
 
-        def ratio(drawn: Sequence[c.Array]) -> c.Array:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return c.root_mean_square(drawn[cut:]) / c.root_mean_square(drawn[:cut])
 
-        both = [*groups[0], *groups[1]]
-        interval, seeds = c.bootstrap_interval(both, ratio), c.fewest_seeds(both)
-        verdict = c.verdict_within(interval, 0.0, math.nextafter(1.0, 0.0), seeds)
-        measured = (
-            f"RMSE {c.nats(float(c.root_mean_square(groups[0])))} with {c.counted(few, 'sample')},"
-            f" {c.nats(float(c.root_mean_square(groups[1])))} with {many}: ratio"
-            f" {c.number(float(ratio(both)))}, {c.interval_words(interval, seeds, unit=False)},"
-            f" over {c.counted(seeds, 'seed')}{c.lost(kept)}"
-        )
-    return c.Claim(
-        "marginals-more",
-        "marginals",
-        "this suite's question",
-        "More marginal samples for each joint one lower the error, at more seconds.",
-        measured,
-        "RMSE at the most samples over RMSE at the fewest below 1 (without shuffles)",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+@claim(
+    "marginals-more",
+    paper="this suite's question",
+    figure=FIGURE,
+    rule="RMSE at the most samples over RMSE at the fewest below 1 (without shuffles)",
+    missing="this run has one number of samples",
+)
+def more_is_better(rows: pd.DataFrame) -> Finding | None:
+    """More marginal samples for each joint one lower the error, at more seconds."""
+    own = of_mine(rows, "independent", "derangement")
+    few, many = own["samples"].min(), own["samples"].max()
+    if not few < many:
+        return None
+    of_few, of_many = (
+        [errors(one) for _, one in own[own["samples"] == samples].groupby(["rho", "kind"])]
+        for samples in (few, many)
     )
+    return compare(
+        of_few,
+        of_many,
+        root_mean_square,
+        growth,
+        less_than(1.0),
+        f"RMSE {{one}} with {counted(few, 'sample')}, {{two}} with {many}:"
+        " ratio {value}, {interval}, over {seeds}",
+        own,
+        unit=False,
+        signed=False,
+    )
+
+
+claims = [shuffle_loses, agree, more_is_better]
 
 
 # Figures
@@ -208,35 +201,32 @@ def more_is_better(rows: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates at each rho above; spread over seeds and seconds below."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     rhos = sorted(set(rows["rho"]))
-    figure = marks.new_figure(8.4, 6.4)
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1.0)).flat
-    axes = above.subplots(1, len(rhos), squeeze=False)[0]
-    for ax, rho in zip(axes, rhos, strict=True):
-        plot_estimates(rows[rows["rho"] == rho], ax)
-    axes[0].set_ylabel("mutual information, nats")
-    left, right = below.subplots(1, 2)
-    plot_spread(rows, left)
-    plot_seconds(rows, right)
     first = rows.iloc[0]
-    marks.entitle(
-        figure,
-        f"Marginal pairs: X and Y each {first['dim']}-D normal, batch {first['batch']}",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)}.",
+    with titled_figure(
+        8.4,
+        6.4,
+        title=f"Marginal pairs: X and Y each {first['dim']}-D normal, batch {first['batch']}",
+        caption="How marginal pairs are made: estimate, spread over seeds and seconds against the"
+        " number of marginal pairs for each joint one.",
+        rows=rows,
+        notes=[
+            f"{sample_note(rows)} {seed_note(rows)}.",
             "Dotted: KL(P ‖ Q′), what the best critic trained on shuffles can tell.",
         ],
-    )
-    figure.set_label(
-        "How marginal pairs are made: estimate, spread over seeds and seconds against the number"
-        " of marginal pairs for each joint one."
-    )
+    ) as figure:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.5, 1.0)).flat
+        axes = above.subplots(1, len(rhos), squeeze=False)[0]
+        for ax, rho in zip(axes, rhos, strict=True):
+            plot_estimates(rows[rows["rho"] == rho], ax)
+        axes[0].set_ylabel("mutual information, nats")
+        left, right = below.subplots(1, 2)
+        plot_spread(rows, left)
+        plot_seconds(rows, right)
     return figure
 
 
@@ -246,15 +236,13 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     first = rows.iloc[0]
     truth, rho = float(first["truth"]), float(first["rho"])
     loss = truth - reachable(int(first["dim"]), rho, int(first["batch"]))
-    near = (rows["nats"] - truth).abs()
-    room = max(2.0 * loss, 1.1 * float(near[np.isfinite(near)].max()) if len(rows) else 0.0, 0.1)
-    room = min(room, max(truth, 0.5))
+    room = min(error_limit(rows, 1.1, max(2.0 * loss, 0.1)), max(truth, 0.5))
     ax.set_ylim(truth - room, truth + room)
-    marks.method_series(rows, ax, "samples", counts, "nats", apart=True, by="kind")
-    marks.truth_line(ax, [-0.5, len(counts) - 0.5], [truth, truth])
-    ax.axhline(truth - loss, color=marks.INK, ls=":", lw=0.9, zorder=2)
+    method_series(rows, ax, "samples", counts, "nats", apart=True, by="kind")
+    truth_level(ax, len(counts), truth)
+    ax.axhline(truth - loss, color=INK, ls=":", lw=0.9, zorder=2)
     samples_axis(ax, counts)
-    ax.set_title(f"ρ = {marks.signed(rho)}: {c.number(truth)} nats", loc="left")
+    ax.set_title(f"ρ = {signed(rho)}: {number(truth)} nats")
     return ax
 
 
@@ -273,7 +261,7 @@ def plot_seconds(rows: pd.DataFrame, ax: Axes) -> Axes:
 
 def plot_numbers(rows: pd.DataFrame, ax: Axes, values: pd.Series, what: str) -> Axes:
     counts = sorted(set(rows["samples"]))
-    for kind, look in marks.looks(rows, "kind").items():
+    for kind, look in looks(rows, "kind").items():
         own = [float(values.get((kind, count), math.nan)) for count in counts]
         ax.plot(range(len(counts)), own, ms=4, lw=1.0, **look)
     ax.set_ylim(bottom=0.0)
@@ -283,6 +271,5 @@ def plot_numbers(rows: pd.DataFrame, ax: Axes, values: pd.Series, what: str) -> 
 
 
 def samples_axis(ax: Axes, counts: Sequence[int]) -> None:
-    ax.set_xticks(range(len(counts)), [str(count) for count in counts])
-    ax.set_xlim(-0.5, len(counts) - 0.5)
+    even_axis(ax, [str(count) for count in counts])
     ax.set_xlabel("marginal pairs for each joint pair")

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Check, Finding, all_hold, difference
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.rows import errors
+from experiments.suite.claims.wording import number
+from experiments.suite.figures.axes import error_limit, even_axis, truth_level, truth_line
+from experiments.suite.figures.labels import dim_of
+from experiments.suite.figures.notes import sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, SHADE
+from experiments.suite.figures.series import method_series, with_error
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -93,64 +99,49 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """That bijections change nothing, and folds what they must; for MINE."""
-    all_rows = table(rows)
-    own = all_rows[all_rows["method"] == "mine"]
-    return [unchanged(own), lowered(own)]
-
-
-def against_none(rows: pd.DataFrame, names: Mapping[str, Any]) -> list[c.Check]:
+def against_none(rows: pd.DataFrame, names: Mapping[str, Any]) -> list[Check]:
     """For each map the difference of its mean error from that of the normals themselves.
 
     Where the truths are equal it is the difference of the estimates; where they are not, it is by
-    how much the estimate falls more, or less, than the truth.
+    how much the estimate falls more, or less, than the truth. The tolerance is what equitability
+    asks of its cells: 5 % of this experiment's true value.
     """
-    base = c.errors(rows[rows["map"] == NONE])
+    base = errors(rows[rows["map"] == NONE])
     return [
-        c.difference(name, c.errors(rows[rows["map"] == name]), base, TOLERANCE)
+        difference(name, errors(rows[rows["map"] == name]), base, TOLERANCE)
         for name in names
         if name != NONE and len(base) and (rows["map"] == name).any()
     ]
 
 
-def unchanged(rows: pd.DataFrame) -> c.Claim:
-    """Each bijection's mean estimate less that of the normals lies within +-.05 nats.
-
-    .05 nats is what equitability asks of its cells: 5 % of this experiment's true value.
-    """
-    checks = against_none(rows, MAPS)
-    measured, verdict, interval = c.conclusion(checks, rows, "bijections")
-    return c.Claim(
-        "nonlinear-same",
-        "nonlinear",
-        PAPER,
-        "Smooth bijections of X and of Y leave MINE's estimate unchanged.",
-        measured,
-        "estimate with the map − without it within ±0.05 nats (±0.072 bits), for each",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
-    )
+@claim(
+    "nonlinear-same",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="estimate with the map − without it within ±0.05 nats (±0.072 bits), for each",
+)
+def unchanged(rows: pd.DataFrame) -> Finding | None:
+    """Smooth bijections of X and of Y leave MINE's estimate unchanged."""
+    own = rows[rows["method"] == "mine"]
+    return all_hold(against_none(own, MAPS), "bijections", own)
 
 
-def lowered(rows: pd.DataFrame) -> c.Claim:
-    """Each fold's fall of the estimate less the fall of the truth lies within +-.05 nats."""
-    checks = against_none(rows, FOLDS)
-    measured, verdict, interval = c.conclusion(checks, rows, "folds")
-    falls = rows[rows["role"] == LESS].groupby("map", sort=False)["truth"].first()
-    values = ", ".join(f"{LABELS.get(name, name)} {c.number(t)}" for name, t in falls.items())
-    return c.Claim(
-        "nonlinear-less",
-        "nonlinear",
-        f"{PAPER}; data processing",
-        "Maps of two values to one lower the estimate by what they lose.",
-        f"{measured}; true values {values} nats" if values else measured,
-        "fall of the estimate − fall of the truth within ±0.05 nats (±0.072 bits), for each",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
-    )
+@claim(
+    "nonlinear-less",
+    paper=f"{PAPER}; data processing",
+    figure=FIGURE,
+    rule="fall of the estimate − fall of the truth within ±0.05 nats (±0.072 bits), for each",
+)
+def lowered(rows: pd.DataFrame) -> Finding | None:
+    """Maps of two values to one lower the estimate by what they lose."""
+    own = rows[rows["method"] == "mine"]
+    found = all_hold(against_none(own, FOLDS), "folds", own)
+    truths = own[own["role"] == LESS].groupby("map", sort=False)["truth"].first()
+    values = ", ".join(f"{LABELS.get(name, name)} {number(t)}" for name, t in truths.items())
+    return found and replace(found, after=f"; true values {values} nats")
+
+
+claims = [unchanged, lowered]
 
 
 # Figures
@@ -158,26 +149,24 @@ def lowered(rows: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates of all maps and folds, beside the truth."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(7.6, 5.4)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1.0))
-    plot_estimates(rows, top)
-    plot_errors(rows, bottom)
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Normals seen through maps, X and Y each {dim}-D",
-        rows,
-        [
-            marks.sample_note(rows),
-            f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded: the claims' tolerance.",
+    with titled_figure(
+        7.6,
+        5.4,
+        title=f"Normals seen through maps, X and Y each {dim_of(rows)}-D",
+        caption="Estimates and errors of normals seen through bijections and through folds.",
+        rows=rows,
+        notes=[
+            sample_note(rows),
+            f"{seed_note(rows)}; faint marks: single seeds. Shaded: the claims' tolerance.",
         ],
-    )
-    figure.set_label("Estimates and errors of normals seen through bijections and through folds.")
+    ) as figure:
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1.0))
+        plot_estimates(rows, top)
+        plot_errors(rows, bottom)
     return figure
 
 
@@ -187,19 +176,18 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylim(0.0, 1.35 * float(truths.max()))
     series(rows, ax, "nats")
     ends = [x for i in range(len(truths)) for x in (i - 0.5, i + 0.5)]
-    marks.truth_line(ax, ends, [float(t) for t in truths for _ in range(2)])
+    truth_line(ax, ends, [float(t) for t in truths for _ in range(2)])
     ax.set_ylabel("mutual information, nats")
     return ax
 
 
 def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Estimate - truth in nats for each map."""
-    sizes = (rows["nats"] - rows["truth"]).abs().to_numpy(float)
-    limit = float(np.clip(1.15 * sizes[np.isfinite(sizes)].max(initial=0.0), 3 * TOLERANCE, 1.0))
+    limit = error_limit(rows, 1.15, 3 * TOLERANCE, 1.0)
     ax.set_ylim(-limit, limit)
-    ax.axhspan(-TOLERANCE, TOLERANCE, color=marks.SHADE, zorder=0, lw=0)
-    series(rows.assign(error=rows["nats"] - rows["truth"]), ax, "error")
-    marks.truth_line(ax, [-0.5, rows["place"].nunique() - 0.5], [0.0, 0.0])
+    ax.axhspan(-TOLERANCE, TOLERANCE, color=SHADE, zorder=0, lw=0)
+    series(with_error(rows), ax, "error")
+    truth_level(ax, rows["place"].nunique())
     ax.set_ylabel("estimate − truth, nats")
     return ax
 
@@ -207,8 +195,7 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
 def series(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     """Each method's values at the maps, which no line joins; the axis with the maps' names."""
     names = rows.groupby("place")["map"].first()
-    marks.method_series(rows, ax, "place", sorted(names.index), value, apart=True, joined=False)
-    ax.set_xticks(range(len(names)), [LABELS.get(name, name) for name in names])
-    ax.set_xlim(-0.5, len(names) - 0.5)
+    method_series(rows, ax, "place", sorted(names.index), value, apart=True, joined=False)
+    even_axis(ax, [LABELS.get(name, name) for name in names])
     kept = rows.loc[rows["role"] == SAME, "place"].nunique()
-    ax.axvline(kept - 0.5, color=marks.INK, lw=0.7, zorder=1)
+    ax.axvline(kept - 0.5, color=INK, lw=0.7, zorder=1)

@@ -22,14 +22,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, all_hold, check, measure
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, Interval, fewest_seeds
+from experiments.suite.figures.axes import DASHES, decades, ticks_at
+from experiments.suite.figures.labels import dim_of, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import GRID, looks
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -43,6 +48,8 @@ EPSILONS = (0.4, 0.2, 0.1, 0.05, 0.025)
 """Accuracies in nats that n is read off at."""
 RADIUS, LIPSCHITZ, DELTA, QUANTILE = 10.0, 10.0, 0.05, 0.999
 SETTING = ["level", "width"]
+Least = Mapping[tuple[float, int, float], Array]
+"""(level, width, eps) -> the least n, shape (...)."""
 
 
 def cells(config: Mapping[str, Any]) -> list[Cell]:
@@ -118,7 +125,7 @@ def asked(
 # What it takes
 
 
-def least_n(ns: Sequence[float], gaps: c.Array, eps: float) -> c.Array:
+def least_n(ns: Sequence[float], gaps: Array, eps: float) -> Array:
     """The n from which on the gap is at most eps, by interpolation in log-log.
 
     Args:
@@ -145,16 +152,16 @@ class Grid:
     def __init__(self, rows: pd.DataFrame) -> None:
         kept = rows[(rows["n"] > 0) & rows["gap"].notna()]
         self.ns = [float(n) for n in sorted(set(kept["n"]))]
-        self.dim = int(rows["dim"].iloc[0]) if len(rows) else 1
-        self.gaps: dict[tuple[float, int], list[c.Array]] = {}
+        self.dim = dim_of(rows) if len(rows) else 1
+        self.gaps: dict[tuple[float, int], list[Array]] = {}
         for (level, width), group in kept.groupby(SETTING):
             of_n = [group.loc[group["n"] == n, "gap"].to_numpy(float) for n in self.ns]
             if all(len(one) for one in of_n):
                 self.gaps[float(level), int(width)] = of_n
-        self.seeds = c.fewest_seeds(one for of_n in self.gaps.values() for one in of_n)
+        self.seeds = fewest_seeds(one for of_n in self.gaps.values() for one in of_n)
         self.flat = [one for of_n in self.gaps.values() for one in of_n]
 
-    def least(self, drawn: Sequence[c.Array]) -> dict[tuple[float, int, float], c.Array]:
+    def least(self, drawn: Sequence[Array]) -> dict[tuple[float, int, float], Array]:
         """Least n by (level, width, eps) of resamples laid out as `flat`: (...) each."""
         means = np.stack([one.mean(-1) for one in drawn], -1)
         parts = np.split(means, len(self.gaps), -1)
@@ -168,7 +175,7 @@ class Grid:
         return asked(eps, parameters(self.dim, width), bound(self.dim, level))
 
 
-def mean_slope(lines: Sequence[tuple[Sequence[float], Sequence[c.Array]]]) -> c.Array:
+def mean_slope(lines: Sequence[tuple[Sequence[float], Sequence[Array]]]) -> Array:
     """Least-squares slope of each line's known points, then the mean over lines: (...).
 
     Args:
@@ -194,14 +201,14 @@ def mean_slope(lines: Sequence[tuple[Sequence[float], Sequence[c.Array]]]) -> c.
         return np.asarray(np.where(known, slopes, 0.0).sum(-1) / known.sum(-1))
 
 
-def by_accuracy(least: Mapping[tuple[float, int, float], c.Array]) -> c.Array:
+def by_accuracy(least: Least) -> Array:
     """Mean over settings of the slope of log n against log eps."""
     settings = list(dict.fromkeys(key[:2] for key in least))
     x = np.log(EPSILONS).tolist()
     return mean_slope([(x, [np.log(least[*s, eps]) for eps in EPSILONS]) for s in settings])
 
 
-def by_parameters(least: Mapping[tuple[float, int, float], c.Array], dim: int) -> c.Array:
+def by_parameters(least: Least, dim: int) -> Array:
     """Mean over true values and eps of the slope of log n against log d."""
     widths = sorted({key[1] for key in least})
     x = [math.log(parameters(dim, width)) for width in widths]
@@ -215,50 +222,50 @@ def by_parameters(least: Mapping[tuple[float, int, float], c.Array], dim: int) -
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """The theorem's n is enough, far more than enough, and grows as the n that it takes."""
-    all_rows = table(rows)
-    grid = Grid(all_rows)
-    return [
-        enough(all_rows, grid),
-        loose(all_rows, grid),
-        accuracy(all_rows, grid),
-        size(all_rows, grid),
-    ]
-
-
-def enough(rows: pd.DataFrame, grid: Grid) -> c.Claim:
-    """At the largest n of the grid up to the theorem's, the mean gap is at most eps: each eps."""
+@claim(
+    "sample_size-enough",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="mean |I_n − I_F| at most ε at the largest n run that the theorem's covers",
+)
+def enough(rows: pd.DataFrame) -> Finding | None:
+    """With the samples that the theorem asks for, I_n is within ε of I_F."""
+    grid = Grid(rows)
     checks = []
     for (level, width), of_n in grid.gaps.items():
         for eps in EPSILONS:
             within = [i for i, n in enumerate(grid.ns) if n <= grid.asked(level, width, eps)]
             if within:
-                label = f"{level:g} nats, width {width}, ε {marks.signed(eps)}"
-                checks.append(c.check(label, of_n[within[-1]], eps))
-    measured, verdict, interval = c.conclusion(checks, rows, "settings")
-    return claim(
-        "enough",
-        rows,
-        (measured, verdict, interval),
-        "With the samples that the theorem asks for, I_n is within ε of I_F.",
-        "mean |I_n − I_F| at most ε at the largest n run that the theorem's covers",
+                label = f"{level:g} nats, width {width}, ε {signed(eps)}"
+                checks.append(check(label, of_n[within[-1]], eps))
+    return all_hold(checks, "settings", rows)
+
+
+def read_off(
+    rows: pd.DataFrame, name: str, of: Callable[[Grid, Least], Array], bounds: Interval
+) -> Finding | None:
+    """A number that is read off the least n lies within bounds.
+
+    Args:
+        rows: the experiment's table.
+        name: of the number.
+        of: maps the grid and its least n, each of shape (...), to shape (...).
+        bounds: (low, high).
+    """
+    grid = Grid(rows)
+    if not grid.gaps:
+        return None
+    told = sum(bool(np.isfinite(n)) for n in grid.least(grid.flat).values())
+    words = (
+        f"{name} {{value}}, {{interval}}, over {told} of {len(grid.gaps) * len(EPSILONS)} settings"
+        " that cross ε within the grid, {seeds} each"
+    )
+    return measure(
+        grid.flat, lambda drawn: of(grid, grid.least(drawn)), bounds, words, rows, unit=False
     )
 
 
-def claim(
-    name: str, rows: pd.DataFrame, found: tuple[str, c.Verdict, c.Interval | None], words: str,
-    rule: str,
-) -> c.Claim:  # fmt: skip
-    measured, verdict, interval = found
-    figure = FIGURE if len(rows) else ""
-    return c.Claim(
-        f"sample_size-{name}", "sample_size", PAPER, words, measured, rule, verdict, figure,
-        interval,
-    )  # fmt: skip
-
-
-def excess(grid: Grid, least: Mapping[tuple[float, int, float], c.Array]) -> c.Array:
+def excess(grid: Grid, least: Least) -> Array:
     """Median over settings of log10(n asked / n taken), of those that the grid tells: (...)."""
     each = np.stack(
         [np.log10(grid.asked(*setting)) - np.log10(n) for setting, n in least.items()], -1
@@ -268,62 +275,42 @@ def excess(grid: Grid, least: Mapping[tuple[float, int, float], c.Array]) -> c.A
     return np.asarray(np.where(known, np.nanmedian(filled, -1), np.nan))
 
 
-def measure(rows: pd.DataFrame, grid: Grid, name: str, of: Any, limits: c.Interval) -> Any:
-    """Words, verdict and interval of a number that is read off the least n."""
-    if not grid.gaps:
-        return "this run has no rows for it", "inconclusive", None
-    value = float(of(grid.least(grid.flat)))
-    interval = c.bootstrap_interval(grid.flat, lambda drawn: of(grid.least(drawn)))
-    told = sum(bool(np.isfinite(n)) for n in grid.least(grid.flat).values())
-    measured = (
-        f"{name} {c.number(value, signed=True)},"
-        f" {c.interval_words(interval, grid.seeds, signed=True, unit=False)}, over {told} of"
-        f" {len(grid.gaps) * len(EPSILONS)} settings that cross ε within the grid,"
-        f" {c.counted(grid.seeds, 'seed')} each{c.lost(rows)}"
-    )
-    return measured, c.verdict_within(interval, *limits, grid.seeds), interval
+@claim(
+    "sample_size-loose",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="median over settings of log10(n asked / n taken) at least 2",
+)
+def loose(rows: pd.DataFrame) -> Finding | None:
+    """The theorem asks for a hundred times the samples that it takes, or more."""
+    return read_off(rows, "median log10(n asked / n taken)", excess, (2.0, math.inf))
 
 
-def loose(rows: pd.DataFrame, grid: Grid) -> c.Claim:
-    """The median over settings of log10(n asked / n taken) is at least 2."""
-    return claim(
-        "loose",
-        rows,
-        measure(
-            rows,
-            grid,
-            "median log10(n asked / n taken)",
-            lambda n: excess(grid, n),
-            (2.0, math.inf),
-        ),
-        "The theorem asks for a hundred times the samples that it takes, or more.",
-        "median over settings of log10(n asked / n taken) at least 2",
-    )
+@claim(
+    "sample_size-accuracy",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="slope of log n against log ε within −2 ± 0.5 (mean over true values and widths)",
+)
+def accuracy(rows: pd.DataFrame) -> Finding | None:
+    """The samples needed grow as 1/ε²."""
+    name = "slope of log n against log ε"
+    return read_off(rows, name, lambda _, least: by_accuracy(least), (-2.5, -1.5))
 
 
-def accuracy(rows: pd.DataFrame, grid: Grid) -> c.Claim:
-    """The slope of log n against log eps lies within -2 +- .5, mean over settings."""
-    return claim(
-        "accuracy",
-        rows,
-        measure(rows, grid, "slope of log n against log ε", by_accuracy, (-2.5, -1.5)),
-        "The samples needed grow as 1/ε².",
-        "slope of log n against log ε within −2 ± 0.5 (mean over true values and widths)",
-    )
+@claim(
+    "sample_size-parameters",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="slope of log n against log d within 1 ± 0.5 (mean over true values and ε)",
+)
+def size(rows: pd.DataFrame) -> Finding | None:
+    """The samples needed grow about as the number of parameters d."""
+    name = "slope of log n against log d"
+    return read_off(rows, name, lambda grid, least: by_parameters(least, grid.dim), (0.5, 1.5))
 
 
-def size(rows: pd.DataFrame, grid: Grid) -> c.Claim:
-    """The slope of log n against log d lies within 1 +- .5, mean over true values and eps."""
-    return claim(
-        "parameters",
-        rows,
-        measure(
-            rows, grid, "slope of log n against log d", lambda n: by_parameters(n, grid.dim),
-            (0.5, 1.5),
-        ),
-        "The samples needed grow about as the number of parameters d.",
-        "slope of log n against log d within 1 ± 0.5 (mean over true values and ε)",
-    )  # fmt: skip
+claims = [enough, loose, accuracy, size]
 
 
 # Figures
@@ -331,57 +318,55 @@ def size(rows: pd.DataFrame, grid: Grid) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """|I_n - I_F| against n for each true value, and the n that an accuracy takes."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     levels = sorted(set(rows["level"]))
-    figure = marks.new_figure(2.6 * (len(levels) + 1.4), 4.6)
-    *axes, last = figure.subplots(1, len(levels) + 1, width_ratios=(*[1.0] * len(levels), 1.25))
     ordered = rows.sort_values("width", kind="stable")
     named = ordered.assign(units=[f"width {width}" for width in ordered["width"]])
-    for level, ax in zip(levels, axes, strict=True):
-        plot_gaps(named[named["level"] == level], ax)
-        ax.set_title(f"I = {level:g} nats", loc="left")
-    axes[0].set_ylabel("|I_n − I_F|, nats")
-    for ax in axes[1:]:
-        ax.tick_params(labelleft=False)
-    plot_least(named, last)
-    steps, seeds = marks.spread(rows["steps"]), marks.seed_note(rows).partition(" with")[0]
     listed = ", ".join(f"{m} {level:g}" for m, level in zip("▾◂▴▸", levels, strict=False))
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"The samples that an accuracy takes: X and Y each {dim}-D normal",
-        rows,
-        [
-            f"{steps} steps on n rows, one hidden layer; I_F: fresh samples. {seeds}.",
+    with titled_figure(
+        2.6 * (len(levels) + 1.4),
+        4.6,
+        title=f"The samples that an accuracy takes: X and Y each {dim_of(rows)}-D normal",
+        caption="|I_n − I_F| against n, and the n that Theorem 3 asks for.",
+        rows=rows,
+        notes=[
+            (
+                f"{spread(rows['steps'])} steps on n rows, one hidden layer; I_F: fresh samples."
+                f" {seed_note(rows, bars=False)}."
+            ),
             f"Right: n read off the lines, markers in the order of I: {listed}.",
             "Dashed: n asked by Theorem 3 at δ = .05; shaded: from the least I to the largest.",
         ],
-    )
-    figure.set_label("|I_n − I_F| against n, and the n that Theorem 3 asks for.")
+    ) as figure:
+        widths = [*[1.0] * len(levels), 1.25]
+        *axes, last = figure.subplots(1, len(levels) + 1, width_ratios=widths)
+        for level, ax in zip(levels, axes, strict=True):
+            plot_gaps(named[named["level"] == level], ax)
+            ax.set_title(f"I = {level:g} nats")
+        axes[0].set_ylabel("|I_n − I_F|, nats")
+        for ax in axes[1:]:
+            ax.tick_params(labelleft=False)
+        plot_least(named, last)
     return figure
 
 
 def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
     """|I_n - I_F| against n on log scales, a line for each width; eps as grey lines."""
     kept = rows[(rows["n"] > 0) & np.isfinite(rows["gap"])]
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(1e-3, 5.0)
-    ax.set_xlim(40, 3.2e5)
+    ax.set(xscale="log", yscale="log", xlim=(40, 3.2e5), ylim=(1e-3, 5.0))
     for eps in EPSILONS:
-        ax.axhline(eps, color=marks.GRID, lw=0.8, zorder=1)
-    for units, look in marks.looks(rows, "units").items():
+        ax.axhline(eps, color=GRID, lw=0.8, zorder=1)
+    for units, look in looks(rows, "units").items():
         own = kept[kept["units"] == units]
         mean = own.groupby("n")["gap"].mean()
         shown = own["gap"].clip(1.1e-3, 4.5)
         ax.scatter(own["n"], shown, s=7, color=look["color"], alpha=0.4, lw=0, zorder=3)
         ax.plot(mean.index, mean, ms=4, lw=1.0, zorder=4, **look)
-    marks.decades(ax.yaxis)
-    marks.decades(ax.xaxis)
+    decades(ax.yaxis)
+    decades(ax.xaxis)
     ax.set_xlabel("rows of the training set, n")
     return ax
 
@@ -389,31 +374,28 @@ def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
 def plot_least(rows: pd.DataFrame, ax: Axes) -> Axes:
     """n against eps on log scales: taken (a marker a true value) and asked, a colour a width."""
     grid = Grid(rows)
-    looks = {
-        int(str(units).split()[1]): look for units, look in marks.looks(rows, "units").items()
-    }
     levels = sorted(set(rows["level"]))
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    for width, look in looks.items():
-        of_levels = [[grid.asked(level, width, eps) for eps in EPSILONS] for level in levels]
-        low, high = (pick(of_levels, axis=0) for pick in (np.min, np.max))
-        ax.fill_between(EPSILONS, low, high, color=look["color"], alpha=0.15, lw=0)
-        middle = of_levels[len(levels) // 2]
-        ax.plot(EPSILONS, middle, color=look["color"], ls=(0, (4, 2.2)), lw=1.0)
+    colours = {
+        int(str(units).split()[1]): look["color"] for units, look in looks(rows, "units").items()
+    }
+    ax.set(xscale="log", yscale="log")
+    for width, colour in colours.items():
+        plot_asked(ax, grid, levels, width, colour)
     if grid.gaps:
         for (level, width, eps), n in grid.least(grid.flat).items():
-            ax.plot(
-                [eps * (1.0 + 0.05 * (list(looks).index(width) - 1))], [n], ls="none", ms=4.5,
-                marker="v<^>"[levels.index(level) % 4], color=looks[width]["color"], zorder=4,
-            )  # fmt: skip
-    from matplotlib.ticker import NullLocator
-
-    ax.set_xticks(EPSILONS, [marks.signed(eps) for eps in EPSILONS])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(0.02, 0.5)
-    ax.set_ylim(30, 1e10)
-    marks.decades(ax.yaxis)
-    ax.set_title("n taken, and n asked", loc="left")
-    ax.set_xlabel("ε, nats")
+            aside = eps * (1.0 + 0.05 * (list(colours).index(width) - 1))
+            marker = "v<^>"[levels.index(level) % 4]
+            ax.plot([aside], [n], marker, ms=4.5, color=colours[width], zorder=4)
+    ticks_at(ax.xaxis, EPSILONS, [signed(eps) for eps in EPSILONS])
+    ax.set(xlim=(0.02, 0.5), ylim=(30, 1e10), xlabel="ε, nats")
+    decades(ax.yaxis)
+    ax.set_title("n taken, and n asked")
     return ax
+
+
+def plot_asked(ax: Axes, grid: Grid, levels: Sequence[float], width: int, colour: str) -> None:
+    """The n that Theorem 3 asks of a width: of the middle true value, in the range of all."""
+    asked = [[grid.asked(level, width, eps) for eps in EPSILONS] for level in levels]
+    low, high = (pick(asked, axis=0) for pick in (np.min, np.max))
+    ax.fill_between(EPSILONS, low, high, color=colour, alpha=0.15, lw=0)
+    ax.plot(EPSILONS, asked[len(levels) // 2], color=colour, ls=DASHES, lw=1.0)

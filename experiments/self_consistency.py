@@ -20,15 +20,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.images.data import SETS
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import (
+    Check,
+    Finding,
+    Verdict,
+    all_hold,
+    number_of,
+    strictest,
+)
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean
+from experiments.suite.claims.wording import counted, interval_words, number
+from experiments.suite.figures.axes import DASHES, even_axis, shade_uncertified
+from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import GRID, SHADE, TRUTH, order
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -86,43 +99,16 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 # Tests: what is judged, of one method at one t
 
 
-@dataclass(frozen=True)
-class Test:
-    """A mean over seeds that must lie in [low, high].
+def test_of(method: str, of: str, values: Array, low: float, high: float) -> Check:
+    """The check that the mean of one value a seed, (S,), lies in [low, high].
 
-    `of` is what was tested, in words; `value` and `interval` are in nats for estimates and their
-    steps, and plain numbers for ratios.
+    Its label is the method; it is decided by how far the interval reaches out of its bounds. `of`
+    is what was tested, in words.
     """
-
-    method: str
-    of: str
-    value: float
-    interval: c.Interval
-    low: float
-    high: float
-    seeds: int
-
-    @property
-    def verdict(self) -> c.Verdict:
-        return c.verdict_within(self.interval, self.low, self.high, self.seeds)
-
-    @property
-    def strain(self) -> float:
-        """How far the interval reaches out of its bounds; below 0 where it does not."""
-        return max(self.low - self.interval[0], self.interval[1] - self.high)
-
-    def __str__(self) -> str:
-        return (
-            f"{marks.label(self.method)}, {self.of} {c.number(self.value)},"
-            f" {c.interval_words(self.interval, self.seeds, unit=False)}"
-        )
-
-
-def test_of(method: str, of: str, values: c.Array, low: float, high: float) -> Test:
-    """The test of one value a seed, (S,)."""
-    with np.errstate(invalid="ignore"):
-        mean = float(values.mean())
-    return Test(method, of, mean, c.mean_interval(values), low, high, len(values))
+    (value, interval), seeds = number_of([values], pooled_mean), len(values)
+    words = f"{label(method)}, {of} {number(value)}, {interval_words(interval, seeds, unit=False)}"
+    reach = max(low - interval[0], interval[1] - high)
+    return Check(method, value, interval, (low, high), seeds, words, (reach,))
 
 
 def estimates(rows: pd.DataFrame, role: str, method: str) -> dict[float, pd.Series]:
@@ -135,13 +121,13 @@ def estimates(rows: pd.DataFrame, role: str, method: str) -> dict[float, pd.Seri
     }
 
 
-def both(one: pd.Series, two: pd.Series) -> tuple[c.Array, c.Array]:
+def both(one: pd.Series, two: pd.Series) -> tuple[Array, Array]:
     """Two sides' values of the seeds that both have, (S,)."""
     seeds = sorted(set(one.index) & set(two.index))
     return one[seeds].to_numpy(float), two[seeds].to_numpy(float)
 
 
-def zero_tests(rows: pd.DataFrame, method: str) -> list[Test]:
+def zero_tests(rows: pd.DataFrame, method: str) -> list[Check]:
     """The estimate at t = 0 within +-.05 nats."""
     found = estimates(rows, MONOTONE, method).get(0.0)
     if found is None:
@@ -149,7 +135,7 @@ def zero_tests(rows: pd.DataFrame, method: str) -> list[Test]:
     return [test_of(method, "t = 0:", found.fillna(math.inf).to_numpy(float), -ZERO, ZERO)]
 
 
-def step_tests(rows: pd.DataFrame, method: str) -> list[Test]:
+def step_tests(rows: pd.DataFrame, method: str) -> list[Check]:
     """From each t to the next no fall: of at most .1 nats, or of 5 % where that is more.
 
     A side that diverged is a fall without end.
@@ -168,7 +154,7 @@ def step_tests(rows: pd.DataFrame, method: str) -> list[Test]:
     return tests
 
 
-def ratio_tests(rows: pd.DataFrame, role: str, method: str) -> list[Test]:
+def ratio_tests(rows: pd.DataFrame, role: str, method: str) -> list[Check]:
     """At each t the ratio to I(X; Y_t), a seed at a time, within 10 % of what it must be.
 
     Where a side diverged, or where I(X; Y_t) is not above 0, the ratio is infinite.
@@ -186,7 +172,7 @@ def ratio_tests(rows: pd.DataFrame, role: str, method: str) -> list[Test]:
     return tests
 
 
-def ratios(over: c.Array, under: c.Array) -> c.Array:
+def ratios(over: Array, under: Array) -> Array:
     """Of estimates in nats, (S,)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.isfinite(over) & (under > 0), over / under, math.inf)
@@ -195,109 +181,99 @@ def ratios(over: c.Array, under: c.Array) -> c.Array:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """Nothing seen is 0, more is not less, a copy adds nothing, two are twice one; who fails."""
-    all_rows = table(rows)
-    methods = marks.order(set(all_rows["method"]))
-    zero = {method: zero_tests(all_rows, method) for method in methods}
-    steps = {method: step_tests(all_rows, method) for method in methods}
-    ratio = {
-        role: {method: ratio_tests(all_rows, role, method) for method in methods}
-        for role in RATIOS
-    }
-    return [
-        claim_of(
-            "zero", rows, [one for tests in zero.values() for one in tests],
-            "Where no row is seen, every method finds zero.",
-            "each method's mean at t = 0 within ±0.05 nats (±0.072 bits)",
-        ),
-        claim_of(
-            "monotone", rows, [one for tests in steps.values() for one in tests],
-            "An estimate does not fall as more rows are seen.",
-            "each method, from each t to the next: mean change at least −0.1 nats (−0.144 bits),"
-            " or −5 % of the value where that is more",
-        ),
-        claim_of(
-            "processing", rows, ratio[PROCESSING].get("mine", []),
-            "Data processing: for MINE, a copy of X with a function of Y adds nothing.",
-            "MINE's I([X, X]; [Y_t, Y_(t−k)]) / I(X; Y_t) within 1 ± 0.1, at each t",
-        ),
-        claim_of(
-            "additivity", rows, ratio[ADDITIVITY].get("mine", []),
-            "Additivity: for MINE, two independent images have twice what one has.",
-            "MINE's I([X1, X2]; [Y1, Y2]) / I(X; Y) within 2 ± 0.2, at each t",
-        ),
-        someone_fails(
-            rows,
-            {
-                method: [
-                    ("zero", zero[method]),
-                    ("monotone", steps[method]),
-                    *((role, ratio[role][method]) for role in RATIOS),
-                ]
-                for method in methods
-            },
-        ),
-    ]  # fmt: skip
+def methods_of(rows: pd.DataFrame) -> list[str]:
+    """The methods of the rows, in the order of the figures."""
+    return order(set(rows["method"]))
 
 
-def claim_of(
-    name: str, rows: pd.DataFrame, tests: Sequence[Test], statement: str, rule: str
-) -> c.Claim:
-    """The claim that all of these tests hold."""
-    measured, interval = "this run has no rows for it", None
-    verdict: c.Verdict = "inconclusive"
-    if tests:
-        verdict = c.strictest(one.verdict for one in tests)
-        deciding = max((t for t in tests if t.verdict == verdict), key=lambda one: one.strain)
-        interval = deciding.interval
-        held = sum(one.verdict == "reproduced" for one in tests)
-        measured = (
-            f"{held} of {len(tests)} tests hold, over"
-            f" {c.counted(min(one.seeds for one in tests), 'seed')}; decided by {deciding}"
-            f"{failed_words(tests)}{c.lost(rows)}"
-        )
-    return c.Claim(
-        f"self_consistency-{name}", "self_consistency", PAPER, statement, measured, rule,
-        verdict, FIGURE if len(rows) else "", interval,
-    )  # fmt: skip
+@claim(
+    "self_consistency-zero",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="each method's mean at t = 0 within ±0.05 nats (±0.072 bits)",
+)
+def zero(rows: pd.DataFrame) -> Finding | None:
+    """Where no row is seen, every method finds zero."""
+    return passed(rows, [one for method in methods_of(rows) for one in zero_tests(rows, method)])
 
 
-def failed_words(tests: Iterable[Test]) -> str:
-    """'; it fails for InfoNCE', or ''."""
-    methods = dict.fromkeys(one.method for one in tests if one.verdict == "not reproduced")
-    names = ", ".join(marks.label(method) for method in methods)
-    return f"; it fails for {names}" if names else ""
+@claim(
+    "self_consistency-monotone",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="each method, from each t to the next: mean change at least −0.1 nats (−0.144 bits),"
+    " or −5 % of the value where that is more",
+)
+def monotone(rows: pd.DataFrame) -> Finding | None:
+    """An estimate does not fall as more rows are seen."""
+    return passed(rows, [one for method in methods_of(rows) for one in step_tests(rows, method)])
 
 
-def someone_fails(
-    rows: pd.DataFrame, tests: Mapping[str, Sequence[tuple[str, Sequence[Test]]]]
-) -> c.Claim:
-    """Every method has a test whose interval lies wholly outside; not so where one passes all."""
-    verdicts: list[c.Verdict] = []
-    words = []
-    seeds = [one.seeds for parts in tests.values() for _, part in parts for one in part]
-    for method, parts in tests.items():
-        failed = [name for name, part in parts if any(t.verdict == "not reproduced" for t in part)]
-        every = [one.verdict for _, part in parts for one in part]
-        passes = bool(every) and set(every) == {"reproduced"} and all(part for _, part in parts)
+@claim(
+    "self_consistency-processing",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="MINE's I([X, X]; [Y_t, Y_(t−k)]) / I(X; Y_t) within 1 ± 0.1, at each t",
+)
+def processing(rows: pd.DataFrame) -> Finding | None:
+    """Data processing: for MINE, a copy of X with a function of Y adds nothing."""
+    return passed(rows, ratio_tests(rows, PROCESSING, "mine"))
+
+
+@claim(
+    "self_consistency-additivity",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="MINE's I([X1, X2]; [Y1, Y2]) / I(X; Y) within 2 ± 0.2, at each t",
+)
+def additivity(rows: pd.DataFrame) -> Finding | None:
+    """Additivity: for MINE, two independent images have twice what one has."""
+    return passed(rows, ratio_tests(rows, ADDITIVITY, "mine"))
+
+
+def passed(rows: pd.DataFrame, tests: Sequence[Check]) -> Finding | None:
+    """All of these tests hold; the words name the methods that fail one."""
+    failing = dict.fromkeys(one.label for one in tests if one.verdict == "not reproduced")
+    names = ", ".join(label(method) for method in failing)
+    words = "{held} of {checks} {noun} hold, over {seeds}; decided by {deciding}"
+    fails = f"; it fails for {names}" if names else ""
+    return all_hold(tests, "tests", rows, words + fails)
+
+
+@claim(
+    "self_consistency-fail",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="for each method an interval wholly outside its tolerance (ratios 1 ± 0.1 and 2 ± 0.2,"
+    " and the rules of zero and monotone)",
+)
+def someone_fails(rows: pd.DataFrame) -> Finding | None:
+    """Every estimator considered fails some test of self-consistency.
+
+    Not reproduced where one method passes all tests.
+    """
+    verdicts: list[Verdict] = []
+    words, seeds = [], []
+    for method in methods_of(rows):
+        tests = {
+            "zero": zero_tests(rows, method),
+            "monotone": step_tests(rows, method),
+            **{role: ratio_tests(rows, role, method) for role in RATIOS},
+        }
+        found = {name: [one.verdict for one in part] for name, part in tests.items()}
+        failed = [name for name, part in found.items() if "not reproduced" in part]
+        passes = all(set(part) == {"reproduced"} for part in found.values())
         verdicts.append("reproduced" if failed else "not reproduced" if passes else "inconclusive")
         doubt = "none" if passes else "none for certain"
-        words.append(f"{marks.label(method)} {' and '.join(failed) or doubt}")
-    measured = "this run has no rows for it"
-    if seeds:
-        measured = f"fails: {'; '.join(words)}, over {c.counted(min(seeds), 'seed')}{c.lost(rows)}"
-    return c.Claim(
-        "self_consistency-fail",
-        "self_consistency",
-        PAPER,
-        "Every estimator considered fails some test of self-consistency.",
-        measured,
-        "for each method an interval wholly outside its tolerance (ratios 1 ± 0.1 and 2 ± 0.2,"
-        " and the rules of zero and monotone)",
-        c.strictest(verdicts) if seeds else "inconclusive",
-        FIGURE if len(rows) else "",
-    )
+        words.append(f"{label(method)} {' and '.join(failed) or doubt}")
+        seeds += [one.seeds for part in tests.values() for one in part]
+    if not seeds:
+        return None
+    said = f"fails: {'; '.join(words)}, over {counted(min(seeds), 'seed')}"
+    return Finding(said, strictest(verdicts), rows=rows)
+
+
+claims = [zero, monotone, processing, additivity, someone_fails]
 
 
 # Figures
@@ -305,32 +281,41 @@ def someone_fails(
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Estimates against the rows seen, and the two ratios."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    figure = marks.new_figure(9.6, 4.4)
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
-    plot_estimates(rows[rows["role"] == MONOTONE], left)
-    plot_ratios(rows, PROCESSING, middle)
-    plot_ratios(rows, ADDITIVITY, right)
     data = str(rows["data"].iloc[0])
     side = SETS[data].side
+    with titled_figure(
+        9.6,
+        4.4,
+        title=f"Self-consistency: {data}, images of {side} × {side} and their first rows",
+        caption="Estimates against rows seen, and the ratios that must be 1 and 2.",
+        rows=rows,
+        notes=[
+            image_note(rows),
+            (
+                f"{seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines:"
+                " the claims' tolerance."
+            ),
+        ],
+    ) as figure:
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
+        plot_estimates(rows[rows["role"] == MONOTONE], left)
+        plot_ratios(rows, PROCESSING, middle)
+        plot_ratios(rows, ADDITIVITY, right)
+    return figure
+
+
+def image_note(rows: pd.DataFrame) -> str:
+    """How many images the networks trained and were tested on."""
     drew = rows[rows["status"] != "failed"]
-    counts = [marks.spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
-    drawn = (
-        f"Trained on {counts[0]} images for at most {marks.spread(rows['steps'])} steps, stopped"
+    counts = [spread(drew[name]) if len(drew) else "0" for name in ("n_train", "n_test")]
+    return (
+        f"Trained on {counts[0]} images for at most {spread(rows['steps'])} steps, stopped"
         f" by others, tested on {counts[1]} others; no truth is known."
     )
-    shown = (
-        f"{marks.seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines: the"
-        " claims' tolerance."
-    )
-    title = f"Self-consistency: {data}, images of {side} × {side} and their first rows"
-    marks.entitle(figure, title, rows, [drawn, shown])
-    figure.set_label("Estimates against rows seen, and the ratios that must be 1 and 2.")
-    return figure
 
 
 def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
@@ -339,11 +324,9 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     values = values[np.isfinite(values)]
     top = 1.3 * max(1.0, float(values.max(initial=0.0)))  # with room for the words above
     ax.set_ylim(min(-0.04 * top, 1.1 * float(values.min(initial=0.0))), top)
-    n_test = int(rows["n_test"].max()) if len(rows) else 0
-    if n_test > 1:
-        marks.shade_uncertified(ax, n_test)
+    shade_uncertified(ax, int(rows["n_test"].max()) if len(rows) else 0)
     seen_axis(rows, ax, "nats")
-    ax.axhline(0.0, color=marks.GRID, lw=0.8, zorder=1)
+    ax.axhline(0.0, color=GRID, lw=0.8, zorder=1)
     ax.set_ylabel("I(X; Yₜ), nats")
     return ax
 
@@ -354,9 +337,9 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
     shown = ratio_rows(rows, role)
     most = float(shown.loc[shown["status"] == "ok", "ratio"].max()) if len(shown) else 0.0
     ax.set_ylim(0.0, float(np.clip(1.1 * np.nan_to_num(most), 1.5 * wanted, 3.0 * wanted)))
-    ax.axhspan(wanted - tolerance, wanted + tolerance, color=marks.SHADE, zorder=0, lw=0)
+    ax.axhspan(wanted - tolerance, wanted + tolerance, color=SHADE, zorder=0, lw=0)
     seen_axis(shown, ax, "ratio")
-    ax.axhline(wanted, color=marks.TRUTH, ls=(0, (4, 2.2)), lw=1.1, zorder=10, label="must be")
+    ax.axhline(wanted, color=TRUTH, ls=DASHES, lw=1.1, zorder=10, label="must be")
     over = {
         PROCESSING: "I([X, X]; [Yₜ, Yₜ₋ₖ]) / I(X; Yₜ)",
         ADDITIVITY: "I([X₁, X₂]; [Y₁ₜ, Y₂ₜ]) / I(X; Yₜ)",
@@ -366,7 +349,7 @@ def plot_ratios(rows: pd.DataFrame, role: str, ax: Axes) -> Axes:
 
 
 def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
-    """The rows of a role with their `ratio`, those alone where it is finite, or that were lost."""
+    """The rows of a role with their `ratio`; those alone where it is finite, or that were lost."""
     base = rows[rows["role"] == MONOTONE].set_index(["method", "t", "seed"])["nats"]
     own = rows[rows["role"] == role]
     places = list(zip(own["method"], own["t"], own["seed"], strict=True))
@@ -378,7 +361,6 @@ def ratio_rows(rows: pd.DataFrame, role: str) -> pd.DataFrame:
 def seen_axis(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     """Each method's values against t."""
     places = sorted(set(rows["t"]))
-    marks.method_series(rows, ax, "t", places, value, apart=True)
-    ax.set_xticks(range(len(places)), [f"{t:g}" for t in places])
-    ax.set_xlim(-0.5, max(len(places), 1) - 0.5)
+    method_series(rows, ax, "t", places, value, apart=True)
+    even_axis(ax, [f"{t:g}" for t in places])
     ax.set_xlabel("rows seen, t")

@@ -11,13 +11,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, compare, growth, less_than, measure, more_than
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, pooled_mean
+from experiments.suite.claims.rows import curve_points, errors, summary
+from experiments.suite.claims.wording import nats, number
+from experiments.suite.figures.axes import truth_line
+from experiments.suite.figures.labels import dim_of, label
+from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.palette import INK, looks, order
+from experiments.suite.figures.series import (
+    draw_curve,
+    edge_marks,
+    lost_cells,
+    mean_curve,
+    mean_points,
+)
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
 
 if TYPE_CHECKING:
@@ -66,139 +82,94 @@ def log_batch(rows: pd.DataFrame) -> float:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame, curves: pd.DataFrame) -> list[c.Claim]:
-    """InfoNCE's ceiling, who goes beyond it, what the cube costs, and NWJ's variance."""
-    all_rows = table(rows)
-    return [
-        ceiling(all_rows),
-        beyond(all_rows),
-        cube_costs(all_rows),
-        variance_grows(all_rows, c.points(all_rows, curves)),
-    ]
+def at_the_top(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the highest level among them."""
+    return rows[rows["level"] == rows["level"].max()]
 
 
-def claim(
-    name: str,
-    paper: str,
-    statement: str,
-    measured: str,
-    tolerance: str,
-    verdict: str,
-    rows: pd.DataFrame,
-    interval: c.Interval | None,
-) -> c.Claim:
-    figure = FIGURE if len(rows) else ""
-    return c.Claim(
-        f"staircase-{name}", "staircase", paper, statement, measured, tolerance,
-        verdict, figure, interval,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-def ceiling(rows: pd.DataFrame) -> c.Claim:
-    """At the highest level, InfoNCE less ln B lies within [-1, 0] nats.
+@claim(
+    "staircase-ceiling",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="InfoNCE − ln B within [−1, 0] nats at the highest level",
+    missing="this run has no rows of InfoNCE",
+)
+def ceiling(rows: pd.DataFrame) -> Finding | None:
+    """InfoNCE stops at the log of the batch.
 
     It cannot be above, up to rounding; 1 nat is what an unfinished critic may still lack.
     """
-    measured, interval, verdict = "this run has no rows of InfoNCE", None, "inconclusive"
-    own = rows[rows["method"] == "infonce"]
-    top = own[own["level"] == own["level"].max()]
-    values = c.errors(top) + top.loc[top["status"] != "failed", "truth"].to_numpy(float)
-    if len(values):
-        below = values - log_batch(rows)
-        interval = c.mean_interval(below)
-        verdict = c.verdict_within(interval, -1.0, 1e-3, len(values))
-        measured = (
-            f"at {c.number(float(top['truth'].iloc[0]))} nats InfoNCE less ln B:"
-            f" {c.nats(float(below.mean()), signed=True)},"
-            f" {c.interval_words(interval, len(values), signed=True)}, over"
-            f" {c.counted(len(values), 'seed')}{c.lost(top)}"
-        )
-    return claim(
-        "ceiling",
-        PAPER,
-        "InfoNCE stops at the log of the batch.",
-        measured,
-        "InfoNCE − ln B within [−1, 0] nats at the highest level",
-        verdict,
-        rows,
-        interval,
+    top = at_the_top(rows[rows["method"] == "infonce"])
+    if not len(top):
+        return None
+    values = errors(top) + top.loc[top["status"] != "failed", "truth"].to_numpy(float)
+    return measure(
+        [values - log_batch(rows)],
+        pooled_mean,
+        (-1.0, 1e-3),
+        f"at {number(float(top['truth'].iloc[0]))} nats InfoNCE less ln B:"
+        " {value}, {interval}, over {seeds}",
+        top,
     )
 
 
-def beyond(rows: pd.DataFrame) -> c.Claim:
-    """At the highest level, |error| of InfoNCE less |error| of SMILE, paired by seed, above 0."""
-    measured, interval, verdict = "this run has no pairs of both", None, "inconclusive"
-    plain = rows[(rows["variant"] == PLAIN) & (rows["status"] != "failed")]
-    top = plain[plain["level"] == plain["level"].max()]
+@claim(
+    "staircase-smile",
+    paper="Song and Ermon 2020",
+    figure=FIGURE,
+    rule="|error| of InfoNCE − |error| of SMILE at the highest level above 0",
+    missing="this run has no pairs of both",
+)
+def beyond(rows: pd.DataFrame) -> Finding | None:
+    """Beyond InfoNCE's ceiling SMILE is nearer to the truth.
+
+    The errors are paired by seed.
+    """
+    top = at_the_top(rows[(rows["variant"] == PLAIN) & (rows["status"] != "failed")])
     smile = top["method"].str.startswith("smile")
     sides = [top[chosen].set_index("seed") for chosen in (top["method"] == "infonce", smile)]
     seeds = sides[0].index.intersection(sides[1].index)
-    if len(seeds):
-        one, two = (np.abs(c.errors(side.loc[seeds])) for side in sides)
-        with np.errstate(invalid="ignore"):
-            gaps = np.where(np.isinf(two), -np.inf, one - two)
-        interval = c.mean_interval(gaps)
-        verdict = c.verdict_within(interval, math.nextafter(0.0, 1.0), math.inf, len(gaps))
-        measured = (
-            f"|error| of InfoNCE {c.nats(float(one.mean()))}, of SMILE"
-            f" {c.nats(float(two.mean()))}: less by {c.nats(float(gaps.mean()), signed=True)},"
-            f" {c.interval_words(interval, len(gaps), signed=True)}, over"
-            f" {c.counted(len(gaps), 'seed')}"
-        )
-    return claim(
-        "smile",
-        "Song and Ermon 2020",
-        "Beyond InfoNCE's ceiling SMILE is nearer to the truth.",
-        measured,
-        "|error| of InfoNCE − |error| of SMILE at the highest level above 0",
-        verdict,
-        rows,
-        interval,
+    if not len(seeds):
+        return None
+    one, two = (np.abs(errors(side.loc[seeds])) for side in sides)
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(np.isinf(two), -np.inf, one - two)
+    return measure(
+        [gaps],
+        pooled_mean,
+        more_than(0.0),
+        f"|error| of InfoNCE {nats(float(one.mean()))}, of SMILE {nats(float(two.mean()))}:"
+        " less by {value}, {interval}, over {seeds}",
+        rows=None,
     )
 
 
-def cube_costs(rows: pd.DataFrame) -> c.Claim:
-    """MINE's cubic less plain estimates, the mean over levels and seeds, is below 0.
+@claim(
+    "staircase-cubic",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="MINE's cubic − plain, mean over levels, below 0",
+    missing="this run has not both variants",
+)
+def cube_costs(rows: pd.DataFrame) -> Finding | None:
+    """Seen through y³ the mutual information is the same, and the estimates fall.
 
-    The two have samples of their own: a level's difference is that of two independent means. A
-    diverged cell gives no estimate and widens the interval to the whole line.
+    The two variants have samples of their own: a level's difference is that of two independent
+    means. A diverged cell gives no estimate and widens the interval to the whole line.
     """
-    measured, interval, verdict = "this run has not both variants", None, "inconclusive"
     own = rows[rows["method"] == "mine"]
-    sides = [
-        [c.errors(group) for _, group in own[own["variant"] == variant].groupby("level")]
+    cubic, plain = (
+        [errors(group) for _, group in own[own["variant"] == variant].groupby("level")]
         for variant in (CUBIC, PLAIN)
-    ]
-    if all(sides) and all(len(one) for side in sides for one in side):
-        cut = len(sides[0])
-
-        def gap(drawn: Sequence[c.Array]) -> c.Array:
-            with np.errstate(invalid="ignore"):
-                return c.pooled_mean(drawn[:cut]) - c.pooled_mean(drawn[cut:])
-
-        both = [*sides[0], *sides[1]]
-        interval, seeds = c.bootstrap_interval(both, gap), c.fewest_seeds(both)
-        verdict = c.verdict_within(interval, -math.inf, math.nextafter(0.0, -1.0), seeds)
-        if not np.isfinite(interval).all():
-            verdict = "inconclusive"
-        measured = (
-            f"cubic less plain, mean over levels: {c.nats(float(gap(both)), signed=True)},"
-            f" {c.interval_words(interval, seeds, signed=True)}, over"
-            f" {c.counted(seeds, 'seed')} a level{c.lost(own)}"
-        )
-    return claim(
-        "cubic",
-        PAPER,
-        "Seen through y³ the mutual information is the same, and the estimates fall.",
-        measured,
-        "MINE's cubic − plain, mean over levels, below 0",
-        verdict,
-        rows,
-        interval,
     )
+    words = "cubic less plain, mean over levels: {value}, {interval}, over {seeds} a level"
+    found = compare(cubic, plain, pooled_mean, operator.sub, less_than(0.0), words, own)
+    if found and found.interval and not np.isfinite(found.interval).all():
+        return replace(found, verdict="inconclusive")
+    return found
 
 
-def late_spread(points: pd.DataFrame) -> c.Array:
+def late_spread(points: pd.DataFrame) -> Array:
     """Standard deviation of a training curve over its last half, one a seed: (S,)."""
     late = points[points["step"] > 0.5 * points["steps"]]
     found = []
@@ -209,44 +180,41 @@ def late_spread(points: pd.DataFrame) -> c.Array:
     return np.array(found)
 
 
-def variance_grows(rows: pd.DataFrame, points: pd.DataFrame) -> c.Claim:
-    """MINE-f (NWJ): spread of the training curve, highest level over lowest, is above 2.
+@claim(
+    "staircase-variance",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="std of the training curve's last half, highest level over lowest, at least 2",
+    missing="this run has no two levels of MINE-f",
+)
+def variance_grows(rows: pd.DataFrame, curves: pd.DataFrame) -> Finding | None:
+    """The variance of NWJ (MINE-f) grows with the mutual information.
 
-    Spread: the standard deviation of the smoothed curve over the last half of its steps. Two is
+    Measured: the standard deviation of the smoothed curve over the last half of its steps. Two is
     this suite's reading of "grows"; a training that diverged has an infinite spread.
     """
-    measured, interval, verdict = "this run has no two levels of MINE-f", None, "inconclusive"
-    own = points[
-        (points["method"] == "mine_f")
-        & (points["variant"] == PLAIN)
-        & (points["status"] != "failed")
-    ]
-    low, high = own["level"].min(), own["level"].max()
-    if low < high:
-        groups = [late_spread(own[own["level"] == level]) for level in (low, high)]
-
-        def ratio(drawn: Sequence[c.Array]) -> c.Array:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.asarray(drawn[1].mean(-1) / drawn[0].mean(-1))
-
-        interval, seeds = c.bootstrap_interval(groups, ratio), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, 2.0, math.inf, seeds)
-        measured = (
-            f"spread of the curve {c.nats(float(groups[0].mean()))} at {low:g} nats,"
-            f" {c.nats(float(groups[1].mean()))} at {high:g}: ratio"
-            f" {c.number(float(ratio(groups)))}, {c.interval_words(interval, seeds, unit=False)},"
-            f" over {c.counted(seeds, 'seed')}{c.lost(rows[rows['method'] == 'mine_f'])}"
-        )
-    return claim(
-        "variance",
-        PAPER,
-        "The variance of NWJ (MINE-f) grows with the mutual information.",
-        measured,
-        "std of the training curve's last half, highest level over lowest, at least 2",
-        verdict,
-        rows,
-        interval,
+    own = rows[rows["method"] == "mine_f"]
+    plain = own[(own["variant"] == PLAIN) & (own["status"] != "failed")]
+    points = curve_points(plain, curves)
+    low, high = points["level"].min(), points["level"].max()
+    if not low < high:
+        return None
+    sides = [late_spread(points[points["level"] == level]) for level in (low, high)]
+    return compare(
+        [sides[0]],
+        [sides[1]],
+        pooled_mean,
+        growth,
+        (2.0, math.inf),
+        f"spread of the curve {{one}} at {low:g} nats, {{two}} at {high:g}:"
+        " ratio {value}, {interval}, over {seeds}",
+        own,
+        unit=False,
+        signed=False,
     )
+
+
+claims = [ceiling, beyond, cube_costs, variance_grows]
 
 
 # Figures
@@ -254,36 +222,34 @@ def variance_grows(rows: pd.DataFrame, points: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
     """The five steps, a panel for each objective."""
-    all_rows = table(rows)
-    with marks.style():
-        return {FIGURE: draw(all_rows, c.points(all_rows, curves))}
+    return {FIGURE: draw(table(rows), curve_points(table(rows), curves))}
 
 
 def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    methods = marks.order(set(rows["method"]))
+    methods = order(set(rows["method"]))
     columns = min(4, len(methods))
     lines = -(-len(methods) // columns)
-    figure = marks.new_figure(2.7 * columns + 0.5, 2.35 * lines + 1.0)
-    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    for ax, method in zip(axes.flat, methods, strict=False):
-        own = rows["method"] == method
-        plot_stairs(rows[own], points[points["method"] == method], ax)
-        ax.set_title(marks.label(method), loc="left")
-    for ax in list(axes.flat)[len(methods) :]:
-        ax.remove()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("nats")
-    dim = int(rows["dim"].iloc[0])
-    marks.entitle(
-        figure,
-        f"Five steps of mutual information: X and Y each {dim}-D normal, and y seen through y³",
-        rows,
-        [
-            f"{marks.sample_note(rows)} {marks.seed_note(rows)} (marks).",
-            f"{marks.CURVE_NOTE} A critic of its own for each step.",
+    with titled_figure(
+        2.7 * columns + 0.5,
+        2.35 * lines + 1.0,
+        title=f"Five steps of mutual information: X and Y each {dim_of(rows)}-D normal,"
+        " and y seen through y³",
+        caption="Training curves at five levels of mutual information, for each objective.",
+        rows=rows,
+        notes=[
+            f"{sample_note(rows)} {seed_note(rows)} (marks).",
+            f"{CURVE_NOTE} A critic of its own for each step.",
         ],
-    )
-    figure.set_label("Training curves at five levels of mutual information, for each objective.")
+    ) as figure:
+        axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
+        for ax, method in zip(axes.flat, methods, strict=False):
+            own = rows[rows["method"] == method]
+            plot_stairs(own, points[points["method"] == method], ax)
+            ax.set_title(label(method))
+        for ax in list(axes.flat)[len(methods) :]:
+            ax.remove()
+        for ax in axes[:, 0]:
+            ax.set_ylabel("nats")
     return figure
 
 
@@ -292,41 +258,37 @@ def plot_stairs(rows: pd.DataFrame, points: pd.DataFrame, ax: Axes) -> Axes:
     levels = sorted(set(rows["level"]))
     ax.set_ylim(-0.5, 1.35 * max(levels))
     place = {level: float(i) for i, level in enumerate(levels)}
-    finite = points[np.isfinite(points["train_nats"])]
-    for variant, look in marks.looks(
-        rows.sort_values("variant", ascending=False), "variant"
-    ).items():
-        for level in levels:
-            own = finite[(finite["variant"] == variant) & (finite["level"] == level)]
-            curve = own.groupby("step")["train_nats"].agg(["mean", "min", "max"])
-            x = place[level] + curve.index.to_numpy() / max(float(rows["steps"].max()), 1.0)
-            ax.fill_between(
-                x, curve["min"], curve["max"], color=look["color"], alpha=0.2, lw=0, zorder=2
-            )
-            ax.plot(x, curve["mean"], color=look["color"], lw=1.1, zorder=3)
-        group = rows[rows["variant"] == variant]
-        ends = c.summary(group[group["status"] == "ok"], ["level"])
-        at = np.array([place[level] + 0.93 for level in ends["level"]])
-        inside = ends["mean"].between(*ax.get_ylim()).to_numpy()
-        ax.errorbar(
-            at,
-            ends["mean"].where(inside),
-            yerr=np.where(inside, marks.bars(ends), 0.0),
-            ls="none",
-            ms=3.2,
-            zorder=4,
-            **look,
-        )
-        marks.edge_marks(ax, at, ends["mean"].to_numpy(float), look["color"])
-        middle = {level: start + 0.5 for level, start in place.items()}
-        marks.lost_cells(ax, group, "level", middle, look["color"])
+    most = max(float(rows["steps"].max()), 1.0)
+    ordered = rows.sort_values("variant", ascending=False)
+    for variant, look in looks(ordered, "variant").items():
+        own = points[points["variant"] == variant]
+        for level, start in place.items():
+            curve = mean_curve(own[own["level"] == level])
+            x = start + curve.index.to_numpy() / most
+            draw_curve(ax, x, curve, look, alpha=0.2, lw=1.1, zorder=3)
+        plot_ends(rows[rows["variant"] == variant], ax, place, look)
     stairs = [value for level in levels for value in (level, level)]
-    marks.truth_line(ax, [x for i in range(len(levels)) for x in (i, i + 1)], stairs)
-    ceiling_of = log_batch(rows)
-    if math.isfinite(ceiling_of):
-        ax.axhline(ceiling_of, color=marks.INK, ls=":", lw=0.9, zorder=2)
-        ax.text(0.02, ceiling_of + 0.15, f"ln B = {ceiling_of:.2f}", fontsize=7, va="bottom")
+    truth_line(ax, [x for i in range(len(levels)) for x in (i, i + 1)], stairs)
+    mark_ceiling(ax, log_batch(rows))
     ax.set_xticks([i + 0.5 for i in range(len(levels))], [f"{level:g}" for level in levels])
-    ax.set_xlim(0, len(levels))
-    ax.set_xlabel("steps, at true nats")
+    ax.set(xlim=(0, len(levels)), xlabel="steps, at true nats")
     return ax
+
+
+def plot_ends(
+    rows: pd.DataFrame, ax: Axes, place: Mapping[float, float], look: Mapping[str, Any]
+) -> None:
+    """The test values of one variant near the end of each step, and what was lost."""
+    ends = summary(rows[rows["status"] == "ok"], ["level"])
+    at = [place[level] + 0.93 for level in ends["level"]]
+    mean_points(ax, at, ends, ls="none", ms=3.2, zorder=4, **look)
+    edge_marks(ax, np.array(at), ends["mean"].to_numpy(float), look["color"])
+    middle = {level: start + 0.5 for level, start in place.items()}
+    lost_cells(ax, rows, "level", middle, look["color"])
+
+
+def mark_ceiling(ax: Axes, nats: float) -> None:
+    """The log of the batch size, where it is a ceiling."""
+    if math.isfinite(nats):
+        ax.axhline(nats, color=INK, ls=":", lw=0.9, zorder=2)
+        ax.text(0.02, nats + 0.15, f"ln B = {nats:.2f}", fontsize=7, va="bottom")

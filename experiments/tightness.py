@@ -22,13 +22,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
+from experiments.suite.claims.checks import Finding, all_hold, check, measure
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, root_mean_square
+from experiments.suite.claims.rows import differences
+from experiments.suite.claims.wording import counted, nats
+from experiments.suite.figures.axes import decades, even_axis, truth_line
+from experiments.suite.figures.labels import label, signed, spread
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import INK, SETTINGS
+from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -83,72 +91,58 @@ def beside(rows: pd.DataFrame, methods: tuple[str, ...]) -> pd.DataFrame:
 # Claims. Measures and tolerances were written down before any run.
 
 
-def claims(rows: pd.DataFrame) -> list[c.Claim]:
-    """DV is above the f-form at one critic, by what its constant says, and lacks KL(P || G)."""
-    all_rows = table(rows)
-    return [above(all_rows), constant(all_rows), gibbs(all_rows)]
-
-
-def above(rows: pd.DataFrame) -> c.Claim:
-    """DV - F of one critic on the same samples: the least over all cells is not below 0."""
-    measured, interval, verdict = "this run has no pairs of both values", None, "inconclusive"
-    groups = c.differences(rows, "method", "mine_f/dv", "mine_f", CELL)
-    if groups:
-
-        def least(drawn: list[c.Array]) -> c.Array:
-            return np.asarray(np.concatenate(drawn, -1).min(-1))
-
-        interval, seeds = c.bootstrap_interval(groups, least), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, -ROUNDING, math.inf, seeds)
-        every = np.concatenate(groups)
-        measured = (
-            f"DV − f-form at one critic: least {c.nats(float(every.min()), signed=True)}, greatest"
-            f" {c.nats(float(every.max()), signed=True)}, of {len(every)} pairs over"
-            f" {c.counted(seeds, 'seed')} a setting{c.lost(rows)}"
-        )
-    return c.Claim(
-        "tightness-above",
-        "tightness",
-        "Sec. 2.3",
-        "At one critic DV is never below the f-divergence form on the same samples.",
-        measured,
-        "DV − f-form at least 0 (rounding: −1e−5 nats) in every pair",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+@claim(
+    "tightness-above",
+    paper="Sec. 2.3",
+    figure=FIGURE,
+    rule="DV − f-form at least 0 (rounding: −1e−5 nats) in every pair",
+    missing="this run has no pairs of both values",
+)
+def above(rows: pd.DataFrame) -> Finding | None:
+    """At one critic DV is never below the f-divergence form on the same samples."""
+    groups = differences(rows, "method", "mine_f/dv", "mine_f", CELL)
+    if not groups:
+        return None
+    every = np.concatenate(groups)
+    return measure(
+        groups,
+        least,
+        (-ROUNDING, math.inf),
+        "DV − f-form at one critic: least {value},"
+        f" greatest {nats(float(every.max()), signed=True)},"
+        f" of {len(every)} pairs over {{seeds}} a setting",
+        rows,
     )
 
 
-def constant(rows: pd.DataFrame) -> c.Claim:
-    """DV - F - (e^(C - 1) - C) lies within +-1e-4 nats: both are values of one critic."""
-    wide = beside(rows, ("mine_f/dv", "mine_f", "mine_f/constant"))
+def least(groups: Sequence[Array]) -> Array:
+    """The least value over the groups' last axes together: shapes (..., S_g) to (...)."""
+    return np.asarray(np.concatenate(groups, -1).min(-1))
+
+
+@claim(
+    "tightness-constant",
+    paper="Sec. 2.3",
+    figure=FIGURE,
+    rule="(DV − f-form) − (e^(C−1) − C) within ±1e−4 nats at each ρ and number of steps",
+)
+def constant(rows: pd.DataFrame) -> Finding | None:
+    """How far DV is above the f-form depends on the constant C of the critic alone.
+
+    All three are values of one critic.
+    """
+    names = ("mine_f/dv", "mine_f", "mine_f/constant")
     checks = []
-    for (rho, steps), group in wide.groupby(CELL):
-        found = [group[name].to_numpy(float) for name in ("mine_f/dv", "mine_f")]
-        of_constant = group["mine_f/constant"].to_numpy(float)
+    for (rho, steps), group in beside(rows, names).groupby(CELL):
+        dv, f_form, of_constant = (group[name].to_numpy(float) for name in names)
         with np.errstate(invalid="ignore", over="ignore"):
-            rest = found[0] - found[1] - (np.exp(of_constant - 1.0) - of_constant)
+            rest = dv - f_form - (np.exp(of_constant - 1.0) - of_constant)
         rest = np.where(np.isfinite(rest), rest, math.inf)
-        checks.append(c.check(f"ρ {marks.signed(float(rho))}, {steps} steps", rest, 1e-4))
-    measured, verdict, interval = c.conclusion(checks, rows, "critics")
-    if checks:
-        most = max(abs(one.error) for one in checks)
-        seeds = c.counted(min(one.seeds for one in checks), "seed")
-        measured = (
-            f"at most {most:.0e} nats off on the mean over {seeds}, of"
-            f" {c.counted(len(checks), 'setting')}{c.lost(rows)}"
-        ).replace("e-", "e−")
-    return c.Claim(
-        "tightness-constant",
-        "tightness",
-        "Sec. 2.3",
-        "How far DV is above the f-form depends on the constant C of the critic alone.",
-        measured,
-        "(DV − f-form) − (e^(C−1) − C) within ±1e−4 nats at each ρ and number of steps",
-        verdict,
-        FIGURE if len(rows) else "",
-        interval,
-    )
+        checks.append(check(f"ρ {signed(float(rho))}, {steps} steps", rest, 1e-4))
+    most = f"{max((abs(one.value) for one in checks), default=0.0):.0e}".replace("e-", "e−")
+    count = counted(len(checks), "setting")
+    words = f"at most {most} nats off on the mean over {{seeds}}, of {count}"
+    return all_hold(checks, "critics", rows, words)
 
 
 def both_sides(rows: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +165,7 @@ def both_sides(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def deviations(rows: pd.DataFrame) -> list[c.Array]:
+def deviations(rows: pd.DataFrame) -> list[Array]:
     """KL(P || G) - (I - DV) over the standard error of DV, (S,) for each critic's setting."""
     both = both_sides(rows)
     rest = both["divergence"] - (both["truth"] - both["nats"])
@@ -179,34 +173,33 @@ def deviations(rows: pd.DataFrame) -> list[c.Array]:
     return [group["rest"].to_numpy(float) for _, group in both.groupby(["trained", *CELL])]
 
 
-def gibbs(rows: pd.DataFrame) -> c.Claim:
-    """The root mean square of (KL(P || G) - (I - DV)) / stderr over all critics is at most 2.
+@claim(
+    "tightness-gibbs",
+    paper=PAPER,
+    figure=FIGURE,
+    rule="root mean square of (KL(P ‖ G) by quadrature − (I − DV)) / standard error at most 2",
+    missing="this run has no critics with both sides",
+)
+def gibbs(rows: pd.DataFrame) -> Finding | None:
+    """What DV lacks of I is KL(P ‖ G) of the critic's Gibbs density, at any critic.
 
-    1 is what it is on average where both sides are equal and the standard error is right. The
-    critics of one rho and seed share their test samples.
+    1 is what is measured on average where both sides are equal and the standard error is right.
+    The critics of one rho and seed share their test samples.
     """
-    measured, interval, verdict = "this run has no critics with both sides", None, "inconclusive"
     groups = deviations(rows)
-    if groups:
-        interval, seeds = c.bootstrap_interval(groups, c.root_mean_square), c.fewest_seeds(groups)
-        verdict = c.verdict_within(interval, 0.0, 2.0, seeds)
-        size = float(c.root_mean_square(groups))
-        measured = (
-            f"root mean square deviation {c.number(size)} standard errors of DV,"
-            f" {c.interval_words(interval, seeds, unit=False)}, over"
-            f" {c.counted(len(groups), 'setting')} of {c.counted(seeds, 'seed')}{c.lost(rows)}"
-        )
-    return c.Claim(
-        "tightness-gibbs",
-        "tightness",
-        PAPER,
-        "What DV lacks of I is KL(P ‖ G) of the critic's Gibbs density, at any critic.",
-        measured,
-        "root mean square of (KL(P ‖ G) by quadrature − (I − DV)) / standard error at most 2",
-        verdict,  # type: ignore[arg-type]
-        FIGURE if len(rows) else "",
-        interval,
+    return measure(
+        groups,
+        root_mean_square,
+        (0.0, 2.0),
+        "root mean square deviation {value} standard errors of DV, {interval},"
+        f" over {counted(len(groups), 'setting')} of {{seeds}}",
+        rows,
+        unit=False,
+        signed=False,
     )
+
+
+claims = [above, constant, gibbs]
 
 
 # Figures
@@ -214,29 +207,30 @@ def gibbs(rows: pd.DataFrame) -> c.Claim:
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     """Both values of one critic through its training, and both sides of the identity."""
-    with marks.style():
-        return {FIGURE: draw(table(rows))}
+    return {FIGURE: draw(table(rows))}
 
 
 def draw(rows: pd.DataFrame) -> Figure:
     rhos = sorted(set(rows["rho"]))
-    figure = marks.new_figure(3.1 * (len(rhos) + 1.1), 4.4)
-    *axes, last = figure.subplots(1, len(rhos) + 1)
-    for rho, ax in zip(rhos, axes, strict=True):
-        plot_values(rows[rows["rho"] == rho], ax)
-        ax.set_title(f"ρ = {marks.signed(rho)}, trained on the f-form", loc="left")
-    plot_identity(rows, last)
-    tested = marks.spread(rows["n_test"])
-    marks.entitle(
-        figure,
-        "One critic: two values, and what the better one lacks",
-        rows,
-        [
-            f"X and Y scalar normals. Tested on {tested} fresh samples. {marks.seed_note(rows)}.",
+    with titled_figure(
+        3.1 * (len(rhos) + 1.1),
+        4.4,
+        title="One critic: two values, and what the better one lacks",
+        caption="DV and the f-form at one critic; KL(P ‖ G) against I − DV.",
+        rows=rows,
+        notes=[
+            (
+                f"X and Y scalar normals. Tested on {spread(rows['n_test'])} fresh samples."
+                f" {seed_note(rows)}."
+            ),
             "Right: every critic of every seed, ± two standard errors of DV; less is at the edge.",
         ],
-    )
-    figure.set_label("DV and the f-form at one critic; KL(P ‖ G) against I − DV.")
+    ) as figure:
+        *axes, last = figure.subplots(1, len(rhos) + 1)
+        for rho, ax in zip(rhos, axes, strict=True):
+            plot_values(rows[rows["rho"] == rho], ax)
+            ax.set_title(f"ρ = {signed(rho)}, trained on the f-form")
+        plot_identity(rows, last)
     return figure
 
 
@@ -248,12 +242,10 @@ def plot_values(rows: pd.DataFrame, ax: Axes) -> Axes:
     truth = float(rows["truth"].iloc[0])
     ok = own.loc[own["status"] == "ok", "nats"]
     ax.set_ylim(max(1.2 * min(float(ok.min()) if len(ok) else 0.0, -0.1), -2.0), 1.25 * truth)
-    marks.method_series(named, ax, "steps", counts, "nats", by="value")
-    marks.truth_line(ax, [-0.3, len(counts) - 0.7], [truth, truth])
-    ax.set_xticks(range(len(counts)), [f"{n:,}" for n in counts])
-    ax.set_xlim(-0.3, len(counts) - 0.7)
-    ax.set_xlabel("training steps")
-    ax.set_ylabel("value on test samples, nats")
+    method_series(named, ax, "steps", counts, "nats", by="value")
+    truth_line(ax, [-0.3, len(counts) - 0.7], [truth, truth])
+    even_axis(ax, [f"{n:,}" for n in counts], margin=0.3)
+    ax.set(xlabel="training steps", ylabel="value on test samples, nats")
     return ax
 
 
@@ -261,10 +253,9 @@ def plot_identity(rows: pd.DataFrame, ax: Axes) -> Axes:
     """I - DV of held-out samples against KL(P || G) by quadrature, both on log scales."""
     both = both_sides(rows)
     both = both[np.isfinite(both["divergence"])]
-    looks = {"mine": ("o", marks.SETTINGS[2]), "mine_f": ("s", marks.SETTINGS[3])}
+    looks = {"mine": ("o", SETTINGS[2]), "mine_f": ("s", SETTINGS[3])}
     ends = 1e-3, 2.0
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     for trained, group in both.groupby("trained"):
         marker, colour = looks[str(trained)]
         ax.errorbar(
@@ -277,14 +268,11 @@ def plot_identity(rows: pd.DataFrame, ax: Axes) -> Axes:
             alpha=0.8,
             marker=marker,
             color=colour,
-            label=f"critic of {marks.label(str(trained))}",
+            label=f"critic of {label(str(trained))}",
         )
-    ax.plot(ends, ends, color=marks.INK, ls=":", lw=1.1, zorder=10, label="equal")
-    ax.set_xlim(*ends)
-    ax.set_ylim(*ends)
-    marks.decades(ax.xaxis)
-    marks.decades(ax.yaxis)
-    ax.set_title("what DV lacks", loc="left")
-    ax.set_xlabel("KL(P ‖ G) by quadrature, nats")
-    ax.set_ylabel("I − DV on test samples, nats")
+    ax.plot(ends, ends, color=INK, ls=":", lw=1.1, zorder=10, label="equal")
+    decades(ax.xaxis)
+    decades(ax.yaxis)
+    ax.set(xlabel="KL(P ‖ G) by quadrature, nats", ylabel="I − DV on test samples, nats")
+    ax.set_title("what DV lacks")
     return ax

@@ -139,4 +139,10 @@ def test_a_ban_is_lifted_in_these_files_alone() -> None:
         for path in (ROOT / package).rglob("*.py")
         if "noqa: TID251" in path.read_text(encoding="utf-8")
     }
-    assert lifted == LIFTED
+    assert not lifted - LIFTED, (
+        f"'noqa: TID251' stands in {sorted(lifted - LIFTED)}: take the clock, the environment or "
+        "the program's output as an argument; where that cannot be, add the file to LIFTED"
+    )
+    assert not LIFTED - lifted, (
+        f"no 'noqa: TID251' is left in {sorted(LIFTED - lifted)}: take these off LIFTED"
+    )

@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmarks.cases import LARGE, SMALL
-from benchmarks.cuda import panels, tables, throughput
+from benchmarks.cuda import page, panels, tables, throughput
 from benchmarks.cuda.__main__ import finite, main
 from benchmarks.cuda.parts import PARTS
 from benchmarks.cuda.report import table
@@ -225,3 +225,11 @@ def test_fewer_seeds_are_run_where_the_time_is_short(monkeypatch: pytest.MonkeyP
     assert panels._affordable(6, jobs_of, setting)[0] == 1
     setting = Setting(CPU, TINY, time.perf_counter() + 100.0)
     assert panels._affordable(6, jobs_of, setting) == (6, 12.0)
+
+
+def test_the_page_is_made_of_the_record() -> None:
+    docs = Path(__file__).resolve().parents[1] / "docs"
+    found = json.loads((docs / "results" / "cuda.json").read_text())
+    assert (docs / "gpu.md").read_text() == page.page(found), (
+        "run `python -m benchmarks.cuda.page docs/results/cuda.json > docs/gpu.md`"
+    )

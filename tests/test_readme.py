@@ -37,7 +37,8 @@ import yaml
 from click.testing import CliRunner
 
 import mine
-from experiments.suite.report import report, status
+from experiments.suite.report import command as report
+from experiments.suite.report import status
 from experiments.suite.run.command import CONFIGS, command
 from experiments.suite.run.exits import OK
 from experiments.suite.store.joined import load_runs

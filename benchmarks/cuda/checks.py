@@ -4,45 +4,33 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
-import mine
 from benchmarks.cases import Shape
 from benchmarks.cuda import library, reference
+from benchmarks.cuda.estimator_checks import (
+    KSG_DATA,
+    ON_DEVICE,
+    estimate_is_near,
+    ksg_is_the_cpus,
+    task_holds,
+)
 from benchmarks.cuda.library import Cells, Session
-from benchmarks.cuda.tasks import NO_DEVICE, CheckFailed, Numbers, Setting, Skipped, Task
+from benchmarks.cuda.tasks import NO_DEVICE, Numbers, Setting, Skipped, Task, judged
 from mine.critics.mlp import MLP
 from mine.data.generators import generator
 from mine.data.pairs import Independent, Pairing, Permutations, Shifts
-from mine.method.ksg import ksg
 from mine.method.names import METHODS
-from mine.tasks import (
-    CorrelatedGaussian,
-    Folded,
-    MultivariateNormal,
-    NoiseChannel,
-    StudentT,
-    Warped,
-)
+from mine.tasks import CorrelatedGaussian
 
 SHAPE = Shape(16, 32, 2, marginal_samples=2)
 STEPS = 50
 OPTIMIZERS = "Adam", "AdamW", "RMSprop", "SGD"
 MARGINALS = "derangement", "shuffle", "independent"
 TRAINED = [name for name, method in METHODS.items() if method.objective and not method.candidates]
-ON_DEVICE = (
-    CorrelatedGaussian(20, 0.5),
-    NoiseChannel("cube", 0.3, 2),
-    Warped(NoiseChannel("cube", 0.3, 2), map_x="cube"),
-    MultivariateNormal(2, 5, (0.9, 0.4), rotation=1, mean=(1.0,) * 7, scale=(2.0,) * 7),
-    StudentT(MultivariateNormal(2, 2, (0.8,)), dof=3.5),
-    Folded(CorrelatedGaussian(1, -0.9), fold_x="square", fold_y="abs"),
-)
 
 
 def tasks(setting: Setting) -> list[Task]:
@@ -61,6 +49,8 @@ def tasks(setting: Setting) -> list[Task]:
         "a stack of K = K single runs": stack_is_single_runs,
         "a diverging cell leaves its neighbours": divergence_is_alone,
         "the same training twice: the same bits": twice_the_same_bits,
+        "Adam and AdamW = the CPU's": adam_is_the_cpus,
+        **{f"a cell's batches are its own: {name}": batches_are_own(name) for name in MARGINALS},
         "no wait inside a step": no_wait_in_a_step,
         **{f"capture: {name}": captured(cells) for name, cells in CAPTURED.items()},
         "no warning in training": no_warning,
@@ -71,28 +61,6 @@ def tasks(setting: Setting) -> list[Task]:
         **{f"estimate({method})": estimate_is_near(method) for method in ("mine", "auto", "ksg")},
     }
     return [Task(name, work) for name, work in found.items()]
-
-
-def judged(right: bool, reason: str, **numbers: object) -> Numbers:
-    """The numbers, where they are right.
-
-    Raises:
-        CheckFailed: they are not.
-    """
-    if not right:
-        raise CheckFailed(reason, dict(numbers))
-    return dict(numbers)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The CPU's estimates in this process: none is forked from one that holds a device."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def only_on_cuda(setting: Setting) -> None:
@@ -265,6 +233,34 @@ def twice_the_same_bits(setting: Setting) -> Numbers:
     )
 
 
+def adam_is_the_cpus(setting: Setting) -> Numbers:
+    """Five steps from equal gradients, at one learning rate and at several."""
+    errors: Numbers = {}
+    for name in ("Adam", "AdamW"):
+        for rates in ((1e-3, 1e-3, 1e-3), (1e-3, 2e-3, 1e-3)):
+            here, there = (
+                library.stepped(name, rates, device)
+                for device in (torch.device("cpu"), setting.device)
+            )
+            errors[f"{name} at {len(set(rates))}"] = reference.relative_error(there, here.double())
+    worst = max(errors, key=lambda name: errors[name])
+    return judged(errors[worst] < 1e-5, f"{worst}: relative error {errors[worst]:.1e}", **errors)
+
+
+def batches_are_own(marginal: str) -> Callable[[Setting], Numbers]:
+    """The batches of one cell alone and between others, of every kind of source."""
+
+    def check(setting: Setting) -> Numbers:
+        differ = [
+            str(source)[:60]
+            for source in library.sources(ON_DEVICE, setting.device)
+            if not library.batches_are_own(source, marginal, setting.device)
+        ]
+        return judged(not differ, f"batches of {differ} depend on neighbours", differ=differ)
+
+    return check
+
+
 def no_wait_in_a_step(setting: Setting) -> Numbers:
     """Every optimizer and every way of pairing, eager steps and replayed ones."""
     only_on_cuda(setting)
@@ -349,83 +345,3 @@ def held_out_is_the_cpus(setting: Setting) -> Numbers:
     )
     difference = float((here - there).abs().max())
     return judged(difference < 1e-5, f"differ by {difference:.1e}", difference=difference)
-
-
-# -------------------------------------------------------------- tasks, KSG, estimate
-
-
-def task_holds(task: object) -> Callable[[Setting], Numbers]:
-    """Samples stay on the generator's device, and their mean log-ratio is the truth."""
-
-    def check(setting: Setting) -> Numbers:
-        x, y = task.sample(20_000, generator(1, "task", device=setting.device))
-        ratio = task.log_ratio(x, y)
-        there = {v.device.type for v in (x, y, ratio)} == {setting.device.type}
-        mean, error = float(ratio.double().mean()), float(ratio.double().std()) / 20_000**0.5
-        truth = float(task.mi)
-        return judged(
-            there and abs(mean - truth) < 5 * error + 1e-6,
-            f"mean log-ratio {mean:.4f} +- {error:.4f}, truth {truth:.4f}"
-            if there
-            else "samples or log-ratio left the device",
-            mean=mean,
-            error=error,
-            truth=truth,
-        )
-
-    return check
-
-
-def _ksg_rows(n: int, dim: int, rho: float) -> tuple[np.ndarray, np.ndarray]:
-    x, noise = np.random.default_rng(0).standard_normal((2, n, dim))
-    return x, rho * x + math.sqrt(1 - rho**2) * noise
-
-
-KSG_DATA: Mapping[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = {
-    "scalar": lambda n: _ksg_rows(n, 1, 0.9),
-    "near the line": lambda n: _ksg_rows(n, 1, 0.9999),
-    "20-D": lambda n: _ksg_rows(n, 20, 0.5),
-    "tied": lambda n: tuple(v.round(1) for v in _ksg_rows(n, 2, 0.5)),
-}
-
-
-def ksg_is_the_cpus(name: str) -> Callable[[Setting], Numbers]:
-    """Both count neighbours exactly, so that the estimates agree to rounding."""
-
-    def check(setting: Setting) -> Numbers:
-        x, y = KSG_DATA[name](setting.scale.rows)
-        here, there = (ksg(x, y, device=device).nats for device in ("cpu", str(setting.device)))
-        difference = abs(here - there)
-        return judged(
-            difference < 1e-9, f"{there:.6f} on the device, {here:.6f} on the CPU", nats=there,
-            difference=difference,
-        )  # fmt: skip
-
-    return check
-
-
-def estimate_is_near(method: str) -> Callable[[Setting], Numbers]:
-    """`mine.estimate` of rows of a Gaussian, on the device and on the CPU."""
-
-    def check(setting: Setting) -> Numbers:
-        task, scale = CorrelatedGaussian(1, 0.8), setting.scale
-        x, y = task.sample(min(scale.rows, 2000), generator(0, "estimate"))
-        options = {} if method == "ksg" else {"steps": scale.own_steps}
-        with one_thread():
-            here, there = (
-                mine.estimate(x, y, method, device=device, **options)
-                for device in ("cpu", str(setting.device))
-            )
-        error = math.hypot(here.stderr, there.stderr) + 0.02
-        gap, off = abs(here.nats - there.nats), abs(there.nats - task.mi)
-        trained = scale.name == "full" or method == "ksg"
-        return judged(
-            gap < 3 * error and (off < 4 * error or not trained),
-            f"{there.nats:.3f} on the device, {here.nats:.3f} on the CPU, truth {task.mi:.3f}",
-            device_nats=there.nats,
-            cpu_nats=here.nats,
-            truth=task.mi,
-            stderr=there.stderr,
-        )
-
-    return check

@@ -14,6 +14,7 @@ from benchmarks.cases import Shape
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.data.batches import DataSet, Stream
+from mine.data.blocks import draw_block
 from mine.data.generators import generator
 from mine.data.sources import Fresh, of_task
 from mine.method.donsker_varadhan import held_out_donsker_varadhan
@@ -25,8 +26,9 @@ from mine.running.jobs import Job
 from mine.running.run import run
 from mine.running.run_options import RunOptions, Stopped
 from mine.tasks import CorrelatedGaussian
-from mine.training.capture import CapturedStep
+from mine.training.capture import CapturedStep, Step
 from mine.training.loop import begin
+from mine.training.optimizers import make_optimizer
 from mine.training.settings import Training
 from mine.training.stack import Stack
 
@@ -113,22 +115,14 @@ class Session:
 
     def forbid_waiting(self) -> None:
         """From here on a step in which the host waits for the device raises."""
-        run_step = self.loop.run_step
-
-        def guarded(batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-            return _while_waiting("error", lambda: run_step(batch))
-
-        self.loop.run_step = guarded
-        if isinstance(run_step, CapturedStep):
-            capture = run_step._capture
-            run_step._capture = lambda: _while_waiting("default", capture)
+        self.loop.captured = GuardedStep()
 
     def forbid_capture(self) -> None:
-        self.loop.run_step = self.loop._step
+        self.loop.captured = None
 
     @property
     def captured(self) -> bool:
-        return isinstance(self.loop.run_step, CapturedStep) and self.loop.run_step.captured
+        return self.loop.captured is not None and self.loop.captured.captured
 
     @property
     def theta(self) -> Tensor:
@@ -150,6 +144,53 @@ class Session:
         k = len(self.cells.seeds)
         x, y = (v.to(self.device).expand(k, -1, -1) for v in drawn)
         return held_out_donsker_varadhan(held_out_values(self.stack.critic, x, y, 3))[0].cpu()
+
+
+def stepped(name: str, rates: Sequence[float], device: torch.device) -> Tensor:
+    """The parameters after five steps of an optimizer, each network at its rate; on the CPU."""
+    starts = [generator(s, "start") for s in range(len(rates))]
+    critic = MLP((40, 24)).stack(2, 3, starts, device)
+    highest, group_of = torch.tensor(rates, device=device).unique(return_inverse=True)
+    optimizer = make_optimizer(name, critic, highest, group_of)
+    with torch.no_grad():
+        for i in range(5):
+            drawn = torch.randn(critic.grad.shape, generator=generator(i, "gradient"))
+            critic.grad.copy_(drawn)
+            optimizer.step()
+    return critic.theta.cpu()
+
+
+def sources(tasks: Sequence[Any], device: torch.device) -> list[Any]:
+    """Streams of these tasks, and a fixed set of rows."""
+    rows = tasks[0].sample(500, generator(0, "rows", device=device))
+    return [*map(Stream, tasks), DataSet(*rows)]
+
+
+def batches_are_own(source: Any, marginal: str, device: torch.device) -> bool:
+    """Whether a cell draws between two others what it draws alone, to rounding."""
+    alone, between = (
+        draw_block(
+            [source] * len(seeds),
+            [generator(s, "batches", device=device) for s in seeds],
+            steps=3,
+            batch=32,
+            kind=marginal,
+            m=2,
+        )
+        for seeds in ((1,), (0, 1, 2))
+    )
+    pairs = zip(alone, between, strict=True)
+    return all(torch.allclose(one[:, 0], many[:, 1], rtol=1e-5, atol=1e-6) for one, many in pairs)
+
+
+class GuardedStep(CapturedStep):
+    """A captured step that raises where the host waits for the device, except to capture."""
+
+    def __call__(self, step: Step, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return _while_waiting("error", lambda: super(GuardedStep, self).__call__(step, batch))
+
+    def _capture(self, step: Step) -> None:
+        _while_waiting("default", lambda: super(GuardedStep, self)._capture(step))
 
 
 def _training(cells: Cells) -> Training:

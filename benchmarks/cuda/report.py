@@ -95,6 +95,7 @@ def _throughput(records: Sequence[Record]) -> Iterator[str]:
     yield from map(_case, cases)
     yield from map(_error, (r for r in good if r["name"].startswith("estimates")))
     yield from map(_end_to_end, (r for r in good if r["name"].startswith("jobs")))
+    yield from map(_held_out, (r for r in good if r["name"].startswith("held-out")))
 
 
 def _case(r: Record) -> str:
@@ -121,6 +122,11 @@ def _end_to_end(r: Record) -> str:
         f"  {r['name']:<34} {r['network_steps_per_s']:,.0f} network-steps a second "
         f"({r['steps']} steps each, {r['seconds']:.1f} s)"
     )
+
+
+def _held_out(r: Record) -> str:
+    peak = f", {r['peak_mib']:.0f} MiB" if "peak_mib" in r else ""
+    return f"  {r['name']:<34} {r['rows']:,} test rows each in {r['run_s']:.2f} s{peak}"
 
 
 def _ceilings(by_name: Mapping[str, Record]) -> Iterator[str]:
@@ -161,7 +167,7 @@ def _panel(records: Sequence[Record]) -> Iterator[str]:
 
 def _points(points: Sequence[Record]) -> Iterator[str]:
     """Of the first method: truth and mean error, in nats."""
-    known = [p for p in points if math.isfinite(p["error"])]
+    known = [p for p in points if p["error"] is not None and math.isfinite(p["error"])]
     for i in range(0, len(known), 3):
         cells = (
             f"{p['point']:<22}{abs(p['truth']):6.2f} {p['error']:+.3f}" for p in known[i : i + 3]

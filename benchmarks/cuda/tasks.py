@@ -32,6 +32,17 @@ class CheckFailed(Exception):
         self.numbers = numbers
 
 
+def judged(right: bool, reason: str, **numbers: object) -> Numbers:
+    """The numbers, where they are right.
+
+    Raises:
+        CheckFailed: they are not.
+    """
+    if not right:
+        raise CheckFailed(reason, dict(numbers))
+    return dict(numbers)
+
+
 class Skipped(Exception):
     """A task that this device or scale has no use for; the reason is its message."""
 

@@ -68,7 +68,10 @@ def tasks(setting: Setting) -> list[Task]:
         for precision in ("fp32", "tf32")
     ]
     shape, (k, *_) = next(iter(scale.tf32.items()))
-    return [*found, Task(f"jobs to estimates {shape} K={k}", partial(end_to_end, shape, k), 15.0)]
+    found.append(Task(f"jobs to estimates {shape} K={k}", partial(end_to_end, shape, k), 15.0))
+    shape, stacked = next(iter(scale.cases.items()))
+    k = max(stacked)
+    return [*found, Task(f"held-out {shape} K={k}", partial(held_out, shape, k), least=15.0)]
 
 
 # -------------------------------------------------------------------------- a case
@@ -180,6 +183,20 @@ def estimates(shape: Shape, precision: str, setting: Setting) -> Numbers:
         "sd": float(nats.std(ddof=1)),
         "nats": ran.nats,
         "stopped": ran.stopped,
+    }
+
+
+def held_out(shape: Shape, k: int, setting: Setting) -> Numbers:
+    """A whole stack on test rows: its peak memory is beside its seconds."""
+    session = Session(Cells(shape, range(k)), setting.device)
+    setting.wait()
+    began = time.perf_counter()
+    values = session.held_out(1000)
+    return {
+        "k": k,
+        "rows": 1000,
+        "run_s": time.perf_counter() - began,
+        "finite": bool(values.isfinite().all()),
     }
 
 

@@ -4,6 +4,9 @@ On a CPU the cells of a stack go through a step in groups, one group after the o
 enough to stay in the cache. For example, with hidden layers of 100 and 100 and 300 rows a cell's
 step writes 4 * 300 * (200 + 100) = 360 kB (`activation_bytes`). 3 MB (`GROUP_BYTES`) hold 8 cells,
 so that a stack of 20 cells makes 3 groups of 6 or 7 (`even_parts`).
+
+On CUDA all cells of a training step go at once. Held-out rows are many more than a batch's, so
+there the cells go in groups too, which share one memory of at most `CUDA_GROUP_BYTES`.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from mine.critics.groups import Group, Outputs
 from mine.critics.layers import Activations, Network
 
 GROUP_BYTES = 3_000_000  # of activations of the cells that go through a step together on a CPU
+CUDA_GROUP_BYTES = 2 << 30  # the same on CUDA, where no gradient is wanted
 
 
 class Buffers:
@@ -36,7 +40,8 @@ class Buffers:
         k, rows, device = network.k, (1 + m) * batch, network.device
         pairs = None
         if network.narrow:
-            pairs = torch.ones(k, rows, network.dx + network.dy + 1, device=device)
+            width = network.dx + network.dy + 1
+            pairs = torch.ones(k, rows, _aligned(width, device), device=device)[..., :width]
             blocks = pairs.unflatten(1, (1 + m, batch))
             self.pairs_x = blocks[..., : network.dx]
             self.pairs_y = blocks[..., network.dx : -1].unbind(1)
@@ -44,7 +49,7 @@ class Buffers:
         self.gt = torch.empty(k, rows, 1, device=device)
         self.t_joint, self.t_marginal = self.t_row.squeeze(1).tensor_split((batch,), 1)
         self.gt_joint, self.gt_marginal = self.gt.squeeze(2).tensor_split((batch,), 1)
-        groups = _groups(network, rows)
+        groups = _groups(network, rows, keep)
         size = max(g.stop - g.start for g in groups)
         memory = [zeros(size * rows * max(network.hidden), device) for _ in range(2)]
         halves: list[Tensor] = []
@@ -60,11 +65,23 @@ class Buffers:
         ]
 
 
-def _groups(network: Network, rows: int) -> list[slice]:
-    """The cells of each group; off the CPU all cells are one group."""
-    k, most = network.k, network.k
-    if network.device.type == "cpu":
-        most = max(1, GROUP_BYTES // activation_bytes(network.hidden, rows))
+def _groups(network: Network, rows: int, keep: bool) -> list[slice]:
+    """The cells of each group; off the CPU all cells of a training step are one group."""
+    on_cpu = network.device.type == "cpu"
+    if keep and not on_cpu:
+        return [slice(0, network.k)]
+    budget = GROUP_BYTES if on_cpu else CUDA_GROUP_BYTES
+    return cell_groups(network.k, activation_bytes(network.hidden, rows), budget)
+
+
+def _aligned(width: int, device: torch.device) -> int:
+    """Numbers from one row to the next: on CUDA, products like rows that begin at 16 bytes."""
+    return width if device.type == "cpu" else -(-width // 4) * 4
+
+
+def cell_groups(k: int, cell_bytes: int, budget: int) -> list[slice]:
+    """Divides k cells into groups whose activations stay within a budget, or are one cell's."""
+    most = max(1, budget // cell_bytes)
     return even_parts(k, -(-k // most)) if most > 1 else [slice(i, i + 1) for i in range(k)]
 
 

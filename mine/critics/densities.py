@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mine.critics.flat import flat_views
+from mine.critics.flat import fill_cells, flat_views
 from mine.critics.mlp import MLP
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ def log_mixture(parameters: Tensor, y: Tensor) -> Tensor:
     return torch.logsumexp(torch.log_softmax(logits.squeeze(-1), -1) + logs.sum(-1), -1)
 
 
+def _initial(shape: Sequence[int], inputs: int, generator: torch.Generator) -> Tensor:
+    """Uniform within 1 / sqrt(inputs)."""
+    return (torch.rand(tuple(shape), generator=generator) * 2 - 1) / math.sqrt(inputs)
+
+
 class StackedDensities:
     """K mixture density networks as one critic: see `ConditionalDensity` and `Critic`.
 
@@ -133,10 +138,9 @@ class StackedDensities:
         shapes += [(self.k, 1, outputs)] * self.own
         self.theta, self.views = flat_views(shapes, device)
         self.grad, self.grads = flat_views(shapes, device)
-        for k, generator in enumerate(generators):
-            for view, fan_in in zip(self.views, inputs, strict=True):
-                start = torch.rand(view.shape[1:], generator=generator) * 2 - 1
-                view[k] = (start / math.sqrt(fan_in)).to(device)
+        sizes = list(zip((shape[1:] for shape in shapes), inputs, strict=True))
+        of_cells = ([_initial(*size, generator) for size in sizes] for generator in generators)
+        fill_cells(self.theta, self.views, of_cells)
         self._last: tuple[list[Tensor], Tensor, Tensor] | None = None
 
     def values(

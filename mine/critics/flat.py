@@ -12,7 +12,7 @@ cell's numbers are the same bits wherever it stands in its stack.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -54,6 +54,23 @@ def views_of(critic: Critic, flat: Tensor) -> list[Tensor]:
     """Slices of a vector that is laid out like theta, shaped as the critic's views."""
     pieces = flat.split([v.numel() for v in critic.views])
     return [p.view_as(v) for p, v in zip(pieces, critic.views, strict=True)]
+
+
+def fill_cells(
+    theta: Tensor, views: Sequence[Tensor], of_cells: Iterable[Sequence[Tensor]]
+) -> None:
+    """Fills theta with each cell's parameters, which come as its slices without the axis K.
+
+    They are put together on the CPU and copied at once: on CUDA each copy would wait for
+    the device.
+    """
+    shapes = [v.shape for v in views]
+    filled, slices = (theta, views) if theta.is_cpu else flat_views(shapes)
+    for k, parameters in enumerate(of_cells):
+        for view, parameter in zip(slices, parameters, strict=True):
+            view[k] = parameter
+    if filled is not theta:
+        theta.copy_(filled)
 
 
 def per_parameter(critic: Critic, of_cell: Tensor) -> Tensor:

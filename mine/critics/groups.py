@@ -98,7 +98,10 @@ class Group:
             g = step.above.g
             self.act.backward(*step.above.flat)
             torch.bmm(step.below.a_t, g, out=step.grad_w)
-            torch.bmm(self.ones, g, out=step.grad_b)
+            if g.is_cuda:
+                torch.sum(g, 1, keepdim=True, out=step.grad_b)
+            else:
+                torch.bmm(self.ones, g, out=step.grad_b)
             torch.bmm(g, step.w_t, out=step.below.g)
         self.act.backward(*self.first.layer.flat)
         self.first.backward(x, y, pairing)

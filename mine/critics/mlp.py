@@ -30,7 +30,7 @@ from torch import Tensor
 
 from mine.critics.activations import ACTIVATIONS
 from mine.critics.buffers import Buffers
-from mine.critics.flat import flat_views
+from mine.critics.flat import fill_cells, flat_views
 from mine.critics.layers import Network
 from mine.critics.parameters import INITS, perceptron
 
@@ -102,9 +102,8 @@ class StackedMLP:
         shapes = [(self.k, *p.shape) for p in parameters]
         self.theta, self.views = flat_views(shapes, device)
         self.grad, self.grads = flat_views(shapes, device)
-        for k, generator in enumerate(generators):
-            for view, parameter in zip(self.views, parameters, strict=True):
-                view[k] = parameter.initial(config.init, generator).to(device)
+        of_cells = ([p.initial(config.init, g) for p in parameters] for g in generators)
+        fill_cells(self.theta, self.views, of_cells)
         self._network = Network(
             config.hidden,
             ACTIVATIONS[config.activation],

@@ -85,17 +85,23 @@ class DataSet:
 
 def batch_rows(rows: int, n: int, batch: int, generator: torch.Generator) -> Tensor:
     """Row numbers (n batch,) of n batches: none twice in a batch, nor within an epoch."""
+    per_epoch, epochs = epochs_of(rows, n, batch)
+    orders = [
+        torch.randperm(rows, generator=generator, device=generator.device)[: per_epoch * batch]
+        for _ in range(epochs)
+    ]
+    return torch.cat(orders)[: n * batch]
+
+
+def epochs_of(rows: int, n: int, batch: int) -> tuple[int, int]:
+    """How many whole batches an epoch of these rows has, and how many epochs n batches take."""
     if batch > rows:
         raise ValueError(
             f"a batch must fit into the training rows, got batch_size={batch} for {rows} of them: "
             "lower batch_size or bring more rows"
         )
     per_epoch = rows // batch
-    epochs = [
-        torch.randperm(rows, generator=generator, device=generator.device)[: per_epoch * batch]
-        for _ in range(-(-n // per_epoch))
-    ]
-    return torch.cat(epochs)[: n * batch]
+    return per_epoch, -(-n // per_epoch)
 
 
 def unpack(kind: str, m: int, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor, Pairing]:
@@ -125,35 +131,3 @@ def block_steps(batch: int, width: int) -> int:
     It must not depend on K: the order in which a generator's numbers are used depends on it.
     """
     return max(1, min(BLOCK_STEPS, BLOCK_BYTES // (4 * batch * width)))
-
-
-def draw_block(
-    sources: Sequence[Batches],
-    generators: Sequence[torch.Generator],
-    steps: int,
-    batch: int,
-    kind: str,
-    m: int,
-) -> list[Tensor]:
-    """The next S batches of every cell, each from its own source and generator.
-
-    Returns:
-        x (S, K, B, dx) and y (S, K, rows, dy); for a shuffle its permutations and their
-        inverses (S, K, m, B) too.
-    """
-    xs, ys, indices = [], [], []
-    for source, g in zip(sources, generators, strict=True):
-        x, y = source.draw(steps, batch, g)
-        if kind == "independent":
-            _, extra = source.draw(steps * m, batch, g)
-            y = torch.cat([y, extra.view(steps, m * batch, -1)], 1)
-        if kind == "shuffle":
-            noise = torch.rand(steps, m, batch, generator=g, device=g.device)
-            indices.append(noise.argsort(-1).to(x.device))
-        xs.append(x)
-        ys.append(y)
-    batches = [torch.stack(xs, 1), torch.stack(ys, 1)]
-    if indices:
-        index = torch.stack(indices, 1)
-        batches += [index, index.argsort(-1)]
-    return batches

@@ -51,6 +51,10 @@ class Influence(NamedTuple):
         """Of cell k, (n,) and (m, n), to be sent to another process."""
         return self.rows[k].cpu().numpy().copy(), self.pairs[k].cpu().numpy().copy()
 
+    def cpu(self) -> Influence:
+        """All cells' on the CPU."""
+        return Influence(self.rows.cpu(), self.pairs.cpu())
+
     @classmethod
     def of_arrays(cls, arrays: InfluenceArrays) -> Influence:
         rows, pairs = (torch.from_numpy(a)[None] for a in arrays)

@@ -75,8 +75,9 @@ class Candidates:
     def train(self) -> Iterator[Moment]:
         while True:
             is_last = len(self.found) == len(self.rounds) - 1
-            for moment in self.current.train():
-                yield self._of_jobs(moment, is_last)
+            # No variable holds the last moment, which holds the round: its memory is free before
+            # the next round begins.
+            yield from (self._of_jobs(moment, is_last) for moment in self.current.train())
             if is_last:
                 self.found.append(self.current.estimates())
                 return
@@ -96,6 +97,7 @@ class Candidates:
         """Ends the current round and begins the next one."""
         self.ended.append(state)
         self.found.append(self.current.estimates())
+        del self.current  # its memory goes to the next round
         self.current = StackRun(self.rounds[len(self.found)], self.device)
 
     def _by_job(self, of_cells: Sequence[T]) -> list[Sequence[T]]:

@@ -1,4 +1,4 @@
-"""Devices and threads: one thread a stack on a CPU."""
+"""Devices and threads: what torch is set to while a stack is trained."""
 
 from __future__ import annotations
 
@@ -43,14 +43,16 @@ def workers_for(stacks: int, device: torch.device, asked: int | None = None) -> 
 
 
 @contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """Sets torch to one thread for a while, on a CPU, and rounds numbers below 1e-38 to 0.
+def working_on(device: torch.device) -> Iterator[None]:
+    """Makes this CUDA device the current one for a while, so that graphs and streams are its own.
 
-    Such numbers are the weights exp(T - c) of unlikely marginal pairs, and a processor takes a
-    hundred times as long for each.
+    On a CPU it sets torch to one thread, and rounds numbers below 1e-38 to 0. Such numbers are the
+    weights exp(T - c) of unlikely marginal pairs, and a processor takes a hundred times as long
+    for each.
     """
-    if device.type != "cpu":
-        yield
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            yield
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

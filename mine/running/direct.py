@@ -14,7 +14,7 @@ from mine.running.jobs import Job
 def direct_estimate(job: Job, direct: Direct, device: torch.device) -> Estimate:
     """All rows at once; they are all test rows, too."""
     x, y = job.source.all_rows(job.seed, job.key)
-    found = direct(x, y, job.k, job.seed, device.type)
+    found = direct(x, y, job.k, job.seed, str(device))
     n = len(x)
     warnings = tuple(found.warnings)
     return Estimate(found.nats, found.stderr, math.nan, job.method.name, n, n, 0, warnings)

@@ -64,6 +64,10 @@ class EarlyStopping:
         """Steps that each cell was trained for, of those done."""
         return self.stopped.tolist() if self.active else [done] * self.critic.k
 
+    def values(self) -> list[float | None]:
+        """Each cell's best validation value; None where there are no validation rows."""
+        return self.best.tolist() if self.active else [None] * self.critic.k
+
     def named(self) -> dict[str, Tensor]:
         """All that it remembers, to be saved and written back into."""
         if not self.active:

@@ -13,8 +13,9 @@ import torch
 
 from mine.method.method import Direct
 from mine.running.candidates import train_stack
-from mine.running.devices import one_thread, resolve_device
+from mine.running.devices import resolve_device, working_on
 from mine.running.jobs import Job
+from mine.training.capture import WARM_STEPS
 
 T = TypeVar("T")
 Clock = Callable[[], float]
@@ -55,7 +56,7 @@ def forecast(
         if kind not in per_job and name in rates and clock() - started > FORECAST_SECONDS:
             per_job[kind] = statistics.fmean(rates[name]) * work
         if kind not in per_job:
-            with one_thread(where):
+            with working_on(where):
                 per_job[kind] = _seconds(job, len(stack), where, clock)
             rates.setdefault(name, []).append(per_job[kind] / work)
         seconds[stack] = per_job[kind] * len(stack)
@@ -91,7 +92,7 @@ def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock
     x, y = job.source.all_rows(job.seed, job.key)
     n, few = len(x), min(len(x), max(LEAST_ROWS, len(x) // 5))
     started = clock()
-    direct(x[:few], y[:few], job.k, job.seed, device.type)
+    direct(x[:few], y[:few], job.k, job.seed, str(device))
     growth = 2.0 if x.shape[1] > KSG_TREE_DIMS else 1.0
     return (clock() - started) * (n / few) ** growth
 
@@ -99,10 +100,11 @@ def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock
 def _training_seconds(job: Job, k: int, device: torch.device, clock: Clock) -> float:
     """From the difference of two short trainings: what does not grow with the steps cancels.
 
-    The first of three trials pays for what is done once in a process, and does not count.
+    The first of three trials pays for what is done once in a process, and does not count. On CUDA
+    both others capture a graph, and what is left is the cost of its replays.
     """
     spent = []
-    short = 2
+    short = 2 if device.type == "cpu" else WARM_STEPS + 2
     longer = short + max(1, min(20, job.training.steps // 10))  # cost less than the whole training
     for steps in (short, short, longer):
         few = replace(job, training=replace(job.training, steps=steps), n_test=100)

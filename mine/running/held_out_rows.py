@@ -49,12 +49,14 @@ def tested(
         held_out = on_rows(critic, [_resized(rows, n) for rows in tests], partners)
         values, errors = method.test(held_out)
         offsets = held_out.joint.mean(-1) - values
+        # At once: on CUDA each look at a single cell would wait for the device.
+        numbers = list(zip(values.tolist(), errors.tolist(), offsets.tolist(), strict=True))
         influences = None
         if any(jobs[k].keeps_influences for k in equal):
-            influences = _influences(method, held_out)
+            influences = _influences(method, held_out).cpu()
         for k in equal:
             of_k = () if influences is None else (influences.arrays(k),)
-            found[k] = Tested(float(values[k]), float(errors[k]), float(offsets[k]), of_k)
+            found[k] = Tested(*numbers[k], of_k)
     return [found[k] for k in range(len(tests))]
 
 
@@ -65,8 +67,8 @@ def probed(
     generators = [job.generator("probe", critic.theta.device) for job in jobs]
     tasks = [job.source.task for job in jobs]
     rows = _stacked([dealt.test for dealt in data])
-    found = zip(*probe(critic, tasks, rows, generators), strict=True)
-    return [Tested(float(value), float(error), math.nan, ()) for value, error in found]
+    values, errors = (of.tolist() for of in probe(critic, tasks, rows, generators))
+    return [Tested(*of_cell, math.nan, ()) for of_cell in zip(values, errors, strict=True)]
 
 
 def train_values(

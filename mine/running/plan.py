@@ -1,7 +1,7 @@
 """The plan: which jobs are trained together, as one stack.
 
 Jobs of equal shapes can share a stack. A stack's activations stay within a budget: a share of the
-cache on a CPU, of the device's memory on CUDA.
+cache on a CPU, of the device's memory on CUDA, where the held-out rows are counted too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import torch
 from mine.critics.buffers import activation_bytes, even_parts
 from mine.critics.convolutional import Convolutional
 from mine.critics.mlp import MLP
+from mine.method.held_out import CHUNK_ROWS
 from mine.running.jobs import Job
 
 MLP_BYTES = 32 << 20  # of activations on a CPU, where a few cells are worked on at a time
 CACHE_BYTES = 12 << 20  # where all cells are worked on at once
 CUDA_BYTES = 4 << 30
+CUDA_HELD_OUT_BYTES = 24 << 30  # of held-out rows and of what is computed from them
+HELD_OUT_COPIES = 6  # of the marginal values: themselves, their weights, and the error's terms
 PER_CELL = "learning_rate", "ema_rate"  # fields of `Training` that may differ in a stack
 USER_STACK = 16  # a user's modules, whose activations nobody can foresee
 
@@ -69,5 +72,22 @@ def stack_size(job: Job, device: torch.device | str = "cpu") -> int:
     else:
         return max(1, USER_STACK // job.folds)
     if torch.device(device).type == "cuda":
-        budget = CUDA_BYTES
-    return max(1, budget // (cell * job.folds))
+        most = min(CUDA_BYTES // cell, CUDA_HELD_OUT_BYTES // held_out_bytes(job))
+    else:
+        most = budget // cell
+    return max(1, most // job.folds)
+
+
+def held_out_bytes(job: Job) -> int:
+    """What one cell's rows take, and its values on those that are held out.
+
+    The rows are counted twice, since those of all cells are stacked. An image's patches are
+    counted too, for all cells work on one chunk of rows at a time.
+    """
+    n, *dims = job.source.sizes
+    rows = n if job.source.split else n + job.n_test
+    numbers = 2 * rows * sum(dims) + HELD_OUT_COPIES * rows * job.partners
+    chunk = CHUNK_ROWS * (1 + job.partners)
+    if isinstance(job.critic, Convolutional):
+        return 4 * (numbers + chunk * job.critic.activations(*dims))
+    return 4 * (numbers + chunk * (sum(dims) + 3))

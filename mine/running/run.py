@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from mine.running.devices import can_fork, one_thread, resolve_device, workers_for
+from mine.running.devices import can_fork, resolve_device, workers_for, working_on
 from mine.running.events import Event
 from mine.running.jobs import Job
 from mine.running.plan import plan
@@ -43,5 +43,5 @@ def run(
         yield from side_by_side(jobs, todo, where, count, options)
         return
     for stack in todo:
-        with one_thread(where):
+        with working_on(where):
             yield from run_stack(jobs, stack, where, options)

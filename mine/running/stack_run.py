@@ -141,16 +141,33 @@ class StackRun:
         else:
             found = probed(self.jobs, self.method.probe, critic, self.data)
         trained = train_values(self.method, critic, self.data, self.progress, partners)
-        steps = self.stopping.steps(self.progress.step)
-        return [
-            self._estimate(k, of_k, float(train_value), int(done), int(diverged_at))
-            for k, (of_k, train_value, done, diverged_at) in enumerate(
-                zip(found, trained, steps, self.progress.diverged_at, strict=True)
-            )
-        ]
+        # All cells' numbers at once: on CUDA each look at a single one would wait for the device.
+        of_cells = zip(
+            found,
+            self._curves(),
+            trained.tolist(),
+            self.stopping.steps(self.progress.step),
+            self.progress.diverged_at.tolist(),
+            self.stopping.values(),
+            strict=True,
+        )
+        return [self._estimate(k, *of_cell) for k, of_cell in enumerate(of_cells)]
+
+    def _curves(self) -> list[list[float]]:
+        """Each cell's training values, one for each point of the curve."""
+        if not self.curve:
+            return [[] for _ in self.jobs]
+        return torch.stack([value for _, value in self.curve]).T.tolist()
 
     def _estimate(
-        self, k: int, found: Tested, train_value: float, steps: int, diverged_at: int
+        self,
+        k: int,
+        found: Tested,
+        curve: Sequence[float],
+        train_value: float,
+        steps: int,
+        diverged_at: int,
+        validation: float | None,
     ) -> Estimate:
         job, dealt = self.jobs[k], self.data[k]
         drawn = job.training.steps * job.training.batch_size
@@ -162,9 +179,9 @@ class StackRun:
             n_train=drawn if dealt.n_train is None else dealt.n_train,
             n_test=len(dealt.test[0]),
             steps=steps,
-            curve=self._thinned_curve(k, steps),
+            curve=self._thinned_curve(curve, steps),
             diverged_at=diverged_at,
-            validation_nats=float(self.stopping.best[k]) if self.stopping.active else None,
+            validation_nats=validation,
             critic=self._fitted(k, found),
             influences=found.influences,
         )
@@ -173,11 +190,12 @@ class StackRun:
             found_in = ()  # they are about estimates of I, which this is not
         return replace(bare, warnings=(*found_in, *dealt.warnings))
 
-    def _thinned_curve(self, k: int, steps: int) -> tuple[tuple[int, float], ...]:
-        """Cell k's training values up to its last step, at most about `CURVE_POINTS` of them."""
-        shown = [(s, v) for s, v in self.curve if s <= steps]
+    def _thinned_curve(self, values: Sequence[float], steps: int) -> tuple[tuple[int, float], ...]:
+        """A cell's training values up to its last step, at most about `CURVE_POINTS` of them."""
+        points = zip(self.curve, values, strict=True)
+        shown = [(step, value) for (step, _), value in points if step <= steps]
         every = max(1, len(shown) // CURVE_POINTS)
-        return tuple((s, float(v[k])) for s, v in shown[every - 1 :: every])
+        return tuple(shown[every - 1 :: every])
 
     def _fitted(self, k: int, found: Tested) -> Fitted | None:
         """Cell k's critic, where it is asked for and is a log-ratio of a user's rows."""

@@ -20,7 +20,7 @@ from typing import cast
 
 import torch
 
-from mine.running.devices import one_thread
+from mine.running.devices import working_on
 from mine.running.events import Done, Event, Failure, Halved
 from mine.running.jobs import Job
 from mine.running.run_options import RunOptions, Stopped
@@ -189,7 +189,7 @@ def _work(
         return os.getppid() != caller or connection.poll()
 
     ours = replace(options, stopping=stopping)
-    with one_thread(device), suppress(Stopped, BrokenPipeError, ConnectionResetError, EOFError):
+    with working_on(device), suppress(Stopped, BrokenPipeError, ConnectionResetError, EOFError):
         for stack in iter(connection.recv, None):
             for event in run_stack(jobs, stack, device, ours):
                 connection.send(event)

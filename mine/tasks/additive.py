@@ -57,7 +57,18 @@ class AdditiveUniform:
         return self.dim * (0.25 / e if e > 0.5 else e - math.log(2 * e))
 
     def sample(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        x, u = torch.rand(2, n, self.dim, generator=generator, device=generator.device)
+        return self._pair(
+            *torch.rand(2, n, self.dim, generator=generator, device=generator.device)
+        )
+
+    @property
+    def noise_columns(self) -> tuple[int, int]:
+        return 2 * self.dim, 0
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        return self._pair(*uniform.split(self.dim, -1))
+
+    def _pair(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         return x, x + self.epsilon * (2 * u - 1)
 
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:

@@ -80,9 +80,18 @@ class NoiseChannel:
 
     def sample(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
         device = generator.device
-        x = torch.rand(n, self.dim, generator=generator, device=device).mul_(2).sub_(1)
-        noise = torch.randn(n, self.dim, generator=generator, device=device)
-        return x, lookup(self.function).fn(x) + self.sigma * noise
+        uniform = torch.rand(n, self.dim, generator=generator, device=device)
+        return self.from_noise(
+            uniform, torch.randn(n, self.dim, generator=generator, device=device)
+        )
+
+    @property
+    def noise_columns(self) -> tuple[int, int]:
+        return self.dim, self.dim
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        x = uniform.mul(2).sub_(1)
+        return x, lookup(self.function).fn(x) + self.sigma * normal
 
     @property
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:

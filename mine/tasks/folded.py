@@ -99,6 +99,14 @@ class Folded:
         x, y = self.base.sample(n, generator)
         return _fold(self.fold_x)[0](x), _fold(self.fold_y)[0](y)
 
+    @property
+    def noise_columns(self) -> tuple[int, int]:
+        return self.base.noise_columns
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.base.from_noise(uniform, normal)
+        return _fold(self.fold_x)[0](x), _fold(self.fold_y)[0](y)
+
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:
         """log p(x, y) / (p(x) p(y)) of rows x (N, dim), y (N, dim): shape (N,), in nats."""
         u, v = _fold(self.fold_x)[1](x.double()), _fold(self.fold_y)[1](y.double())

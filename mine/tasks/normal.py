@@ -53,7 +53,18 @@ class CorrelatedGaussian:
         return -0.5 * self.dim * (math.log1p(-self.rho) + math.log1p(self.rho))
 
     def sample(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        x, noise = torch.randn(2, n, self.dim, generator=generator, device=generator.device)
+        return self._pair(
+            *torch.randn(2, n, self.dim, generator=generator, device=generator.device)
+        )
+
+    @property
+    def noise_columns(self) -> tuple[int, int]:
+        return 0, 2 * self.dim
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        return self._pair(*normal.split(self.dim, -1))
+
+    def _pair(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         return x, self.rho * x + math.sqrt((1 - self.rho) * (1 + self.rho)) * noise
 
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:
@@ -167,7 +178,15 @@ class MultivariateNormal:
     def sample(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
         device = generator.device
         z = torch.randn(n, self.dim_x + self.dim_y, generator=generator, device=device)
-        xy = z @ self._factor.to(device)
+        return self.from_noise(z[:, :0], z)
+
+    @property
+    def noise_columns(self) -> tuple[int, int]:
+        return 0, self.dim_x + self.dim_y
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        device = normal.device
+        xy = normal @ self._factor.to(device)
         if self.mean:
             xy += torch.tensor(self.mean, device=device)
         return xy[:, : self.dim_x].contiguous(), xy[:, self.dim_x :].contiguous()

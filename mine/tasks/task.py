@@ -17,11 +17,14 @@ LINE: Interval = (-math.inf, math.inf)
 class Task(Protocol):
     """A joint distribution with known mutual information.
 
-    A task may have three further members:
+    A task may have further members:
     - `log_ratio(x, y) -> (N,)`, the optimal critic; `hasattr` tells whether there is one;
     - `support_x` and `support_y`, an interval that contains every coordinate of a side; without
       them it is the whole line;
-    - `mi_stderr`, the standard error of `mi`, where that is a Monte-Carlo mean; without it, 0.
+    - `mi_stderr`, the standard error of `mi`, where that is a Monte-Carlo mean; without it, 0;
+    - `noise_columns`, how many numbers of U(0, 1) and of N(0, 1) one sample takes, and
+      `from_noise(uniform, normal) -> (x, y)`, which makes samples of such rows, (N, columns) each.
+      With them the samples of many networks are drawn on CUDA at once (`mine.data.blocks`).
     """
 
     @property

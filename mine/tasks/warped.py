@@ -67,6 +67,16 @@ class Warped:
         return resolve(self.map_x)(x), resolve(self.map_y)(y)
 
     @property
+    def noise_columns(self) -> tuple[int, int]:
+        """The base's; there are none where the base has none."""
+        columns: tuple[int, int] = self.base.noise_columns  # type: ignore[attr-defined]
+        return columns
+
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.base.from_noise(uniform, normal)  # type: ignore[attr-defined]
+        return resolve(self.map_x)(x), resolve(self.map_y)(y)
+
+    @property
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:
         """(x, y) -> the base's log_ratio at the maps' inverses, of shape (N,) in nats."""
         base_log_ratio = getattr(self.base, "log_ratio", None)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mine.data.batches import unpack
 from mine.method.objective import State
-from mine.training.capture import CapturedStep, Step
+from mine.training.capture import CapturedStep
 from mine.training.clipping import clip_each
 from mine.training.optimizers import Optimizer, make_optimizer
 from mine.training.stack import Stack
@@ -65,8 +65,9 @@ class Loop:
         mean_value: running mean of values, not yet debiased, (K,).
         good: whether no value was non-finite so far, (K,).
         good_steps: steps before the first non-finite value, (K,).
+        highest: the highest learning rate of each group of cells.
         step: steps done so far.
-        run_step: does a step; on CUDA as a captured graph.
+        captured: the captured step, on CUDA.
     """
 
     stack: Stack
@@ -79,10 +80,11 @@ class Loop:
     mean_value: Tensor
     good: Tensor
     good_steps: Tensor
+    highest: Tensor
     step: int = 0
 
     def __post_init__(self) -> None:
-        self.run_step: Step = CapturedStep(self._step) if self.good.is_cuda else self._step
+        self.captured = CapturedStep() if self.good.is_cuda else None
 
     @torch.no_grad()
     def train(self) -> Iterator[Progress]:
@@ -100,15 +102,20 @@ class Loop:
         Args:
             batches: what `Stack.draw` gave, each tensor with a leading axis of steps.
         """
-        training, device = self.stack.training, self.good.device
-        highest = self.stack.learning_rate.to(device).unique()
-        rates = [training.rate(self.step + s) for s in range(len(batches[0]))]
-        of_groups = torch.outer(torch.tensor(rates, device=device), highest)
+        training = self.stack.training
+        rates = torch.tensor([training.rate(self.step + s) for s in range(len(batches[0]))])
+        if self.highest.is_cuda:  # from such memory the host does not wait for the copy
+            rates = rates.pin_memory().to(self.highest.device, non_blocking=True)
+        of_groups = torch.outer(rates, self.highest)
         for i, (*batch, now) in enumerate(zip(*batches, of_groups, strict=True)):
             self.rates.copy_(now)
             t_joint, t_marginal = self.run_step(batch)
             self.t_joint[i].copy_(t_joint)
             self.t_marginal[i].copy_(t_marginal)
+
+    def run_step(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Does a step; on CUDA as a captured graph."""
+        return self.captured(self._step, batch) if self.captured else self._step(batch)
 
     def progress(self) -> Progress:
         """The state after one step or more."""
@@ -135,6 +142,9 @@ class Loop:
         good = torch.isfinite(values).cumprod(0).bool() & self.good
         self.good_steps += good.sum(0)
         self.good.copy_(good[-1])
+        if values.is_cuda:
+            self.mean_value.copy_(running_mean(self.mean_value, values))
+            return
         for value in values:
             self.mean_value.lerp_(value, 1.0 - _DECAY)
 
@@ -180,6 +190,14 @@ class Loop:
         self.step = step
 
 
+def running_mean(mean: Tensor, values: Tensor) -> Tensor:
+    """The running mean (K,) after the values (S, K) of a block, without a launch for each step."""
+    steps = len(values)
+    powers = torch.arange(steps - 1, -1, -1, device=values.device, dtype=values.dtype)
+    weights = (1.0 - _DECAY) * _DECAY**powers
+    return _DECAY**steps * mean + (weights.unsqueeze(1) * values).sum(0)
+
+
 def train(stack: Stack, every: int = 0) -> Iterator[Progress]:
     """Trains the stack in place and yields after every block of steps.
 
@@ -212,4 +230,5 @@ def begin(stack: Stack, every: int = 0) -> Loop:
         mean_value=torch.zeros(critic.k, device=device),
         good=torch.ones(critic.k, dtype=torch.bool, device=device),
         good_steps=torch.zeros(critic.k, dtype=torch.int64, device=device),
+        highest=highest,
     )

@@ -1,8 +1,9 @@
-"""What steps the parameters of a stack: torch.optim, or Adam's fused kernel alone on a CPU.
+"""What steps the parameters of a stack: Adam's fused kernel alone, or torch.optim.
 
 Cells may have different learning rates. The cells of one rate are stepped together. Where all
 cells have one rate, as in most stacks, that is one vector: all of theta, with the zeros that fill
-its last registers (`mine.critics.flat`).
+its last registers (`mine.critics.flat`). On CUDA, where each of many small copies takes a launch,
+Adam steps cells of several rates as one vector too (`_adam_of_rates`).
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ def make_optimizer(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -
         rates: the learning rate of each group of cells, (groups,); read anew at every step.
         group_of: the group of each cell, (K,).
     """
+    if name in ADAMS and critic.theta.is_cuda and len(rates) > 1:
+        return adam_of_rates(name, critic, rates, group_of)
     groups = [(rate, _slices(critic, group_of == i)) for i, rate in enumerate(rates)]
-    if name in ADAMS and not critic.theta.is_cuda:
+    if name in ADAMS:
         return _adam(name, groups)
     options = {"fused": True} if name != "RMSprop" else {}
     if critic.theta.is_cuda and name != "SGD":
@@ -68,11 +71,11 @@ def _slices(critic: Critic, chosen: Tensor) -> list[Slice]:
     return [(v[k], g[k]) for k in chosen.nonzero().flatten().tolist() for v, g in both]
 
 
-# --------------------------------------------------------------- Adam on a CPU
+# ------------------------------------------------------- Adam without torch.optim
 
 
 def _adam(name: str, groups: Sequence[tuple[Tensor, Sequence[Slice]]]) -> Optimizer:
-    """Adam's fused kernel without torch.optim.
+    """Adam's fused kernel for the cells of each rate.
 
     What torch.optim does besides takes a quarter of a small network's step. It also imports
     modules that nothing here needs, which takes a second in each process.
@@ -82,20 +85,53 @@ def _adam(name: str, groups: Sequence[tuple[Tensor, Sequence[Slice]]]) -> Optimi
     moments: dict[str, Tensor] = {}
     for i, (rate, slices) in enumerate(groups):
         values, gradient, before, after = _as_one(slices)
-        mean, square, steps = torch.zeros_like(values), torch.zeros_like(values), torch.zeros(())
-        update = partial(
-            kernel, [values], [gradient], [mean], [square], [], [steps],
-            lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
-            amsgrad=False, maximize=False,
-        )  # fmt: skip
-        calls += [*before, partial(steps.add_, 1.0), update, *after]
-        moments |= {f"{i}.mean": mean, f"{i}.square": square, f"{i}.step": steps}
+        updates, of_group = _kernel_calls(kernel, values, gradient, rate, decay)
+        calls += [*before, *updates, *after]
+        moments |= {f"{i}.{name}": moment for name, moment in of_group.items()}
+    return Optimizer(partial(_call_all, calls), moments)
 
-    def step() -> None:
-        for call in calls:
-            call()
 
-    return Optimizer(step, moments)
+def adam_of_rates(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -> Optimizer:
+    """Adam's fused kernel once for all cells, whatever their rates.
+
+    The kernel steps a vector of zeros at rate 1. What it finds there is the step, which is then
+    taken at each cell's rate. Weight decay is taken at these rates before.
+    """
+    kernel, decay = ADAMS[name]
+    flat, taken = flat_views([v.shape for v in critic.views], critic.theta.device)
+    calls, moments = _kernel_calls(
+        kernel, padded(flat), padded(critic.grad), torch.ones_like(rates[0]), 0.0
+    )
+
+    def move() -> None:
+        of_cells = rates.index_select(0, group_of)
+        for view, found in zip(critic.views, taken, strict=True):
+            rate = of_cells.view(-1, *[1] * (view.dim() - 1))
+            if decay:
+                view.mul_(1.0 - decay * rate)
+            view.addcmul_(found, rate)
+
+    calls = [flat.zero_, *calls, move]
+    return Optimizer(partial(_call_all, calls), {f"0.{n}": v for n, v in moments.items()})
+
+
+def _kernel_calls(
+    kernel: Callable[..., object], values: Tensor, gradient: Tensor, rate: Tensor, decay: float
+) -> tuple[Calls, dict[str, Tensor]]:
+    """The calls of one step of these values, and the moments that they keep."""
+    mean, square = torch.zeros_like(values), torch.zeros_like(values)
+    steps = torch.zeros((), device=values.device)
+    update = partial(
+        kernel, [values], [gradient], [mean], [square], [], [steps],
+        lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+        amsgrad=False, maximize=False,
+    )  # fmt: skip
+    return [partial(steps.add_, 1.0), update], {"mean": mean, "square": square, "step": steps}
+
+
+def _call_all(calls: Calls) -> None:
+    for call in calls:
+        call()
 
 
 def _as_one(slices: Sequence[Slice]) -> tuple[Tensor, Tensor, Calls, Calls]:
@@ -108,7 +144,8 @@ def _as_one(slices: Sequence[Slice]) -> tuple[Tensor, Tensor, Calls, Calls]:
         return *slices[0], [], []
     parameters, gradients = (list(one) for one in zip(*slices, strict=True))
     shapes = [p.shape for p in parameters]
-    (values, of_values), (gradient, of_gradient) = flat_views(shapes), flat_views(shapes)
+    device = parameters[0].device
+    (values, of_values), (gradient, of_gradient) = (flat_views(shapes, device) for _ in "12")
     copy = foreach_copy_
     before = [partial(copy, of_values, parameters), partial(copy, of_gradient, gradients)]
     return padded(values), padded(gradient), [*before], [partial(copy, parameters, of_values)]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
-from mine.data.batches import Batches, block_steps, draw_block
+from mine.data.batches import Batches, block_steps
+from mine.data.blocks import draw_block
 from mine.method.objective import Objective
 from mine.training.settings import Training
 

@@ -44,9 +44,9 @@ def made(example: ModuleType) -> ModuleType:
 @pytest.fixture
 def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn as SVG and not as PDF and PNG too, which takes a third of the time."""
-    from experiments.suite.figures import style as figures
+    from experiments.suite.figures import rendering
 
-    monkeypatch.setattr(figures, "KINDS", {"svg": figures.KINDS["svg"]})
+    monkeypatch.setattr(rendering, "KINDS", {"svg": rendering.KINDS["svg"]})
 
 
 @pytest.fixture

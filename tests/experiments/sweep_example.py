@@ -12,7 +12,7 @@ import pandas as pd
 import rows_example as example
 
 from experiments.suite.store.identity import run_id
-from experiments.suite.sweeps.sweep import Asked, Sweep, split
+from experiments.suite.sweeps.sweep import Sweep, SweptRun, split
 
 Setting = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def sweep_rows(
     settings: Sequence[Setting],
     error: Callable[[Mapping[str, Any], Setting], float] = no_error,
     seeds: int = 3,
-) -> tuple[list[Asked], pd.DataFrame]:
+) -> tuple[list[SweptRun], pd.DataFrame]:
     """The runs of these settings and their rows: nats = truth + error(row, setting).
 
     KSG's errors are 0 in every setting.
@@ -57,7 +57,7 @@ def sweep_rows(
             return 0.0 if row["method"] == "ksg" else error(row, setting)
 
         frames.append(example.example_rows(config, bias).assign(run_id=config_id))
-        asked.append(Asked(config_id, config, command_of(setting), "1"))
+        asked.append(SweptRun(config_id, config, command_of(setting), "1"))
     return asked, pd.concat(frames, ignore_index=True)
 
 

@@ -22,8 +22,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
+from experiments.probes.names import METHODS
 from experiments.suite.grid.cells import UNTRAINED, merged
-from experiments.suite.report import report
+from experiments.suite.report.discovery import MAIN
 from experiments.suite.run.command import CONFIGS, command
 from experiments.suite.run.exits import OK
 from experiments.suite.run.jobs import build, prepare
@@ -77,17 +78,21 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
     assert (config["experiment"]["name"], config["scale"]["name"]) == (experiment, scale)
     cells, jobs = prepare(config)
     panels = config["experiment"]["panels"]
-    assert {cell.role for cell in cells} == set(panels)
-    assert {plain(cell.method) for cell in cells} == set(
-        map(plain, config["experiment"]["methods"])
+    assert {cell.role for cell in cells} == set(panels), "a role is a panel of the config"
+    methods = {plain(method) for method in config["experiment"]["methods"]}
+    assert {plain(cell.method) for cell in cells} == methods, (
+        "the cells have other methods than experiment.methods of the config"
     )
-    assert len({cell.key for cell in cells}) == len(cells) == len(jobs)
+    assert len({cell.key for cell in cells}) == len(cells) == len(jobs), (
+        "two cells ask for the same: give them roles of their own, or leave one out"
+    )
     for cell, job in zip(cells, jobs, strict=True):
-        assert (job.method, job.seed, job.n) == (cell.method, cell.seed, cell.n)
+        assert job.method == METHODS.resolve(cell.method)
+        assert (job.seed, job.source.sizes[0]) == (cell.seed, cell.n)
         own = merged(config, cell.overrides)
         assert job.k == own["estimator"]["k"]
-        assert job.split == own["estimator"]["split"]
-        if job.split:  # test_task_tables.py has the rest
+        assert (job.source.split is not None) == own["estimator"]["split"]
+        if job.source.split:  # test_task_tables.py has the rest
             continue
         assert job.n_test == own["scale"]["n_test"]
         if cell.method not in UNTRAINED:
@@ -127,7 +132,7 @@ def test_every_data_set_makes_jobs_and_is_not_fetched_for_that(
     cells, jobs = prepare({**config, "outputs": str(tmp_path / "outputs")})
     assert {cell.task["data"] for cell in cells} == {option}
     side = config["data"]["side"]
-    assert {job.sizes()[1] for job in jobs} == {side**2, 2 * side**2}
+    assert {job.source.sizes[1] for job in jobs} == {side**2, 2 * side**2}
     assert {job.critic.side for job in jobs} == {side}  # type: ignore[attr-defined]
     assert not (tmp_path / "outputs").exists()
 
@@ -136,7 +141,7 @@ def test_where_images_are_cached_does_not_change_the_cells(tmp_path: Path) -> No
     config = config_of("experiment=self_consistency", "scale=smoke")
     one, two = (prepare({**config, "outputs": str(tmp_path / name)}) for name in "ab")
     assert [cell.key for cell in one[0]] == [cell.key for cell in two[0]]
-    assert {job.data.data.cache for job in one[1]} == {str(tmp_path / "a" / "cache")}  # type: ignore[union-attr]
+    assert {job.source.task.data.cache for job in one[1]} == {str(tmp_path / "a" / "cache")}  # type: ignore[union-attr]
 
 
 def test_a_critic_for_images_without_images_is_refused() -> None:
@@ -210,7 +215,7 @@ def test_every_experiment_runs_to_its_end(
 ) -> None:
     """Cut short; as they are, experiments run in a slow test and in `make smoke`."""
     kinds = ["svg", "pdf", "png"]
-    if name not in report.MAIN:
+    if name not in MAIN:
         request.getfixturevalue("svg_alone")
         kinds = ["svg"]
     config = {**config_of(*cut(name)), "outputs": str(tmp_path)}
@@ -223,7 +228,7 @@ def test_every_experiment_runs_to_its_end(
 
     rows, curves = found.read_rows(), found.read_curves()
     assert list(rows["key"]) == [cell.key for cell in cells]
-    truths = [getattr(job.data, "mi", math.nan) for job in jobs]
+    truths = [getattr(job.source.task, "mi", math.nan) for job in jobs]
     np.testing.assert_array_equal(rows["truth"], truths)  # nan where nobody knows it
     assert rows["truth"].isna().all() == (name in ON_IMAGES)
     assert set(rows["role"]) == set(config["experiment"]["panels"])

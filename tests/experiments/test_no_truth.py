@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from experiments import self_consistency
-from experiments.suite.figures import style as figures
-from experiments.suite.report import report
+from experiments.suite.figures import rendering
+from experiments.suite.figures.palette import TRUTH
+from experiments.suite.report.writing import write_report
 from experiments.suite.run import sinks
 from experiments.suite.run.command import CONFIGS
 from experiments.suite.run.computing import mean_error
@@ -25,7 +26,7 @@ from experiments.suite.run.jobs import prepare
 from experiments.suite.run.rows import to_row, truth_of
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import row_frame
-from experiments.suite.sweeps import figures as sweep_figures
+from experiments.suite.sweeps.lines import ERROR, scale_y
 from mine.running.estimates import Estimate
 
 SMALL = ("experiment.shares=[0.0,0.5,1.0]", "~experiment.panels.processing")
@@ -62,8 +63,8 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
         command = f"python -m experiments experiment=self_consistency train.learning_rate={rate}"
         example.write_run(folder, config, rows_of(config, factor), command=command)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "KINDS", {"svg": figures.KINDS["svg"]})
-        page, problems = report.write_report(folder)
+        patch.setattr(rendering, "KINDS", {"svg": rendering.KINDS["svg"]})
+        page, problems = write_report(folder)
     assert page.exists() and problems == []
     return folder
 
@@ -71,7 +72,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_a_row_without_a_truth_has_nan_there() -> None:
     rows = rows_of(config_of())
     assert rows["truth"].isna().all() and rows["truth"].dtype == np.float64
-    assert truth_of(SimpleNamespace(data=SimpleNamespace(mi=2))) == 2.0  # type: ignore[arg-type]
+    assert truth_of(SimpleNamespace(source=SimpleNamespace(task=SimpleNamespace(mi=2)))) == 2.0  # type: ignore[arg-type]
 
 
 def test_the_progress_bar_says_nothing_of_errors_that_nobody_knows() -> None:
@@ -107,15 +108,13 @@ def test_a_sweep_chooses_without_a_truth_and_shows_no_error(outputs: Path) -> No
 
 def test_a_figure_of_errors_without_any_has_no_truth_line() -> None:
     ax = Figure().subplots()
-    sweep_figures.scale_y(ax, next(m for m in sweep_figures.MEASURES if m.name == "error"))
+    scale_y(ax, ERROR)
     assert not ax.lines and [text.get_text() for text in ax.texts] == ["no value"]
 
 
 def test_the_figure_has_lines_for_what_must_be_and_none_for_a_truth() -> None:
     (figure,) = self_consistency.figures(rows_of(config_of())).values()
-    dashed = [
-        [line for line in ax.lines if line.get_color() == figures.TRUTH] for ax in figure.axes
-    ]
+    dashed = [[line for line in ax.lines if line.get_color() == TRUTH] for ax in figure.axes]
     assert [len(lines) for lines in dashed] == [0, 1, 1]
     assert [lines[0].get_ydata()[0] for lines in dashed[1:]] == [1.0, 2.0]
     assert not any(text == "truth" for ax in figure.axes for text in

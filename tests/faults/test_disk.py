@@ -65,17 +65,17 @@ def test_a_disk_with_no_room_for_figures(whole: pd.DataFrame, tmp_path: Path, no
 
 def test_a_disk_with_no_room_for_the_report(tmp_path: Path, note: Note) -> None:
     assert complete(tmp_path, "experiment.methods=[ksg]")[0] == 0
-    write = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(tmp_path)]
+    write = [sys.executable, "-m", "experiments.suite.report", "--outputs", str(tmp_path)]
     assert subprocess.run(write, cwd=ROOT).returncode == 0
     page, before = (tmp_path / "report.html").read_bytes(), rows(tmp_path)
     limited = (  # the disk is full once the results are written, and the page is next
-        "import resource, sys; from experiments.suite.report import report\n"
-        "write = report.write_results\n"
+        "import resource, sys; from experiments.suite.report import command, writing\n"
+        "write = writing.write_results\n"
         "def and_full(*arguments):\n"
         "    write(*arguments)\n"
         f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({len(page) - 1}, -1))\n"
-        "report.write_results = and_full\n"
-        f"sys.exit(report.main(['--outputs', {str(tmp_path)!r}]))"
+        "writing.write_results = and_full\n"
+        f"sys.exit(command.main(['--outputs', {str(tmp_path)!r}]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=ROOT, text=True, capture_output=True

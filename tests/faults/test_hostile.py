@@ -40,7 +40,7 @@ def witness(tmp_path: Path) -> Iterator[Path]:
         ("critic._target_=experiments.suite.store.files.os.system", "+critic.command='touch {}'"),
         ("experiment.name=store",),
         (
-            "critic._target_=experiments.suite.report.report.main",
+            "critic._target_=experiments.suite.report.command.main",
             "+critic.arguments=[--outputs,{}]",
         ),
         ("--config-dir={}-configs", "experiment=theirs"),
@@ -73,7 +73,7 @@ def test_a_hostile_run_folder(witness: Path, tmp_path: Path, note: Note) -> None
     config = f"!!python/object/apply:os.system ['touch {witness}']\n"
     (folder / "config.yaml").write_text(config)
     (folder / "lock.json").write_text(json.dumps({"pid": "__import__('os')"}))
-    report = [sys.executable, "-m", "experiments.suite.report.report", "--outputs", str(outputs)]
+    report = [sys.executable, "-m", "experiments.suite.report", "--outputs", str(outputs)]
     done = subprocess.run(report, cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 1 and "config.yaml" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,6 +1,6 @@
-"""`python -m experiments.suite.report`: see report.py."""
+"""`python -m experiments.suite.report`: see command.py."""
 
-from experiments.suite.report.report import main
+from experiments.suite.report.command import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""The tables of the accuracy experiment as Markdown, from its latest run's rows.
+"""The tables of the accuracy experiment as Markdown, from the rows of its latest run.
 
 python -m experiments.suite.report.accuracy_page --outputs outputs --scale default > tables.md
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims import claim as c
-from experiments.suite.figures import style as marks
-from experiments.suite.report import report
+from experiments.suite.claims.intervals import share_interval
+from experiments.suite.claims.rows import summary
+from experiments.suite.claims.wording import between, number
+from experiments.suite.figures.labels import label
+from experiments.suite.figures.notes import seed_note
+from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.store.joined import load_runs
 from experiments.suite.task_tables import tables
 
@@ -30,7 +33,7 @@ def page(rows: pd.DataFrame) -> str:
     """All tables, from the rows of one run. Errors are estimate less truth, in nats."""
     found = tables.table(rows)
     compared = found[found["role"] == accuracy.COMPARED]
-    seeds = marks.seed_note(compared)
+    seeds = seed_note(compared)
     lost = "A cell that diverged or failed has an infinite error."
     parts = [
         "# Accuracy: every method on every task that auto was developed on",
@@ -65,10 +68,10 @@ def methods(rows: pd.DataFrame) -> str:
         head,
         (
             [
-                marks.label(line["method"]),
-                c.number(line["mean"]),
-                "–" if math.isnan(line["low"]) else c.between((line["low"], line["high"])),
-                c.number(line["median"]),
+                label(line["method"]),
+                number(line["mean"]),
+                "–" if math.isnan(line["low"]) else between((line["low"], line["high"])),
+                number(line["median"]),
                 f"{line['off']} of {line['cells']}",
                 line["diverged"],
                 line["failed"],
@@ -82,29 +85,30 @@ def methods(rows: pd.DataFrame) -> str:
 def errors(rows: pd.DataFrame, family: str) -> str:
     """One family: a line a method, a column a task."""
     own = rows[rows["family"] == family]
-    lines = c.summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
+    lines = summary(own, ["name", "method"]).set_index(["name", "method"]).to_dict("index")
     places = tables.places(own).to_dict("records")
 
-    def cell(name: str, method: str) -> str:
-        line = lines.get((name, method))
-        if line is None:
-            return ""
-        lost = line["diverged"] + line["failed"]
-        note = f" ({lost} lost)" if lost else ""
-        if not line["ok"]:
-            return f"{lost} lost"
-        interval = (line["low"] - line["truth"], line["high"] - line["truth"])
-        between = f" {c.between(interval, signed=True)}" if line["ok"] > 1 else ""
-        return f"{c.number(line['error'], signed=True)}{between}{note}"
-
-    head = [f"{one['name']}: {c.number(one['truth'])}, n = {one['n']:,}" for one in places]
+    head = [f"{one['name']}: {number(one['truth'])}, n = {one['n']:,}" for one in places]
     return grid(
         ["method", *head],
         (
-            [marks.label(method), *(cell(str(one["name"]), method) for one in places)]
+            [label(method), *(error_text(lines.get((one["name"], method))) for one in places)]
             for method in tables.per_method(rows)["method"]
         ),
     )
+
+
+def error_text(line: Mapping[str, Any] | None) -> str:
+    """'+0.012 [+0.002, +0.022] (1 lost)': a mean error with its interval; '' without a cell."""
+    if line is None:
+        return ""
+    lost = line["diverged"] + line["failed"]
+    if not line["ok"]:
+        return f"{lost} lost"
+    interval = (line["low"] - line["truth"], line["high"] - line["truth"])
+    interval_text = f" {between(interval, signed=True)}" if line["ok"] > 1 else ""
+    note = f" ({lost} lost)" if lost else ""
+    return f"{number(line['error'], signed=True)}{interval_text}{note}"
 
 
 def off(rows: pd.DataFrame) -> str:
@@ -116,8 +120,8 @@ def off(rows: pd.DataFrame) -> str:
         [
             line["name"],
             line["seed"],
-            c.number(line["truth"]),
-            c.number(line["error"], signed=True),
+            number(line["truth"]),
+            number(line["error"], signed=True),
             line["warnings"] or line["reason"] or "nothing",
         ]
         for line in own.to_dict("records")
@@ -132,8 +136,8 @@ def shares(rows: pd.DataFrame, column: str, by: str = "family") -> str:
 
     def line(name: str, part: pd.DataFrame) -> list[Any]:
         hits, n = int(part[column].sum()), len(part)
-        interval = tables.share_interval(hits, n)
-        return [name, f"{hits} of {n}", c.number(hits / n if n else 0.0), c.between(interval)]
+        interval = share_interval(hits, n)
+        return [name, f"{hits} of {n}", number(hits / n if n else 0.0), between(interval)]
 
     return grid([by, "cells", "share", "95 % interval"], (line(*part) for part in parts))
 
@@ -155,8 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", default="default")
     asked = parser.parse_args(arguments)
     runs, _ = load_runs(asked.outputs)
-    records = report.joined(report.Record(run) for run in runs)
-    record = report.headline(records, "accuracy", asked.scale)
+    records = joined(Record(run) for run in runs)
+    record = headline(records, "accuracy", asked.scale)
     if record is None:
         print(
             f"accuracy tables: expected a run of accuracy at scale={asked.scale} under "

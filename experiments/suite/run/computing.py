@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from experiments.suite.claims.wording import duration
 from experiments.suite.run.exits import FAILED, OK
-from experiments.suite.run.messages import duration, say, warn
+from experiments.suite.run.messages import say, warn
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.provenance import collect_provenance
 from experiments.suite.run.rows import truth_of
@@ -100,7 +101,7 @@ def longest_first(
         found = zip(forecast(jobs, stacks, time.perf_counter, device), stacks, strict=True)
         ordered = sorted(found, key=lambda one: one[0], reverse=True)
         workers = workers_for(len(stacks), resolve_device(device))
-        cost = duration(makespan((seconds for seconds, _ in ordered), workers))
+        cost = duration(makespan((seconds for seconds, _ in ordered), workers), "whole")
         return [stack for _, stack in ordered], f"about {cost}"
     except Exception as error:  # the row of the cell that raised will say why
         return list(stacks), f"for an unknown time ({type(error).__name__} while trying it)"
@@ -208,7 +209,7 @@ def finish(progress: Progress) -> int:
     say(
         f"{progress.run.experiment} {progress.run.run_id}: {counts['ok']} ok, "
         f"{counts['diverged']} diverged, {counts['failed']} failed, in "
-        f"{duration(time.monotonic() - progress.clock)}: {progress.run.folder}"
+        f"{duration(time.monotonic() - progress.clock, 'whole')}: {progress.run.folder}"
     )
     return FAILED if counts["failed"] else OK
 

@@ -28,9 +28,3 @@ def complain(error: BaseException) -> None:
 def warn(line: str) -> None:
     """Write a line to stderr."""
     print(f"experiments: {line}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """'2 min 05 s' or '7 s'."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{max(1, rest)} s"

@@ -69,7 +69,7 @@ def check_target(target: str, allowed: tuple[str, ...] = TARGETS) -> None:
     """Check that a config may name this target: a class, defined in one of these packages.
 
     experiments.suite.store.files.os.system is refused: it is defined elsewhere.
-    experiments.suite.report.report.main is refused: it is no class, and could write anywhere.
+    experiments.suite.report.command.main is refused: it is no class, and could write anywhere.
 
     Raises:
         ConfigError: a config may not name it.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mine.critics import buffers
-from mine.critics.buffers import activation_bytes, even_parts
+from mine.critics.buffers import activation_bytes, cell_groups, even_parts
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.data.pairs import Shifts
@@ -60,6 +60,27 @@ def test_what_is_not_kept_changes_no_value_and_has_no_gradient(monkeypatch, conf
         assert torch.equal(one, other)
     with pytest.raises(RuntimeError, match="values of a batch first"):
         critic.backward(*kept)
+
+
+@given(k=st.integers(1, 50), cell=st.integers(1, 50), budget=st.integers(1, 500))
+def test_groups_of_cells_stay_within_their_budget(k, cell, budget):
+    groups = cell_groups(k, cell, budget)
+    assert [i for group in groups for i in range(k)[group]] == list(range(k))
+    largest = max(group.stop - group.start for group in groups)
+    assert largest == 1 or largest * cell <= budget or largest <= 3  # no cell alone among several
+
+
+@pytest.mark.cuda
+@torch.no_grad()
+def test_held_out_rows_on_cuda_go_group_by_group_within_one_memory(monkeypatch, generators):
+    monkeypatch.setattr(buffers, "CUDA_GROUP_BYTES", 3 * activation_bytes((8, 16, 8), 27))
+    x, y = torch.randn(2, 7, 9, 1, generator=generators(1)[0]).cuda()
+    critic = MLP((8, 16, 8)).stack(1, 1, generators(7), "cuda")
+    kept = [v.clone() for v in critic.values(x, y, Shifts(2))]
+    for one, other in zip(kept, critic.values(x, y, Shifts(2), keep=False), strict=True):
+        torch.testing.assert_close(one, other)
+    assert len(critic._buffers[9, 11, 2, True].groups) == 1
+    assert len(critic._buffers[9, 11, 2, False].groups) == 3
 
 
 @given(n=st.integers(1, 50), count=st.integers(1, 60))

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mine.data.batches import DataSet, Stream, block_steps, draw_block, pairing
+from mine.data.batches import DataSet, Stream, block_steps, pairing
+from mine.data.blocks import draw_block
 from mine.data.generators import generator
 from mine.tasks import CorrelatedGaussian
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mine.data.batches import DataSet, draw_block, unpack
+from mine.data.batches import DataSet, unpack
+from mine.data.blocks import draw_block
 from mine.data.pairs import Independent, Permutations, Shifts, partners
 
 KINDS = ("derangement", "shuffle", "independent")

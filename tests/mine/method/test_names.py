@@ -1,11 +1,7 @@
 """The names: the table, spellings with parameters, pairs, and what is refused."""
 
 import math
-import os
 import re
-import shutil
-import subprocess
-import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -131,65 +127,3 @@ def test_two_methods_of_one_name_are_refused():
         Methods([again, again])
     with pytest.raises(ValueError, match="got two 'dv'"):
         METHODS.beside(again, again)
-
-
-CHI_SQUARED = """
-from torch import Tensor
-
-from mine.method.donsker_varadhan import donsker_varadhan, held_out_donsker_varadhan
-from mine.method.method import LOWER, RATIO, SHIFTED, UP_TO_C, Method
-from mine.method.objective import ascend
-
-
-def chi_squared(t_joint: Tensor, t_marginal: Tensor) -> Tensor:
-    return 2.0 * t_joint.exp().mean(-1) - t_marginal.exp().square().mean(-1)
-
-
-def chi(weight: float = 1.0) -> Method:
-    return Method(
-        name="chi",
-        trains="chi-squared",
-        reports="DV",
-        kind=LOWER,
-        source="a test",
-        good_at="",
-        objective=ascend(lambda t, u: weight * chi_squared(t, u)),
-        bound=donsker_varadhan,
-        test=held_out_donsker_varadhan,
-        criterion=donsker_varadhan,
-        optimum=RATIO,
-        valid_at=(RATIO, SHIFTED, UP_TO_C),
-    )
-
-
-METHODS = (chi,)
-"""
-
-ITS_USE = """
-import math
-
-import mine
-import torch
-
-assert list(mine.methods())[-2:] == ["gaussian_copula", "chi"], list(mine.methods())
-assert "`chi(weight=1)` | chi-squared" in str(mine.methods())
-x = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0))
-y = x + torch.randn(2000, 1, generator=torch.Generator().manual_seed(1))
-for name in ("chi", "chi(weight=0.5)/infonce"):
-    e = mine.estimate(x, y, name, steps=500, hidden=(16,), learning_rate=5e-3)
-    assert abs(e.nats - 0.5 * math.log(2.0)) < 0.1, e
-"""
-
-
-def test_a_method_is_added_by_one_file(tmp_path):
-    shutil.copytree(ROOT / "mine", tmp_path / "mine", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "mine" / "method" / "chi_squared.py").write_text(CHI_SQUARED)
-    done = subprocess.run(
-        [sys.executable, "-c", ITS_USE],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr

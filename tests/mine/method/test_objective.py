@@ -21,7 +21,10 @@ AUTOGRAD_ONLY = {"interpolated", "interpolation, alpha = 1"}
 def test_the_descent_is_minus_the_surrogates_gradient(name):
     """Closed forms are autograd's, step after step, for each cell of a stack."""
     objective = OBJECTIVES[name]
-    assert (objective.closed_form is None) == (name in AUTOGRAD_ONLY)
+    assert (objective.closed_form is None) == (name in AUTOGRAD_ONLY), (
+        f"expected AUTOGRAD_ONLY of this file to hold the objectives without a gradient written "
+        f"out: add {name} to it, take it off, or write the gradient out (`ascend`)"
+    )
     g = torch.Generator().manual_seed(1)
     state = other = tuple(s.double() for s in objective.init(3, torch.device("cpu")))
     rate = torch.tensor([0.1, 0.5, 1.0]).double()

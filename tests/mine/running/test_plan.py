@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from jobs_example import TRAINING, job
 
 from mine.critics.mlp import MLP
-from mine.running.plan import plan, stack_size
+from mine.running import plan as plans
+from mine.running.plan import held_out_bytes, plan, stack_size
 from mine.tasks import CorrelatedGaussian, NoiseChannel
 from mine.training.settings import Training
 
@@ -36,3 +37,12 @@ def test_every_job_is_in_one_stack_and_stacks_are_even(n, workers):
 
 def test_a_stack_on_cuda_is_larger_than_one_on_a_processor():
     assert stack_size(job(), "cuda") > 10 * stack_size(job(), "cpu")
+
+
+def test_a_stack_on_cuda_has_room_for_its_held_out_rows():
+    few, many = job(n_test=100), job(n_test=10**6)
+    assert stack_size(many, "cpu") == stack_size(few, "cpu")
+    assert stack_size(many, "cuda") < stack_size(few, "cuda")
+    values = 4 * 10**6 * many.partners
+    assert stack_size(many, "cuda") * values < plans.CUDA_HELD_OUT_BYTES
+    assert held_out_bytes(many) > values

@@ -1,9 +1,11 @@
 """Tasks: the truth by two roads, the optimal critic's two identities, sampling, refusals."""
 
 import dataclasses
+import importlib
 import itertools
 import json
 import math
+import pkgutil
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+import mine.tasks
 from mine.tasks import (
     FUNCTIONS,
     AdditiveUniform,
@@ -92,8 +95,7 @@ LIGHT = [
     JointTable(((0.2, 0.0, 0.1), (0.05, 0.4, 0.25))),
 ]
 
-# A new task is tested by being listed.
-FAMILY = [
+LISTED = [
     *LIGHT,
     MultivariateNormal(dim_x=2, dim_y=5, pairs=(0.9, 0.4), rotation=1),
     MultivariateNormal(2, 1, (0.6,), 0.3, mean=(5.0, 0.0, -3.0), scale=(0.1, 1.0, 20.0)),
@@ -132,6 +134,30 @@ FAMILY = [
     ClassLabel(means=(0.0, 4.0, 2.0), sigma=0.8, weights=(0.5, 0.3, 0.2)),
     Joined((StepUniform(3), SPARSE, NoiseChannel("sin", sigma=0.5))),
 ]
+
+
+def task_classes():
+    """Those of all files of mine/tasks/: dataclasses that have a truth and draw samples."""
+    for module in pkgutil.iter_modules(mine.tasks.__path__, "mine.tasks."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            own = getattr(kind, "__module__", "") == module.name and dataclasses.is_dataclass(kind)
+            if own and hasattr(kind, "sample") and hasattr(kind, "mi"):
+                yield kind
+
+
+def of_defaults(kind):
+    try:
+        return kind()
+    except TypeError as error:
+        raise TypeError(
+            f"{error}: give the fields of this task defaults, or list an instance of it in LISTED "
+            "of tests/mine/tasks/test_tasks.py"
+        ) from error
+
+
+LISTED_CLASSES = {type(task) for task in LISTED}
+FAMILY = [*LISTED, *(of_defaults(kind) for kind in task_classes() if kind not in LISTED_CLASSES)]
+"""A new task is tested without being listed, by the instance that its defaults make."""
 
 
 def generator(seed: int = 0) -> torch.Generator:

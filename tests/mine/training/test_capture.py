@@ -48,3 +48,12 @@ def test_what_cannot_be_captured_goes_on_without_and_says_so(stack_of, caplog):
     assert last.step == SHORT.steps and last.diverged_at.tolist() == [-1]
     assert not torch.equal(stack.critic.theta, start)
     assert "cannot be captured as a CUDA graph" in caplog.text
+
+
+@pytest.mark.cuda
+def test_a_capture_that_fails_leaves_the_stream_as_it_was(stack_of):
+    before = torch.cuda.current_stream()
+    stack = stack_of([0], device="cuda")
+    stack.critic = stack_modules([Waits()], "cuda")
+    for _ in train(stack):
+        assert torch.cuda.current_stream() == before

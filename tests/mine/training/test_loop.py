@@ -11,7 +11,7 @@ from mine.method.donsker_varadhan import DV, MINE, held_out_donsker_varadhan
 from mine.method.f_divergence import MINE_F, f_divergence
 from mine.method.held_out import held_out_values
 from mine.tasks import CorrelatedGaussian
-from mine.training.loop import begin, train
+from mine.training.loop import begin, running_mean, train
 from mine.training.settings import Training
 
 TASK = CorrelatedGaussian(2, 0.7)
@@ -97,6 +97,35 @@ def test_memory_does_not_grow_with_the_steps(stack_of):
     stack = stack_of([0, 1], training=dataclasses.replace(SHORT, steps=300))
     counts = [tensors() for _ in train(stack, every=50)]
     assert counts[-1] <= counts[1]
+
+
+def test_a_loop_that_is_let_go_leaves_its_memory_at_once(stack_of):
+    """Without a garbage collection: on CUDA the next stack needs the memory."""
+    import gc
+    import weakref
+
+    loop = begin(stack_of([0, 1]))
+    theta = weakref.ref(loop.stack.critic.theta)
+    gc.disable()
+    try:
+        for _ in loop.train():
+            pass
+        del loop
+        assert theta() is None
+    finally:
+        gc.enable()
+
+
+def test_the_running_mean_of_a_block_is_that_of_its_steps():
+    values = torch.randn(9, 4, generator=generator(0, "values"))
+    values[3, 1], values[5, 2] = math.nan, math.inf
+    before = torch.randn(4, generator=generator(1, "values"))
+    mean = before.clone()
+    for value in values:
+        mean.lerp_(value, 1.0 - 0.98)
+    found = running_mean(before, values)
+    torch.testing.assert_close(found[[0, 3]], mean[[0, 3]], rtol=1e-5, atol=1e-6)
+    assert not torch.isfinite(found[[1, 2]]).any() and not torch.isfinite(mean[[1, 2]]).any()
 
 
 def test_progress_ends_at_the_last_step_and_meets_every_multiple(stack_of):

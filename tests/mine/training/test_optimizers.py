@@ -7,9 +7,13 @@ import sys
 import pytest
 import torch
 
-from mine.data.batches import draw_block, unpack
+from mine.critics.mlp import MLP
+from mine.data.batches import unpack
+from mine.data.blocks import draw_block
+from mine.data.generators import generator
 from mine.method.donsker_varadhan import MINE
 from mine.training.loop import train
+from mine.training.optimizers import adam_of_rates, make_optimizer
 from mine.training.settings import Training
 
 SHORT = Training(steps=50, batch_size=32, learning_rate=3e-3)
@@ -23,6 +27,43 @@ def test_a_cells_bits_do_not_depend_on_the_learning_rates_beside_it(optimizer, t
     mixed, _ = trained([0, 1, 2], training=training, rates=[1e-3, 2e-3, 1e-3])
     for a, b in zip(alike.views, mixed.views, strict=True):
         assert torch.equal(a[[0, 2]], b[[0, 2]])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
+def test_one_kernel_for_all_rates_steps_as_one_for_each_rate(optimizer):
+    """The way of CUDA beside the way of the CPU."""
+    group_of = torch.tensor([0, 1, 0])
+    found = []
+    for make in (adam_of_rates, make_optimizer):
+        critic = MLP((8, 5)).stack(2, 1, [generator(s, "start") for s in range(3)], "cpu")
+        rates = torch.zeros(2)
+        optimizer_of = make(optimizer, critic, rates, group_of)
+        for i in range(5):
+            rates.copy_(torch.tensor([1e-2, 1e-3]) / (i + 1))
+            critic.grad.normal_(generator=generator(i, "gradient"))
+            optimizer_of.step()
+        found.append(critic.theta.clone())
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
+@pytest.mark.parametrize("rates", [None, [1e-3, 2e-3, 1e-3]])
+def test_adam_on_cuda_steps_as_on_the_cpu(optimizer, rates):
+    found = []
+    for device in ("cpu", "cuda"):
+        critic = MLP((8, 5)).stack(2, 1, [generator(s, "start") for s in range(3)], device)
+        highest, group_of = torch.tensor(rates or [1e-3] * 3, device=device).unique(
+            return_inverse=True
+        )
+        step = make_optimizer(optimizer, critic, highest, group_of).step
+        with torch.no_grad():
+            for i in range(5):
+                critic.grad.copy_(torch.randn(critic.grad.shape, generator=generator(i, "g")))
+                step()
+        found.append(critic.theta.cpu())
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
 
 
 def test_each_cell_has_its_own_learning_rate(trained, stack_of):

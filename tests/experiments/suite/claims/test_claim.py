@@ -1,333 +1,96 @@
-"""Each claim's verdict on rows whose answer is known."""
+"""`@claim`: what it makes of a function, of its docstring and of what it returns."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import pytest
-import scipy.stats
 
-from experiments import equitability, gaussian
-from experiments.suite.claims import claim as c
+from experiments.suite.claims.checks import Finding
+from experiments.suite.claims.claim import Claim, claim, judge
 
-Row = Mapping[str, Any]
-
-
-def spread(row: Row, size: float) -> float:
-    """+-size or 0 by the seed: three seeds that straddle whatever lies at their mean."""
-    return size * (row["seed"] % 3 - 1)
+ROWS = pd.DataFrame({"status": ["ok", "diverged"], "dim": [3, 3]})
+CURVES = pd.DataFrame({"step": [1]})
 
 
-def only(method: str, bias: Callable[[Row], float]) -> Callable[[Row], float]:
-    """That bias for one method's rows, none for the others."""
-    return lambda row: bias(row) if row["method"] == method else 0.0
+@claim("a-b", paper="Sec. 1", figure="a", rule="at most 1")
+def stated(rows: pd.DataFrame) -> Finding | None:
+    """The sentence
+    of two lines.
 
-
-def at_20d(**biases: Callable[[Row], float]) -> Callable[[Row], float]:
-    """A bias for each method's 20-D rows, none elsewhere."""
-    return lambda row: (
-        biases[row["method"]](row) if row["dim"] == 20 and row["method"] in biases else 0.0
+    And what is measured.
+    """
+    return (
+        Finding("three", "reproduced", (0.0, float("inf")), rows, "; after") if len(rows) else None
     )
 
 
-def exact(row: Row) -> float:
-    return 0.0
-
-
-def constant(value: float) -> Callable[[Row], float]:
-    return lambda row: value
-
-
-def straddling(size: float) -> Callable[[Row], float]:
-    return lambda row: spread(row, size)
-
-
-GAUSSIAN: list[tuple[str, Callable[[Row], float], str]] = [
-    ("gaussian-low-mine", exact, "reproduced"),
-    ("gaussian-low-mine", only("mine", constant(0.029)), "reproduced"),
-    ("gaussian-low-mine", only("mine", constant(-0.031)), "not reproduced"),
-    ("gaussian-low-mine", only("mine", straddling(0.05)), "inconclusive"),
-    ("gaussian-low-ksg", exact, "reproduced"),
-    ("gaussian-low-ksg", only("ksg", constant(0.07)), "not reproduced"),
-    ("gaussian-low-ksg", only("ksg", straddling(0.05)), "inconclusive"),
-    (
-        "gaussian-high-improvement",
-        at_20d(mine=constant(-1.0), ksg=constant(-3.5)),
+def test_a_finding_becomes_a_line_of_the_table() -> None:
+    found = stated(ROWS, CURVES)
+    assert found == Claim(
+        "a-b",
+        "test_claim",
+        "Sec. 1",
+        "The sentence of two lines.",
+        "three; 1 of 2 cells diverged; after",
+        "at most 1",
         "reproduced",
-    ),
-    (
-        "gaussian-high-improvement",
-        at_20d(mine=constant(-1.0), ksg=constant(-2.5)),
-        "not reproduced",
-    ),
-    (
-        "gaussian-high-improvement",
-        at_20d(mine=lambda row: -1.0 + spread(row, 0.6), ksg=constant(-3.3)),
-        "inconclusive",
-    ),
-    ("gaussian-tighter-low", only("mine_f", constant(-0.01)), "reproduced"),
-    ("gaussian-tighter-low", only("mine", constant(0.01)), "not reproduced"),
-    ("gaussian-tighter-low", exact, "not reproduced"),
-    ("gaussian-tighter-low", only("mine_f", straddling(0.01)), "reproduced"),
-    (
-        "gaussian-tighter-low",
-        lambda row: 0.01 if (row["method"] == "mine") == (row["seed"] == 1) else 0.0,
-        "inconclusive",
-    ),
-    ("gaussian-tighter-high", at_20d(mine_f=constant(-2.0)), "reproduced"),
-    ("gaussian-tighter-high", at_20d(mine=constant(-2.0)), "not reproduced"),
-    (
-        "gaussian-tighter-high",
-        at_20d(mine=constant(-1.0), mine_f=lambda row: -1.0 + spread(row, 0.5)),
-        "inconclusive",
-    ),
-    ("gaussian-ema", at_20d(mine=constant(-0.5), dv=constant(2.0)), "reproduced"),
-    ("gaussian-ema", at_20d(mine=constant(-2.0), dv=constant(0.5)), "not reproduced"),
-    (
-        "gaussian-ema",
-        at_20d(mine=lambda row: -1 + spread(row, 0.5), dv=lambda row: -1.1 + spread(row, 0.5)),
-        "inconclusive",
-    ),
-    ("gaussian-high-target", exact, "reproduced"),
-    ("gaussian-high-target", at_20d(mine=lambda row: -0.049 * row["truth"]), "reproduced"),
-    ("gaussian-high-target", at_20d(mine=lambda row: -0.13 * row["truth"]), "not reproduced"),
-    ("gaussian-high-target", at_20d(mine=straddling(0.2)), "inconclusive"),
-]
-
-
-def claim_of(module: ModuleType, rows: pd.DataFrame, name: str) -> c.Claim:
-    return {claim.id: claim for claim in module.claims(rows)}[name]
-
-
-@pytest.mark.parametrize(("name", "bias", "verdict"), GAUSSIAN)
-def test_a_gaussian_claim_has_the_verdict_that_its_rows_imply(
-    example: ModuleType, name: str, bias: Callable[[Row], float], verdict: str
-) -> None:
-    rows = example.example_rows(small_gaussian(example), bias)
-    claim = claim_of(gaussian, rows, name)
-    assert claim.verdict == verdict, claim.measured
-    assert "3 seeds" in claim.measured
-
-
-def small_gaussian(example: ModuleType, seeds: int = 3) -> dict[str, Any]:
-    panels = {
-        "scalar": {"dim": 1, "steps": 1.0, "seeds": 1.0},
-        "high": {"dim": 20, "steps": 4.0, "seeds": 1.0},
-    }
-    config: dict[str, Any] = example.gaussian_config(seeds, rho=[-0.9, 0.0, 0.5, 0.7, 0.99])
-    config["experiment"]["panels"] = panels
-    return config
-
-
-EQUITABILITY: list[tuple[str, Callable[[Row], float], str]] = [
-    ("equitability-map", exact, "reproduced"),
-    ("equitability-map", constant(0.049), "reproduced"),
-    (
-        "equitability-map",
-        lambda row: 0.14 if '"sigma": 0.1,' in row["params"] else 0.0,
-        "reproduced",
-    ),
-    (
-        "equitability-map",
-        lambda row: 0.06 if '"cube", "sigma": 0.4' in row["params"] else 0.0,
-        "not reproduced",
-    ),
-    ("equitability-map", straddling(0.06), "inconclusive"),
-    ("equitability-self", exact, "reproduced"),
-    (
-        "equitability-self",
-        lambda row: (0.03 if row["role"] == "map" else -0.03) + 0.0,
-        "not reproduced",
-    ),
-    ("equitability-self", constant(0.06), "not reproduced"),
-    (
-        "equitability-self",
-        lambda row: spread(row, 0.06) if row["role"] == "self" else 0.0,
-        "inconclusive",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "bias", "verdict"), EQUITABILITY)
-def test_an_equitability_claim_has_the_verdict_that_its_rows_imply(
-    example: ModuleType, name: str, bias: Callable[[Row], float], verdict: str
-) -> None:
-    rows = example.example_rows(small_equitability(example), bias)
-    claim = claim_of(equitability, rows, name)
-    assert claim.verdict == verdict, claim.measured
-    assert "3 seeds" in claim.measured
-
-
-def small_equitability(example: ModuleType, seeds: int = 3) -> dict[str, Any]:
-    config: dict[str, Any] = example.equitability_config(seeds, sigma=[0.0, 0.1, 0.2, 0.4])
-    return config
-
-
-def test_invariance_is_refuted_by_the_true_values_with_their_numbers(example: ModuleType) -> None:
-    rows = example.example_rows(small_equitability(example, seeds=1))
-    claim = claim_of(equitability, rows, "equitability-invariance")
-    assert claim.verdict == "not reproduced"
-    assert "x 2.129, sin x 1.930, x³ 1.464 nats: spread 0.664 nats (0.958 bits)" in claim.measured
-
-
-@pytest.mark.parametrize(
-    ("bias", "verdict"),
-    [
-        (exact, "reproduced"),
-        (lambda row: 0.2 if '"cube"' in row["params"] else 0.0, "not reproduced"),
-        (
-            lambda row: 0.04 + spread(row, 0.03) if '"cube"' in row["params"] else 0.0,
-            "inconclusive",
-        ),
-    ],
-)
-def test_invariance_would_hold_if_true_values_and_estimates_agreed(
-    example: ModuleType, bias: Callable[[Row], float], verdict: str
-) -> None:
-    rows = example.example_rows(example.equitability_config(sigma=[0.4]), bias)
-    rows = rows.assign(nats=rows["nats"] - rows["truth"] + 1.0, truth=1.0)
-    assert claim_of(equitability, rows, "equitability-invariance").verdict == verdict
-
-
-def test_invariance_needs_two_functions(example: ModuleType) -> None:
-    rows = example.example_rows(example.equitability_config(functions=["sin"]))
-    assert claim_of(equitability, rows, "equitability-invariance").verdict == "inconclusive"
-
-
-def test_fewer_than_three_seeds_reproduce_nothing(example: ModuleType) -> None:
-    for seeds in (1, 2):
-        found = gaussian.claims(example.example_rows(small_gaussian(example, seeds)))
-        found += equitability.claims(example.example_rows(small_equitability(example, seeds)))
-        assert {claim.verdict for claim in found if claim.id != "equitability-invariance"} == {
-            "inconclusive"
-        }
-
-
-def test_a_diverged_mine_cell_breaks_the_20d_target(example: ModuleType) -> None:
-    rows = example.example_rows(small_gaussian(example))
-    lost = (rows["dim"] == 20) & (rows["method"] == "mine") & (rows["truth"] > 30)
-    rows = example.edited(rows, lost & (rows["seed"] == 0), status="diverged", nats=1e9)
-    claim = claim_of(gaussian, rows, "gaussian-high-target")
-    assert claim.verdict == "not reproduced"
-    assert "1 of 15 cells diverged" in claim.measured
-
-
-def test_dv_that_diverges_for_good_shows_that_the_correction_helps(example: ModuleType) -> None:
-    rows = example.example_rows(small_gaussian(example), constant(0.01))
-    lost = (rows["dim"] == 20) & (rows["method"] == "dv") & rows["truth"].between(10, 20)
-    rows = example.edited(rows, lost, status="diverged", nats=math.nan)
-    claim = claim_of(gaussian, rows, "gaussian-ema")
-    assert claim.verdict == "reproduced"
-    assert "diverged: MINE 0 of 12 cells, plain DV 3 of 12 cells" in claim.measured
-
-
-def test_one_dv_cell_that_diverges_is_not_enough(example: ModuleType) -> None:
-    rows = example.example_rows(small_gaussian(example), constant(0.01))
-    lost = (rows["dim"] == 20) & (rows["method"] == "dv") & rows["truth"].between(10, 20)
-    rows = example.edited(rows, lost & (rows["seed"] == 0), status="diverged", nats=math.nan)
-    assert claim_of(gaussian, rows, "gaussian-ema").verdict == "inconclusive"
-
-
-def test_a_pair_in_which_one_diverged_is_won_by_the_other(example: ModuleType) -> None:
-    rows = example.example_rows(small_gaussian(example), constant(0.01))
-    rows = rows[rows["role"] == "high"]
-    for loser, sign in (("mine_f", 1.0), ("mine", -1.0)):
-        lost = (rows["method"] == loser) & (rows["seed"] == 1)
-        diverged = gaussian.table(example.edited(rows, lost, status="diverged"))
-        pairs = gaussian.paired(diverged, "mine_f", "mine")
-        assert all(np.array_equal(p, [0.0, sign * math.inf, 0.0]) for p in pairs.values())
-
-
-def test_failed_cells_are_missing_and_said_so(example: ModuleType) -> None:
-    rows = example.example_rows(small_gaussian(example))
-    rows = example.edited(rows, rows["seed"] == 0, status="failed", nats=math.nan)
-    for claim in gaussian.claims(rows):
-        assert claim.verdict == "inconclusive"
-        assert "2 seeds" in claim.measured
-
-
-def test_rows_that_all_failed_still_give_every_claim(example: ModuleType) -> None:
-    for module, config in (
-        (gaussian, small_gaussian(example)),
-        (equitability, small_equitability(example)),
-    ):
-        rows = example.example_rows(config).assign(status="failed", nats=math.nan)
-        for found in (module.claims(rows), module.claims(rows[:0])):
-            assert len(found) == len(module.claims(example.example_rows(config)))
-            assert {claim.verdict for claim in found} == {"inconclusive"}
-
-
-def test_claims_are_strict_json(example: ModuleType) -> None:
-    rows = example.realistic_gaussian(example.gaussian_config(2))
-    found = [claim.as_dict() for claim in gaussian.claims(rows)]
-    back = json.loads(json.dumps(found, allow_nan=False))
-    wanted = {"id", "experiment", "paper", "statement", "measured", "tolerance", "verdict"}
-    assert all(wanted | {"figure", "interval"} <= set(claim) for claim in back)
-
-
-def test_the_bootstrap_agrees_with_scipy() -> None:
-    values = np.random.default_rng(1).normal(size=20)
-    ours = c.bootstrap_interval([values], lambda drawn: drawn[0].mean(-1), resamples=20000)
-    theirs = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=20000, method="percentile", rng=2
-    ).confidence_interval
-    width = theirs.high - theirs.low
-    assert np.allclose(ours, (theirs.low, theirs.high), atol=0.02 * width)
-
-
-def test_groups_are_resampled_on_their_own() -> None:
-    low, high = c.bootstrap_interval(
-        [np.array([1.0, 1.0]), np.array([5.0])],
-        lambda drawn: drawn[1].mean(-1) - drawn[0].mean(-1),
+        "a",
+        (0.0, float("inf")),
     )
-    assert (low, high) == (4.0, 4.0)
+    assert found.as_dict()["interval"] == [0.0, None]
 
 
-def test_an_infinite_error_reaches_the_interval_and_an_undefined_one_widens_it() -> None:
-    assert c.mean_interval(np.array([0.0, 0.0, math.inf])) == (0.0, math.inf)
-    assert c.mean_interval(np.array([math.inf] * 3)) == (math.inf, math.inf)
-    assert c.mean_interval(np.array([-math.inf, math.inf])) == (-math.inf, math.inf)
+def test_a_function_is_not_asked_where_there_are_no_rows() -> None:
+    @claim("a-b", paper="", figure="a", rule="")
+    def never(rows: pd.DataFrame) -> Finding | None:
+        raise AssertionError
+
+    found = never(ROWS[:0], CURVES)
+    assert (found.measured, found.verdict) == ("this run has no rows for it", "inconclusive")
 
 
-@pytest.mark.parametrize(
-    ("interval", "seeds", "verdict"),
-    [
-        ((-0.1, 0.1), 3, "reproduced"),
-        ((-1.0, 1.0), 3, "reproduced"),
-        ((0.5, 1.5), 3, "inconclusive"),
-        ((-2.0, 2.0), 3, "inconclusive"),
-        ((1.5, math.inf), 3, "not reproduced"),
-        ((-3.0, -2.0), 3, "not reproduced"),
-        ((-0.1, 0.1), 2, "inconclusive"),
-    ],
-)
-def test_a_verdict_is_where_the_interval_lies(
-    interval: c.Interval, seeds: int, verdict: str
-) -> None:
-    assert c.verdict_within(interval, -1.0, 1.0, seeds) == verdict
+def test_nothing_to_measure_is_inconclusive_in_the_claims_own_words() -> None:
+    @claim("a-b", paper="", figure="a", rule="", missing="this run has no pairs")
+    def nothing(rows: pd.DataFrame) -> Finding | None:
+        return None
+
+    found = nothing(ROWS, CURVES)
+    assert (found.measured, found.verdict, found.figure, found.interval) == (
+        "this run has no pairs",
+        "inconclusive",
+        "",
+        None,
+    )
 
 
-def test_numbers_carry_bits_and_true_minus_signs() -> None:
-    assert c.nats(math.log(2.0)) == "0.693 nats (1.000 bits)"
-    assert c.nats(-1.0, signed=True) == "−1.000 nats (−1.443 bits)"
-    assert [c.number(x) for x in (math.inf, -math.inf, math.nan, -0.0001)] == [
-        "∞",
-        "−∞",
-        "n/a",
-        "0.000",
-    ]
+def test_a_function_that_asks_for_curves_gets_them() -> None:
+    @claim("a-b", paper="", figure="a", rule="")
+    def steps(rows: pd.DataFrame, curves: pd.DataFrame) -> Finding | None:
+        return Finding(f"{len(curves)} point", "reproduced")
+
+    assert steps(ROWS, CURVES).measured == "1 point"
 
 
-def test_a_check_of_a_plain_number_has_no_unit() -> None:
-    slopes = np.array([0.1, 0.2, 0.3])
-    words = str(c.check("slope + 1", slopes, 0.25, unit=False))
-    assert words == "slope + 1: +0.200, 95 % interval [+0.100, +0.300], tolerance ±0.25"
-    in_nats = c.check("error", slopes, 0.25)
-    assert "nats" in str(in_nats)
-    assert in_nats.verdict == c.check("slope", slopes, 0.25, unit=False).verdict == "inconclusive"
+def test_a_statement_and_a_figure_may_depend_on_numbers() -> None:
+    @claim(
+        "a-b", paper="", figure=lambda rows: f"a_{rows['dim'].iloc[0]}d", rule="", statement="7."
+    )
+    def of_number(rows: pd.DataFrame) -> Finding | None:
+        return Finding("", "reproduced")
+
+    found = of_number(ROWS, CURVES)
+    assert (found.statement, found.figure) == ("7.", "a_3d")
+
+
+def test_the_claims_of_a_module_are_judged_in_their_order_on_its_table() -> None:
+    @claim("a-c", paper="", figure="a", rule="")
+    def other(rows: pd.DataFrame) -> Finding | None:
+        return Finding(str(list(rows["two"])), "inconclusive")
+
+    module = ModuleType("a")
+    module.table = lambda rows: rows.assign(two=2)  # type: ignore[attr-defined]
+    module.claims = [stated, other]  # type: ignore[attr-defined]
+    first, second = judge(module, ROWS, CURVES)
+    assert (first.id, second.id, second.measured) == ("a-b", "a-c", "[2, 2]")
+    assert [one.verdict for one in judge(module, ROWS[:0], CURVES)] == ["inconclusive"] * 2

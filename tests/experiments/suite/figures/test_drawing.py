@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments.suite.figures import drawing
+from experiments.suite.report import discovery
 
 
 def test_many_are_drawn_side_by_side_to_the_same_bytes_and_each_raises_its_own(
@@ -29,3 +30,9 @@ def test_few_are_drawn_here_when_they_are_asked_for(monkeypatch: pytest.MonkeyPa
         assert asked == []
         drawn["gaussian"]()
     assert asked == ["gaussian"]
+
+
+@pytest.mark.parametrize("name", discovery.experiment_names())
+def test_an_experiment_without_rows_draws_nothing(example: ModuleType, name: str) -> None:
+    rows = example.example_rows(example.gaussian_config(1, rho=[0.0]))[:0]
+    assert drawing.draw(name, rows, pd.DataFrame()) == {}

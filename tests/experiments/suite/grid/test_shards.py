@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
-from experiments.suite.report import report
+from experiments.suite.report.command import main
+from experiments.suite.report.records import Record, joined
 from experiments.suite.store.identity import run_id
 from experiments.suite.store.joined import load_runs
 from experiments.suite.store.runs import Run
@@ -147,13 +148,13 @@ def parts(example: ModuleType, tmp_path: Path) -> list[Path]:
     return folders
 
 
-def records(outputs: Path) -> list[report.Record]:
-    return [report.Record(run) for run in load_runs(outputs)[0]]
+def records(outputs: Path) -> list[Record]:
+    return [Record(run) for run in load_runs(outputs)[0]]
 
 
 def test_shards_are_runs_of_their_own_and_one_record(parts: list[Path], tmp_path: Path) -> None:
     assert len(set(parts)) == 3
-    (one,) = report.joined(records(tmp_path))
+    (one,) = joined(records(tmp_path))
     keys = pd.concat([Run(part).read_rows() for part in parts])["key"]
     assert list(one.rows["key"]) == list(keys)
     assert one.status["state"] == "finished" and one.missing == [] and one.problems == []
@@ -171,11 +172,11 @@ def test_a_missing_shard_is_named_with_its_command(
     for path in sorted(parts[1].rglob("*"), reverse=True):
         path.unlink()
     parts[1].rmdir()
-    assert report.main(["--outputs", str(tmp_path)]) == 1
+    assert main(["--outputs", str(tmp_path)]) == 1
     said = "of 3 shards, 1 is missing: run `python -m experiments -m experiment=gaussian shards=3 "
     assert said + "shard=1`" in capsys.readouterr().err
     assert "of 3 shards, 1 is missing" in (tmp_path / "report.html").read_text()
-    assert report.joined(records(tmp_path))[0].status["state"] == "running"
+    assert joined(records(tmp_path))[0].status["state"] == "running"
     assert {one.status["state"] for one in records(tmp_path)} == {"finished"}
 
 
@@ -183,7 +184,7 @@ def test_a_missing_shard_is_named_with_its_command(
 def test_the_report_claims_from_all_shards_and_results_have_each_row_once(
     parts: list[Path], tmp_path: Path
 ) -> None:
-    assert report.main(["--outputs", str(tmp_path)]) == 0
+    assert main(["--outputs", str(tmp_path)]) == 0
     results = pd.read_csv(tmp_path / "results.csv")
     assert len(results) == sum(len(Run(part).read_rows()) for part in parts)
     assert not results["key"].duplicated().any()
@@ -195,7 +196,7 @@ def test_grids_that_differ_otherwise_are_not_joined(example: ModuleType, tmp_pat
         config = {**example.gaussian_config(seeds, rho=[0.5]), "shards": 2, "shard": seeds - 1}
         rows = example.example_rows(config, example.realistic_bias)
         example.write_run(tmp_path, config, rows)
-    assert sorted(one.missing for one in report.joined(records(tmp_path))) == [[0], [1]]
+    assert sorted(one.missing for one in joined(records(tmp_path))) == [[0], [1]]
 
 
 @pytest.mark.parametrize("said", [{}, {"shards": "8; rm"}, {"shards": 2, "shard": 5}])

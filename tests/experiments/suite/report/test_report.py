@@ -13,10 +13,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from experiments.suite.report import report
+from experiments.suite.report import sweeps
+from experiments.suite.report.command import main
+from experiments.suite.report.discovery import EXPERIMENTS, experiment_names, experiments_in_order
+from experiments.suite.report.pages import BADGES
+from experiments.suite.report.records import Record, headline, of_scale
+from experiments.suite.report.sweeps import sweep_parts
+from experiments.suite.report.tables import tables
+from experiments.suite.report.writing import join_results
 from experiments.suite.store.joined import load_runs
 from experiments.suite.store.runs import Run
-from experiments.suite.sweeps import sweep
+from experiments.suite.sweeps.measures import COLUMNS
 
 HOSTILE = "<script>alert('reason')</script> | `x` \n# y"
 DESIGN_COLUMNS = (
@@ -39,7 +46,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     config = example.equitability_config(3, sigma=[0.0, 0.1, 0.5])
     rows = example.example_rows(config, example.realistic_bias)
     example.write_run(folder, config, example.edited(rows, rows.index == 0, nats=math.inf))
-    assert report.main(["--outputs", str(folder)]) == 0
+    assert main(["--outputs", str(folder)]) == 0
     return folder
 
 
@@ -64,7 +71,7 @@ def test_the_columns_of_a_table_stand_in_the_order_of_the_rows(example: ModuleTy
     rows = rows[rows["role"] == "scalar"].assign(
         params=[json.dumps({f"field {i}": i}) for i in range(9)]
     )
-    (table,) = report.tables(rows)
+    (table,) = tables(rows)
     assert table.names == [f"field {i}" for i in range(9)]
 
 
@@ -94,7 +101,7 @@ def test_claims_are_listed_with_their_verdicts(outputs: Path, html: str) -> None
     body = html[html.index('id="claims"') :]
     for claim in claims:
         assert f'id="{claim["id"]}"' in body
-        assert f"{report.BADGES[claim['verdict']]} {claim['verdict']}" in body
+        assert f"{BADGES[claim['verdict']]} {claim['verdict']}" in body
         assert f'href="#figure-{claim["figure"].replace("_", "-")}"' in body
     first = html.index("<h2>Claims")
     assert first < html.index("<figure") < html.index("Provenance")
@@ -162,7 +169,7 @@ def test_the_same_runs_give_the_same_bytes_and_a_bare_status_will_do(
     Run(folder).write_status({"state": "finished"})
     seen = []
     for _ in range(2):
-        assert report.main(["--outputs", str(tmp_path)]) == 0
+        assert main(["--outputs", str(tmp_path)]) == 0
         seen.append({p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()})
     assert seen[0] == seen[1]
 
@@ -174,7 +181,7 @@ def records_of(example: ModuleType, outputs: Path, runs: list[dict[str, Any]]) -
         if run.get("empty"):
             rows = rows[:0]
         example.write_run(outputs, config, rows, state=run["state"], updated=run["updated"])
-    return [report.Record(run) for run in load_runs(outputs)[0]]
+    return [Record(run) for run in load_runs(outputs)[0]]
 
 
 def test_the_headline_run_is_the_latest_finished_one_of_the_scale(
@@ -194,7 +201,7 @@ def test_the_headline_run_is_the_latest_finished_one_of_the_scale(
     )
 
     def updated(scale: str | None) -> str | None:
-        found = report.headline(records, "gaussian", scale)
+        found = headline(records, "gaussian", scale)
         return str(found.status["updated"]) if found else None
 
     assert updated(None) == "2026-01-03"
@@ -206,7 +213,7 @@ def test_the_headline_run_is_the_latest_finished_one_of_the_scale(
 
 
 def test_a_folder_without_runs_still_gives_a_report(tmp_path: Path) -> None:
-    assert report.main(["--outputs", str(tmp_path), "--scale", "paper"]) == 0
+    assert main(["--outputs", str(tmp_path), "--scale", "paper"]) == 0
     html = (tmp_path / "report.html").read_text()
     assert "No run at scale paper with rows yet" in html
     assert "python -m experiments experiment=equitability" in html
@@ -222,7 +229,7 @@ def test_a_run_in_which_every_cell_failed_still_gives_a_report(
     config = small(example, "smoke")
     rows = example.example_rows(config).assign(status="failed", nats=math.nan, reason="it broke")
     example.write_run(tmp_path, config, rows, state="failed")
-    assert report.main(["--outputs", str(tmp_path)]) == 0
+    assert main(["--outputs", str(tmp_path)]) == 0
     html = (tmp_path / "report.html").read_text()
     assert "it broke" in html
     assert "Cells of this run failed." in html
@@ -243,7 +250,7 @@ def test_a_broken_run_or_figure_is_named_and_the_status_says_so(
     from experiments import gaussian
 
     monkeypatch.setattr(gaussian, "figures", lambda rows: 1 / 0)
-    assert report.main(["--outputs", str(tmp_path)]) == 1
+    assert main(["--outputs", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "status.json" in said
     assert "gaussian: figures: ZeroDivisionError" in said
@@ -255,7 +262,7 @@ def test_a_broken_run_or_figure_is_named_and_the_status_says_so(
 def test_a_missing_folder_is_one_line_and_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert report.main(["--outputs", str(tmp_path / "none")]) == 2
+    assert main(["--outputs", str(tmp_path / "none")]) == 2
     said = capsys.readouterr().err
     assert re.search(r"expected a folder with runs, got .*none': run .* first", said)
     assert said.count("\n") == 1
@@ -264,16 +271,16 @@ def test_a_missing_folder_is_one_line_and_status_2(
 def test_figures_alone(example: ModuleType, tmp_path: Path) -> None:
     config = small(example)
     folder = example.write_run(tmp_path, config, example.example_rows(config))
-    assert report.main(["--outputs", str(tmp_path), "--figures-only"]) == 0
+    assert main(["--outputs", str(tmp_path), "--figures-only"]) == 0
     assert list((folder / "figures").glob("*.svg"))
     assert list((tmp_path / "figures").glob("*.svg"))
     assert not (tmp_path / "report.html").exists()
 
 
 def test_the_experiments_are_found_without_a_list() -> None:
-    configs = (report.EXPERIMENTS.parent / "configs" / "experiment").glob("*.yaml")
-    assert list(report.experiment_names()) == sorted(path.stem for path in configs)
-    assert list(report.experiments_in_order())[:2] == ["gaussian", "equitability"]
+    configs = (EXPERIMENTS.parent / "configs" / "experiment").glob("*.yaml")
+    assert list(experiment_names()) == sorted(path.stem for path in configs)
+    assert list(experiments_in_order())[:2] == ["gaussian", "equitability"]
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +291,7 @@ def swept(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.example.write_run(
         folder, config := made.config_of({}, scale="default"), made.example.example_rows(config)
     )
-    assert report.main(["--outputs", str(folder)]) == 0
+    assert main(["--outputs", str(folder)]) == 0
     return folder
 
 
@@ -324,13 +331,11 @@ def test_sweeps_csv_has_the_measures_of_every_setting(swept: Path) -> None:
 def test_the_scale_asked_for_is_the_scale_that_is_compared(
     swept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from experiments.suite.sweeps import figures as sweep_figures
-
-    monkeypatch.setattr(sweep_figures, "figures", lambda *_: {})
-    joined = report.join_results(swept)
-    records, rows = [report.Record(run) for run in joined.runs], joined.frame(sweep.COLUMNS)
+    monkeypatch.setattr(sweeps, "sweep_figures", lambda *_: {})
+    joined = join_results(swept)
+    records, rows = [Record(run) for run in joined.runs], joined.frame(COLUMNS)
     found = {
-        scale: report.sweep_parts("gaussian", report.of_scale(records, "gaussian", scale), rows)
+        scale: sweep_parts("gaussian", of_scale(records, "gaussian", scale), rows)
         for scale in ("default", "smoke", "paper", None)
     }
     assert {scale: [part.settings for part in parts] for scale, parts in found.items()} == {
@@ -349,7 +354,7 @@ def test_one_run_is_no_sweep(outputs: Path, html: str) -> None:
 @pytest.mark.usefixtures("svg_alone")
 def test_hostile_values_of_a_sweep_stay_text(made: ModuleType, tmp_path: Path) -> None:
     made.write_sweep(tmp_path, {"note": ["<script>1</script>", "`a` | b"]}, seeds=1)
-    assert report.main(["--outputs", str(tmp_path)]) == 0
+    assert main(["--outputs", str(tmp_path)]) == 0
     html, markdown = ((tmp_path / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert "<script" not in html
     assert "&lt;script&gt;1&lt;/script&gt;" in html
@@ -361,11 +366,9 @@ def test_hostile_values_of_a_sweep_stay_text(made: ModuleType, tmp_path: Path) -
 def test_a_sweep_that_cannot_be_drawn_is_named(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from experiments.suite.sweeps import figures as sweep_figures
-
     shutil.copytree(swept, tmp_path / "copy")
-    monkeypatch.setattr(sweep_figures, "figures", lambda *_: 1 / 0)
-    assert report.main(["--outputs", str(tmp_path / "copy")]) == 1
+    monkeypatch.setattr(sweeps, "sweep_figures", lambda *_: 1 / 0)
+    assert main(["--outputs", str(tmp_path / "copy")]) == 1
     assert "gaussian: sweep: ZeroDivisionError" in capsys.readouterr().err
 
 

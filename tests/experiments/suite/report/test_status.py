@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from experiments.suite.report import status
+from experiments.suite.report.progress import Line, lines_of
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import curve_frame, row_frame
 
@@ -51,8 +52,8 @@ def lock(run: Run, host: str = HERE, pid: int | None = None, beat: Any = None) -
     (run.folder / "lock.json").write_text(json.dumps(found))
 
 
-def only(outputs: Path) -> status.Line:
-    (line,) = status.lines_of(outputs, SECONDS)
+def only(outputs: Path) -> Line:
+    (line,) = lines_of(outputs, SECONDS)
     return line
 
 
@@ -159,7 +160,7 @@ def test_a_missing_or_corrupt_file_is_named(
         (bad.folder / name).unlink()
     else:
         (bad.folder / name).write_bytes(content)
-    found = {line.run_id: line for line in status.lines_of(tmp_path, SECONDS)}
+    found = {line.run_id: line for line in lines_of(tmp_path, SECONDS)}
     assert found[good.run_id].state == "done"
     assert found[bad.run_id].state == "broken"
     assert found[bad.run_id].problem.startswith(f"{name}: ")
@@ -210,7 +211,7 @@ def test_the_overrides_that_vary_are_those_of_the_experiment(
 ) -> None:
     for rate in (0.001, 0.01):
         a_run(tmp_path, "finished", train={"learning_rate": rate, "steps": 5}, device=f"{rate}")
-    lines = status.lines_of(tmp_path, SECONDS)
+    lines = lines_of(tmp_path, SECONDS)
     assert [set(line.overrides) for line in lines] == [{"train.learning_rate"}] * 2
     assert status.main(["--outputs", str(tmp_path)]) == 0
     said = capsys.readouterr().out

@@ -82,8 +82,8 @@ def test_a_run_with_a_foreign_target_starts_nothing(
         ({"_target_": "mine.tasks.Nothing"}, "a class that is there, got 'mine.tasks.Nothing'"),
         ({"_target_": "mine.nowhere.Task"}, "a class that is there, got 'mine.nowhere.Task'"),
         (
-            {"_target_": "experiments.suite.report.report.main"},
-            "a class, got 'experiments.suite.report.report.main': make",
+            {"_target_": "experiments.suite.report.command.main"},
+            "a class, got 'experiments.suite.report.command.main': make",
         ),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rh": 1}, "unexpected .*'rh': .*--help"),
         ({"_target_": "mine.tasks.CorrelatedGaussian", "rho": 2}, "expected rho .* got 2: .*take"),

@@ -32,7 +32,7 @@ from tiny_run import (
 )
 
 from experiments.suite.figures import drawing
-from experiments.suite.report import report
+from experiments.suite.report.command import main
 from experiments.suite.run.exits import FAILED, INTERRUPTED, OK
 from experiments.suite.run.jobs import prepare
 from experiments.suite.store.identity import run_id
@@ -166,7 +166,7 @@ def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path)
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]")
     assert run_in(tmp_path, *few) == OK
     assert the_run(tmp_path).finished and not the_run(tmp_path).figures.exists()
-    assert report.main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
+    assert main(["--outputs", str(tmp_path), "--scale", "smoke"]) == 0
     assert (tmp_path / "figures" / "gaussian_scalar_1d.svg").is_file()
 
 

@@ -22,7 +22,7 @@ HOSTILE = {
     "search path": "hydra:\n  searchpath: ['file:///somewhere']",
     "interpolation": "a: os.system\ncritic:\n  _target_: ${{a}}\n  command: touch {}",
     "tag": "critic: !!python/object/apply:os.system ['touch {}']",
-    "function of ours": "critic:\n  _target_: experiments.suite.report.report.main\n"
+    "function of ours": "critic:\n  _target_: experiments.suite.report.command.main\n"
     "  arguments: []",
     "through ours": "train:\n  _target_: experiments.suite.store.files.os.system\n"
     "  command: touch {}",

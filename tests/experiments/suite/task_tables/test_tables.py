@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from scipy.stats import binomtest
 
 import mine
 from experiments import accuracy
+from experiments.suite.claims.intervals import share_interval
 from experiments.suite.grid.cells import UNTRAINED
 from experiments.suite.report import accuracy_page
 from experiments.suite.run.command import CONFIGS
@@ -25,6 +25,12 @@ from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import row_frame
 from experiments.suite.task_tables import figures as task_figures
 from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.findings import (
+    advantages,
+    never_unsaid,
+    share_within,
+    sizes,
+)
 from mine.estimators.own_job import own_job
 from mine.running.estimates import Estimate
 from mine.running.events import Done
@@ -248,12 +254,6 @@ def test_a_lost_cell_makes_a_methods_mean_infinite_and_is_counted() -> None:
     assert each.loc[("normal-1", "ksg"), "lost"] == 1
 
 
-@pytest.mark.parametrize(("hits", "n"), [(0, 60), (3, 60), (57, 60), (60, 60), (1, 1)])
-def test_the_interval_of_a_share_is_scipys(hits: int, n: int) -> None:
-    low, high = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    assert tables.share_interval(hits, n) == pytest.approx((low, high), abs=1e-6)
-
-
 def test_methods_are_compared_on_the_same_rows() -> None:
     rows = [
         *(row("normal-1", "mine", s, 0.1) for s in range(4)),
@@ -261,21 +261,22 @@ def test_methods_are_compared_on_the_same_rows() -> None:
         row("normal-1", "ksg", 1, 0.0),
         row("normal-1", "ksg", 2, 0.0, status="failed"),
     ]
-    (gaps,) = tables.advantages(tables.sizes(table(*rows)), "mine", "ksg")
+    (gaps,) = advantages(sizes(table(*rows)), "mine", "ksg")
     assert gaps.tolist() == pytest.approx([0.3, -0.1, math.inf])
-    (gaps,) = tables.advantages(tables.sizes(table(*rows)), "ksg", "mine")
+    (gaps,) = advantages(sizes(table(*rows)), "ksg", "mine")
     assert gaps.tolist() == pytest.approx([-0.3, 0.1, -math.inf])
     both = [row("normal-1", m, 0, 0.0, status="diverged") for m in TWO]
-    assert tables.advantages(tables.sizes(table(*both)), "mine", "ksg") == []
-    assert tables.advantages(tables.sizes(table(*rows)), "mine", "doe") == []
+    assert advantages(sizes(table(*both)), "mine", "ksg") == []
+    assert advantages(sizes(table(*rows)), "mine", "doe") == []
 
 
 def test_a_warning_is_what_tells_an_honest_error_from_another() -> None:
     def judged(**options: Any) -> tuple[str, str]:
         rows = [row("normal-1", "auto", s, 0.0) for s in range(3)]
         rows += [row("spiral-2", "auto", s, 0.5, **options) for s in range(3)]
-        measured, verdict, _ = tables.never_unsaid(table(*rows), "auto")
-        return measured, verdict
+        found = never_unsaid(table(*rows), "auto")
+        assert found is not None
+        return found.measured, found.verdict
 
     measured, verdict = judged(warned=True)
     assert verdict == "reproduced" and "of 3 cells that are off 3 said so" in measured
@@ -289,11 +290,13 @@ def test_a_share_is_judged_by_its_interval_and_says_what_failed() -> None:
     rows = [row("normal-1", "auto", s, 0.1 if s else 1.0) for s in range(100)]
     failed = [row("uniform-1", "auto", s, 0.0, status="failed") for s in range(3)]
     found = table(*rows, *failed)
-    measured, verdict, interval = tables.share_within(found, "covered", 0.9, 1.0)
-    assert verdict == "reproduced" and interval == tables.share_interval(99, 100)
-    assert "99 of 100 cells" in measured and "3 of 103 cells failed" in measured
-    assert tables.share_within(found, "covered", 0.0, 0.9)[1] == "not reproduced"
-    assert tables.share_within(found, "covered", 0.98, 1.0)[1] == "inconclusive"
+    first, second, third = (
+        share_within(found, "covered", *bounds) for bounds in ((0.9, 1.0), (0.0, 0.9), (0.98, 1.0))
+    )
+    assert first and first.verdict == "reproduced" and first.interval == share_interval(99, 100)
+    assert "99 of 100 cells" in first.measured and "3 of 103 cells failed" in first.measured
+    assert second and second.verdict == "not reproduced"
+    assert third and third.verdict == "inconclusive"
 
 
 def test_numbers_of_a_heat_map_are_short_and_say_what_was_lost() -> None:

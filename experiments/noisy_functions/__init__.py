@@ -1,0 +1,1 @@
+"""Noisy functions: the figures of equitability."""

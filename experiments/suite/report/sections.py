@@ -1,0 +1,100 @@
+"""One experiment's part of the report: its run, claims, figures, tables and sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from experiments.suite.claims.claim import Claim, judge
+from experiments.suite.claims.wording import duration
+from experiments.suite.figures.rendering import Drawn
+from experiments.suite.report.records import Record
+from experiments.suite.report.sweeps import SweepPart
+from experiments.suite.report.tables import Table, lost_cells, tables, warnings_of
+from experiments.suite.report.texts import facts
+from experiments.suite.store.tables import ROW_STATUSES
+
+
+@dataclass(frozen=True)
+class Section:
+    """One experiment's part of the report; `record` is None where it has no run."""
+
+    name: str
+    title: str
+    record: Record | None
+    claims: list[Claim] = field(default_factory=list)
+    figures: list[Drawn] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    sweeps: list[SweepPart] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return str(self.record.status.get("state", "unknown")) if self.record else "no run"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Cells by status."""
+        statuses = self.record.rows["status"] if self.record else []
+        return {status: int(sum(s == status for s in statuses)) for status in ROW_STATUSES}
+
+    @property
+    def command(self) -> str:
+        """What runs it again, on one line."""
+        default = f"python -m experiments experiment={self.name}"
+        found = self.record.status.get("command") if self.record else None
+        return " ".join(str(found or default).split())
+
+    @property
+    def seconds(self) -> str:
+        return duration(self.record.status.get("seconds")) if self.record else "–"
+
+    @property
+    def tables(self) -> list[Table]:
+        return tables(self.record.rows) if self.record else []
+
+    @property
+    def lost(self) -> list[dict[str, str]]:
+        return lost_cells(self.record.rows) if self.record else []
+
+    @property
+    def warnings(self) -> list[tuple[str, int]]:
+        return warnings_of(self.record.rows) if self.record else []
+
+    @property
+    def provenance(self) -> list[tuple[str, str]]:
+        return facts(self.record.provenance) if self.record else []
+
+    @property
+    def config(self) -> list[tuple[str, str]]:
+        return facts(self.record.config) if self.record else []
+
+
+def section(
+    name: str,
+    module: ModuleType,
+    record: Record | None,
+    figures: Callable[[], Mapping[str, Drawn]] | None,
+    sweeps: Callable[[], list[SweepPart]],
+) -> Section:
+    """One experiment drawn and judged, and its sweeps; its section says what went wrong.
+
+    `figures` is None where there are no rows to draw.
+    """
+    title = (module.__doc__ or name).strip().splitlines()[0]
+    if record is None or figures is None:
+        return Section(name, title, record)
+    problems: list[str] = []
+
+    def attempt(what: str, make: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return make()
+        except Exception as error:
+            problems.append(f"{name}: {what}: {type(error).__name__}: {error}")
+            return otherwise
+
+    claims = attempt("claims", lambda: judge(module, record.rows, record.curves), [])
+    drawn = attempt("figures", figures, {})
+    swept = attempt("sweep", sweeps, [])
+    return Section(name, title, record, claims, list(drawn.values()), problems, swept)
