@@ -27,7 +27,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint smoke reproduce benchmark-accuracy figures report status bench cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy figures report status bench cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -52,6 +52,10 @@ lint: $(READY) ## style, formatting and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
+
+docs: $(READY) ## build the site into docs/_build/html; a warning is an error
+	$(RUN) -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
+	@echo "Site: docs/_build/html/index.html"
 
 smoke: $(READY) ## reproduce at SCALE=smoke: the whole way through, in minutes
 	@$(call reproduce_at,smoke)
@@ -106,7 +110,7 @@ clean: ## remove OUTPUTS and the caches; .venv stays
 	  echo 'expected OUTPUTS to be a folder here whose name begins with "outputs", got "$(OUTPUTS)": remove it by hand' >&2; \
 	  exit 2; \
 	fi
-	rm -rf "$(OUTPUTS)" multirun build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf "$(OUTPUTS)" multirun build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## remove .venv too

@@ -55,11 +55,32 @@ def run_in_small(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, An
     """
     import mine
 
+    def in_small(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def called(*args: Any, **options: Any) -> Any:
+            own = {} if "critic" in options else {"hidden": (8,)}
+            return function(*args, **{"steps": 10, **own, **options})
+
+        return called
+
     for name in ("estimate", "estimate_many", "pairwise", "conditional"):
-        small = functools.partial(getattr(mine, name), steps=10, hidden=(8,))
-        monkeypatch.setattr(mine, name, small)
+        monkeypatch.setattr(mine, name, in_small(getattr(mine, name)))
 
     def run(code: str, names: dict[str, Any]) -> None:
         exec(re.sub(r"\bsteps=\d+", "steps=10", code), names)
 
     return run
+
+
+@pytest.fixture
+def assert_prints_about() -> Callable[[str, str], None]:
+    """Compares what a page's code printed with what the page shows: equal words, numbers that are
+    equal to within .03, since another processor rounds otherwise."""
+    number = re.compile(r"-?\d*\.\d+")
+
+    def compare(printed: str, shown: str) -> None:
+        assert number.sub("#", printed).split() == number.sub("#", shown).split()
+        got, expected = (list(map(float, number.findall(text))) for text in (printed, shown))
+        assert got == pytest.approx(expected, abs=0.03)
+
+    return compare

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMISED = (
-    *("help", "install", "test", "test-all", "lint", "smoke"),
+    *("help", "install", "test", "test-all", "lint", "docs", "smoke"),
     *("reproduce", "figures", "report", "status", "bench", "clean"),
 )
 VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "PYTHON")
@@ -246,11 +246,11 @@ def test_clean_refuses_to_remove_what_is_no_output_folder(house: Path, outputs: 
     assert (house / "mine").exists()
 
 
-def test_continuous_integration_calls_lint_test_and_smoke() -> None:
+def test_continuous_integration_calls_lint_docs_test_and_smoke() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     text = script.read_text()
-    assert "set -eu" in text and "for target in lint test smoke" in text
+    assert "set -eu" in text and "for target in lint docs test smoke" in text
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
 
 

@@ -3,11 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
-
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "own-data.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-WARNINGS = re.findall(r"^\| `([\w ]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_page_runs(tmp_path, monkeypatch, capsys, run_in_small):
@@ -18,11 +15,3 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys, run_in_small):
     assert "True" in capsys.readouterr().out
     assert (tmp_path / "critic.safetensors").is_file()
     assert names["m"].names == ("height", "weight", "income", "side")
-
-
-@pytest.mark.parametrize("kind", ["heavy tails", "nearly discrete", "duplicates", "few rows"])
-def test_the_page_names_the_warnings_and_the_source_has_them(kind):
-    assert kind in WARNINGS
-    assert f'"{kind}: ' in (
-        PAGE.parents[1] / "mine" / "data" / "diagnostics.py"
-    ).read_text().replace('f"', '"')

@@ -45,6 +45,7 @@ class Conditional:
 
     @property
     def bits(self) -> float:
+        """The difference in bits, nats / ln 2."""
         return self.nats / math.log(2.0)
 
     @property

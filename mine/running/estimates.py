@@ -57,12 +57,12 @@ class Estimate:
 
     @property
     def bits(self) -> float:
-        """The estimate in bits: nats / ln 2."""
+        """The estimate in bits, nats / ln 2."""
         return self.nats / math.log(2.0)
 
     @property
     def gap(self) -> float:
-        """Train value less test value, in nats: how far the critic overfits."""
+        """How far the critic overfits, in nats. The training value less the test value."""
         return self.train_nats - self.nats
 
     @property
@@ -79,7 +79,7 @@ class Estimate:
 
     @property
     def null_mean(self) -> float | None:
-        """Mean over the permuted copies, in nats: the estimator's bias where the truth is 0."""
+        """Mean over the permuted copies, in nats. The estimator's bias where the truth is 0."""
         return sum(self.null) / len(self.null) if self.null else None
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:

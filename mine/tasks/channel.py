@@ -95,7 +95,7 @@ class NoiseChannel:
 
     @property
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """(x, y) -> log p(y | x) / p(y) of rows (N, dim), (N, dim): shape (N,), in nats.
+        """(x, y) -> log p(y | x) / p(y) of rows (N, dim), (N, dim), of shape (N,) in nats.
 
         Its error is at most 1e-5 nats per dimension, for y up to 8 sigma beyond the range of f.
         """

@@ -78,7 +78,7 @@ class Warped:
 
     @property
     def log_ratio(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """(x, y) -> the base's log_ratio at the maps' inverses: shape (N,), in nats."""
+        """(x, y) -> the base's log_ratio at the maps' inverses, of shape (N,) in nats."""
         base_log_ratio = getattr(self.base, "log_ratio", None)
         inverse_x, inverse_y = resolve(self.map_x).inverse, resolve(self.map_y).inverse
         if base_log_ratio is None or inverse_x is None or inverse_y is None:
