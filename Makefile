@@ -168,11 +168,14 @@ check_python = { $(PYTHON) -c 'import sys; sys.exit(not $(SUPPORTED))' 2>/dev/nu
 
 # A sweep over the experiments, which goes on past one that fails; the report is written from the rows that there
 # are, and the status says whether all went well. `set -f`: [256,256] in ARGS is a list for Hydra, not a pattern of
-# file names. The report draws the figures, in the runs' folders too.
+# file names. The report draws the figures, in the runs' folders too. First it says how long all will take, but
+# for smoke, of which that would be a large part.
+sweep = $(RUN) -m experiments -m experiment=$(subst $(space),$(comma),$(strip $(subst $(comma), ,$(EXPERIMENTS)))) \
+  scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" figures=false $(ARGS)
 define reproduce_at
 set -f; trap 'exit 130' INT; trap 'exit 143' TERM; status=0; \
-$(RUN) -m experiments -m experiment=$(subst $(space),$(comma),$(strip $(subst $(comma), ,$(EXPERIMENTS)))) \
-  scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" figures=false $(ARGS) || status=1; \
+if [ "$(1)" != smoke ]; then $(call sweep,$(1)) --forecast || [ $$? -le 128 ] || exit 130; fi; \
+$(call sweep,$(1)) || status=1; \
 $(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
 if [ -f "$(OUTPUTS)/report.html" ]; then echo "Report: $(OUTPUTS)/report.html"; fi; \
 exit $$status

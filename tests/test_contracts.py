@@ -18,6 +18,7 @@ LIFTED = {
     "experiments/suite/run/command.py",
     "experiments/suite/run/computing.py",
     "experiments/suite/run/jobs.py",
+    "experiments/suite/run/outlook.py",
     "experiments/suite/run/progress.py",
     "experiments/suite/run/provenance.py",
     "experiments/suite/run/running.py",

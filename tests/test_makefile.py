@@ -96,6 +96,7 @@ def test_without_variables_reproduce_runs_all_at_the_default_scale() -> None:
 
 def test_smoke_is_reproduce_at_the_smoke_scale() -> None:
     assert plan("smoke") == plan("reproduce", "SCALE=smoke")
+    assert "!= smoke" in plan("smoke")  # which no forecast delays
     assert plan("smoke", "SCALE=paper") == plan("smoke")
 
 
@@ -104,11 +105,18 @@ def test_the_experiments_are_one_sweep_and_then_comes_the_report(house: Path, gi
     done = make("reproduce", f"EXPERIMENTS={given}", "ARGS=critic.hidden=[8,8]", cwd=house)
     assert done.returncode == 0, done.stderr
     common = "scale=default device=auto outputs=outputs figures=false critic.hidden=[8,8]"
+    sweep = f"-m experiments -m experiment=gaussian,equitability {common}"
     assert (house / "asked").read_text().splitlines() == [
-        f"-m experiments -m experiment=gaussian,equitability {common}",
+        f"{sweep} --forecast",
+        sweep,
         "-m experiments.suite.report --outputs outputs --scale default",
     ]
     assert done.stdout.splitlines()[-1] == "Report: outputs/report.html"
+
+
+def test_a_smoke_run_begins_at_once(house: Path) -> None:
+    assert make("smoke", "EXPERIMENTS=gaussian", cwd=house).returncode == 0
+    assert "--forecast" not in (house / "asked").read_text()
 
 
 def test_after_a_failed_sweep_the_report_is_written_and_the_status_tells(house: Path) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -31,6 +31,21 @@ FEW_TESTS, MORE_TESTS = 1 / 20, 1 / 4  # of the test rows
 BEST_AFTER = 0.25  # epochs x learning rate at a training's best validation value, about
 
 
+class Cost(NamedTuple):
+    """What one job of a stack takes, in seconds.
+
+    Attributes:
+        fixed: what does not grow with the steps, such as the test.
+        step: each step of all its trainings together.
+    """
+
+    fixed: float
+    step: float
+
+    def seconds(self, steps: float) -> float:
+        return self.fixed + self.step * steps
+
+
 def forecast(
     jobs: Sequence[Job],
     stacks: Sequence[tuple[int, ...]],
@@ -41,8 +56,7 @@ def forecast(
     """About how many seconds each stack takes.
 
     Where there are many kinds, `limit` may not be enough to try all. The others are taken to cost
-    as much a step (or, where nothing is trained, a job) as those of their method, whatever its
-    parameters.
+    what those of their method cost on average, whatever its parameters.
 
     Args:
         jobs: what is to be estimated.
@@ -52,22 +66,21 @@ def forecast(
         limit: seconds after which no further kind of stack is tried, but for one of each method.
     """
     where = resolve_device(device)
-    per_job: dict[Hashable, float] = {}
-    rates: dict[str, list[float]] = {}
+    per_job: dict[Hashable, Cost] = {}
+    tried: dict[str, list[Cost]] = {}
     seconds: dict[tuple[int, ...], float] = {}
     started = clock()
     for stack in _by_turns(stacks, lambda stack: family(jobs[stack[0]])):
         job = jobs[stack[0]]
         name = family(job)
         kind = (job.method.name, job.source.sizes, len(stack), job.critic, job.training)
-        work = job.network_steps or 1
-        if kind not in per_job and name in rates and clock() - started > limit:
-            per_job[kind] = statistics.fmean(rates[name]) * work
+        if kind not in per_job and name in tried and clock() - started > limit:
+            per_job[kind] = Cost(*(statistics.fmean(of) for of in zip(*tried[name], strict=True)))
         if kind not in per_job:
             with working_on(where):
-                per_job[kind] = _seconds(job, len(stack), where, clock)
-            rates.setdefault(name, []).append(per_job[kind] / work)
-        seconds[stack] = per_job[kind] * len(stack)
+                per_job[kind] = _cost(job, len(stack), where, clock)
+            tried.setdefault(name, []).append(per_job[kind])
+        seconds[stack] = per_job[kind].seconds(likely_steps(job)) * len(stack)
     return [seconds[stack] for stack in stacks]
 
 
@@ -93,11 +106,11 @@ def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
         yield from (item for item in row if item is not None)
 
 
-def _seconds(job: Job, k: int, device: torch.device, clock: Clock) -> float:
-    """Seconds of one job in a stack of k."""
+def _cost(job: Job, k: int, device: torch.device, clock: Clock) -> Cost:
+    """Of one job in a stack of k."""
     if job.method.direct:
-        return _direct_seconds(job, job.method.direct, device, clock)
-    return _training_seconds(job, k, device, clock)
+        return Cost(_direct_seconds(job, job.method.direct, device, clock), 0.0)
+    return _training_cost(job, k, device, clock)
 
 
 def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock) -> float:
@@ -114,7 +127,7 @@ def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock
     return (clock() - started) * (n / few) ** growth
 
 
-def _training_seconds(job: Job, k: int, device: torch.device, clock: Clock) -> float:
+def _training_cost(job: Job, k: int, device: torch.device, clock: Clock) -> Cost:
     """From short trainings to their estimates: seconds are linear in the steps and test rows.
 
     The first trial pays for what is done once in a process, and does not count. On CUDA
@@ -135,10 +148,10 @@ def _training_seconds(job: Job, k: int, device: torch.device, clock: Clock) -> f
     trial(fewest, few)
     short = trial(fewest, few)
     of_steps = max(trial(longer, few) - short, 0.0) / (longer - fewest)
-    found = short + of_steps * max(0.0, likely_steps(job) - fewest)
+    fixed = max(0.0, short - of_steps * fewest)
     if more > few and not job.source.split:  # the test rows of a split do not follow n_test
-        found += max(trial(fewest, more) - short, 0.0) / (more - few) * (job.n_test - few)
-    return found / k
+        fixed += max(trial(fewest, more) - short, 0.0) / (more - few) * (job.n_test - few)
+    return Cost(fixed / k, of_steps / k)
 
 
 def likely_steps(job: Job) -> float:
@@ -146,7 +159,7 @@ def likely_steps(job: Job) -> float:
 
     `BEST_AFTER` gives the steps of `mine` and `auto` within 30 % on 500, 2,000 and 6,000 rows, as
     a mean over a stack of a normal and a Student-t and a stack of a spiral. Single stacks took
-    from 0.6 to 1.4 times as many.
+    from 0.6 to 1.5 times as many.
     """
     training, split = job.training, job.source.split
     if not split:

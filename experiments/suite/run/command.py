@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.suite.run import launchers
+from experiments.suite.run import launchers, outlook
 from experiments.suite.run.exits import BAD_INPUT, FAILED, INTERRUPTED, LOCKED, OK
 from experiments.suite.run.messages import complain, warn
 from experiments.suite.run.running import run_experiment
@@ -27,6 +29,7 @@ from experiments.suite.store.lock import LockedError
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 _statuses: list[int] = []  # of the jobs that ran in this process
+_outlooks: list[outlook.Outlook] | None = None  # of a sweep whose time alone is asked for
 
 
 def command() -> int:
@@ -39,6 +42,7 @@ def command() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors; they are reported here  # noqa: TID251
     # Where -m stands between overrides, Hydra's parser takes those after it for unknown flags.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))
+    _begin_outlook()
     _statuses.clear()
     launchers.arrived.clear()
     try:
@@ -63,10 +67,29 @@ def command() -> int:
             raise
         complain(error)
         return FAILED
+    if _outlooks:
+        print(outlook.total(_outlooks))
     for status in launchers.arrived:
         if status.code:
             warn(str(status))
     return max([*_statuses, *(status.code for status in launchers.arrived)], default=OK)
+
+
+def _begin_outlook() -> None:
+    """Note the flag that asks for a forecast, and take it and the launcher off the words."""
+    global _outlooks
+    _outlooks = [] if outlook.FLAG in sys.argv else None
+    if _outlooks is not None:
+        dropped = (outlook.FLAG, "hydra/launcher=", "hydra.launcher.")
+        sys.argv[1:] = [word for word in sys.argv[1:] if not word.startswith(dropped)]
+
+
+def _forecast(config: Mapping[str, Any], found: list[outlook.Outlook]) -> int:
+    if not found:
+        print(outlook.HEADER)
+    found.append(outlook.outlook_of(config))
+    print(found[-1], flush=True)
+    return OK
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")  # noqa: TID251
@@ -74,7 +97,10 @@ def main(config: DictConfig) -> launchers.Status:
     """One job. Its exit status is kept, not raised, so that a sweep goes on after a bad job."""
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        status = run_experiment(plain, rerun_command())  # type: ignore[arg-type]
+        if _outlooks is None:
+            status = run_experiment(plain, rerun_command())  # type: ignore[arg-type]
+        else:
+            status = _forecast(plain, _outlooks)  # type: ignore[arg-type]
     except LockedError as error:
         complain(error)
         status = LOCKED

@@ -104,3 +104,17 @@ def test_methods_that_differ_in_parameters_alone_count_as_one_where_time_is_shor
     stacks = [(i,) for i in range(len(jobs))]
     found = forecast(jobs, stacks, lambda: float(next(ticks)), "cpu", limit=0.0)
     assert found == [found[0]] * len(jobs) and next(ticks) < 4 * len(jobs)
+
+
+def test_what_is_not_tried_has_the_fixed_cost_of_its_method_whatever_its_steps(monkeypatch):
+    """A probe after one step costs as much as after thousands."""
+    now = [0.0]
+
+    def train(jobs, _):
+        now[0] += 100.0 + 0.5 * jobs[0].training.steps
+        yield SimpleNamespace(last=True)
+
+    monkeypatch.setattr("mine.running.forecast.train_stack", train)
+    jobs = [job(training=replace(TRAINING, steps=steps)) for steps in (1, 1000)]
+    found = forecast(jobs, [(0,), (1,)], lambda: now[0], "cpu", limit=0.0)
+    assert found == [pytest.approx(100.5), pytest.approx(600.0)]
