@@ -19,7 +19,7 @@ PROMISED = (
     *("help", "install", "test", "test-all", "lint", "docs", "smoke"),
     *("reproduce", "figures", "report", "status", "bench", "clean"),
 )
-VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "PYTHON")
+VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "COMMIT", "PYTHON")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
