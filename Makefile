@@ -6,6 +6,7 @@
 #: ARGS=                  overrides for Hydra, e.g. ARGS="train.learning_rate=1e-4 scale.seeds=3"
 #: EXPERIMENTS=...        which experiments, by comma or space; all of them unless said
 #: OUTPUTS=outputs        the folder that runs and the report go to
+#: COMMIT=                the commits of the rows that `make results` shows, where they are not the checkout's
 #: PYTHON=python3         the Python (3.11 to 3.13) that .venv is made from
 SCALE ?= default
 DEVICE ?= auto
@@ -14,6 +15,7 @@ MAIN := gaussian equitability
 ASIDE := accuracy# hours of it: a target of its own
 EXPERIMENTS ?= $(MAIN) $(filter-out $(MAIN) $(ASIDE),$(sort $(basename $(notdir $(wildcard configs/experiment/*.yaml)))))
 OUTPUTS ?= outputs
+COMMIT ?=
 PYTHON ?= python3
 
 VENV := .venv
@@ -27,7 +29,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy figures report status bench cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy figures report results status bench cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -73,6 +75,9 @@ figures: $(READY) ## draw the figures again, from the rows alone
 
 report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
 	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
+
+results: $(READY) ## docs/results: claims, provenance and figures of a whole run in OUTPUTS
+	@$(RUN) -m experiments.suite.report.results --outputs "$(OUTPUTS)" --scale "$(SCALE)" --commit $(COMMIT) --without $(ASIDE)
 
 status: $(READY) ## every run with its state, cells done, pace and time left
 	@$(RUN) -m experiments.suite.report.status --outputs "$(OUTPUTS)"

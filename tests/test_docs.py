@@ -20,7 +20,12 @@ import mine
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    *sorted(DOCS.glob("*.md")),
+    DOCS / "results" / "claims.md",
+]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 
 
@@ -270,7 +275,7 @@ def test_every_page_opens_without_errors_requests_or_sideways_scrolling(site: Pa
             page.on("console", lambda message: complaints.append(message.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-            for path in sorted(site.glob("*.html")):
+            for path in [*sorted(site.glob("*.html")), site / "results" / "claims.html"]:
                 page.goto(path.as_uri())
                 if page.evaluate("document.documentElement.scrollWidth") > width:
                     complaints.append(f"{path.name} scrolls sideways at {width}")

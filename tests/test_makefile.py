@@ -17,9 +17,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROMISED = (
     *("help", "install", "test", "test-all", "lint", "docs", "smoke"),
-    *("reproduce", "figures", "report", "status", "bench", "clean"),
+    *("reproduce", "figures", "report", "results", "status", "bench", "clean"),
 )
-VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "PYTHON")
+VARIABLES = ("SCALE", "DEVICE", "ARGS", "EXPERIMENTS", "OUTPUTS", "COMMIT", "PYTHON")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -74,6 +74,11 @@ def test_every_target_is_phony() -> None:
     phony = re.search(r"^\.PHONY:(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
     assert set(phony[1].split()) == set(rules())
+
+
+def test_results_are_made_of_a_whole_run_without_what_takes_hours() -> None:
+    asked = plan("results", "OUTPUTS=there", "COMMIT=abc def")
+    assert '--outputs "there" --scale "default" --commit abc def --without accuracy' in asked
 
 
 def test_help_explains_every_variable() -> None:

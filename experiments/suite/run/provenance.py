@@ -54,7 +54,7 @@ def collect_provenance(
         version), python, platform (system and machine, not the host's name), cores, threads,
         device, seed, time (UTC).
     """
-    commit, dirty = _git_state(root)
+    commit, dirty = git_state(root)
     return {
         "git_commit": commit,
         "git_dirty": dirty,
@@ -79,7 +79,7 @@ def _package_versions() -> Mapping[str, str]:
     return versions
 
 
-def _git_state(root: Path) -> tuple[str | None, bool | None]:
+def git_state(root: Path) -> tuple[str | None, bool | None]:
     """The commit of the checkout at `root`, and whether it has changes; None where unknown."""
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != root.resolve():
