@@ -224,7 +224,7 @@ def tighter_high(rows: pd.DataFrame) -> Finding | None:
 def tighter(rows: pd.DataFrame) -> Finding | None:
     """Mean of |error of mine_f| - |error of mine| over pairs of equal rho and seed, against 0.
 
-    Tolerance 0: "tighter" has no size in the paper. Where one of a pair diverged it loses by an
+    Tolerance 0: "tighter" has no size in the paper. If one of a pair diverged, it loses by an
     infinite margin, where both did they tie.
     """
     groups = list(paired(rows, "mine_f", "mine").values())

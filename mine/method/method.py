@@ -76,10 +76,10 @@ def _unchanged(critic: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Method:
-    """An estimator. Two are equal where they are one object, as equal spellings give.
+    """An estimator. Looking up one spelling twice gives the same object.
 
     Attributes:
-        name: in the table; where it was looked up, as it was spelled.
+        name: as the caller spelled it, otherwise as in the table.
         other_names: that it is found by, too.
         trains: what its training ascends, in a few words; "" where nothing is trained.
         reports: what its value is, in a few words.
@@ -92,7 +92,7 @@ class Method:
         criterion: what the best critic is chosen by on validation rows: the value where it is a
             lower bound, else what the critic was trained for.
         optimum: the critic at which its objective is greatest.
-        valid_at: the optima at which its value is what it says.
+        valid_at: the optima at which `reports` is true of the value.
         direct: the estimate, where nothing is trained.
         probe: what is measured of the trained critic on a task, where that is no estimate of I
             and `test` does not give it.

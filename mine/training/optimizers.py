@@ -3,7 +3,7 @@
 Cells may have different learning rates. The cells of one rate are stepped together. Where all
 cells have one rate, as in most stacks, that is one vector: all of theta, with the zeros that fill
 its last registers (`mine.critics.flat`). On CUDA, where each of many small copies takes a launch,
-Adam steps cells of several rates as one vector too (`_adam_of_rates`).
+Adam steps cells of several rates as one vector too (`adam_of_rates`).
 """
 
 from __future__ import annotations
