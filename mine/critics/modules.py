@@ -27,6 +27,13 @@ class Modules:
 
     make: Callable[[int, int], nn.Module]
 
+    def __post_init__(self) -> None:
+        if isinstance(self.make, nn.Module) or not callable(self.make):
+            raise ValueError(
+                "a critic must be a function (dx, dy) -> torch.nn.Module, such as the module's "
+                f"class, got {type(self.make).__name__}: every cell makes a module anew"
+            )
+
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> Critic:

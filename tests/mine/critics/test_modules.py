@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import mine
 from mine.critics.mlp import MLP
 from mine.critics.modules import stack_modules
 from mine.data.pairs import Shifts
@@ -49,3 +50,10 @@ def test_a_module_that_gives_more_than_one_number_a_row_is_refused():
     critic = stack_modules([Wide()])
     with pytest.raises(ValueError, match="one number a row"):
         critic.values(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts(1))
+
+
+@pytest.mark.parametrize("critic", [nn.Linear(2, 1), "mlp", 3])
+def test_a_critic_is_a_function_that_makes_modules(critic):
+    rows = torch.randn(40, 1, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"a function \(dx, dy\) -> torch.nn.Module, .* got "):
+        mine.estimate(rows, rows + rows.flip(0), critic=critic)
