@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from benchmarks.arguments import positive
 
 OUT = Path("outputs/bench.csv")
 EXAMPLE = """\
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=OUT, help="CSV file to write (%(default)s)")
     parser.add_argument(
-        "--seconds", type=_positive, default=1.0, help="a measurement (%(default)s)"
+        "--seconds", type=positive("seconds", "2"), default=1.0, help="a measurement (%(default)s)"
     )
     parser.add_argument("--rounds", type=_count, default=11, help="of measurements (%(default)s)")
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory")
@@ -89,16 +90,6 @@ def run(out: Path, seconds: float, rounds: int, quick: bool, with_memory: bool) 
     write_atomic(out, csv_bytes(found))
     print(f"written: {out}")
     return 0
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (0 < value < math.inf):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, such as 2, got {text!r}")
-    return value
 
 
 def _count(text: str) -> int:

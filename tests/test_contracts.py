@@ -18,7 +18,6 @@ LIFTED = {
     "experiments/suite/run/command.py",
     "experiments/suite/run/computing.py",
     "experiments/suite/run/jobs.py",
-    "experiments/suite/run/outlook.py",
     "experiments/suite/run/progress.py",
     "experiments/suite/run/provenance.py",
     "experiments/suite/run/running.py",
@@ -28,7 +27,7 @@ LIFTED = {
 
 def planted(root: Path, files: Mapping[str, str]) -> None:
     """A copy of the packages in which these files have these lines more."""
-    for package in ("mine", "experiments"):
+    for package in ("benchmarks", "experiments", "mine"):
         shutil.copytree(
             ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -65,6 +64,7 @@ IMPORTS = {
         "mine/tasks/task.py": "import mine.tasks.normal",
     },
     "mine imports Hydra": {"mine/data/pairs.py": "def f():\n    from omegaconf import OmegaConf"},
+    "mine imports the benchmarks": {"mine/data/pairs.py": "import benchmarks.cases"},
     "mine imports the experiments": {"mine/data/pairs.py": "import experiments.suite.store"},
     "the suite imports an experiment": {
         "experiments/suite/report/status.py": "import experiments.gaussian",

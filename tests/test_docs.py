@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -260,29 +259,22 @@ def test_the_site_needs_no_network(site: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_page_opens_without_errors_requests_or_sideways_scrolling(site: Path) -> None:
-    browser_path = shutil.which("chromium")
-    if browser_path is None:
-        pytest.skip("no chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
+def test_every_page_opens_without_errors_requests_or_sideways_scrolling(
+    site: Path, browser: Any
+) -> None:
     complaints: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        for width, scheme in ((1280, "light"), (390, "dark")):
-            page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-            for path in [*sorted(site.glob("*.html")), site / "results" / "claims.html"]:
-                page.goto(path.as_uri())
-                if page.evaluate("document.documentElement.scrollWidth") > width:
-                    complaints.append(f"{path.name} scrolls sideways at {width}")
-                small = "[...document.images].filter(one => !one.naturalWidth).length"
-                if page.evaluate(small):
-                    complaints.append(f"{path.name} lacks an image")
-        page.goto((site / "search.html").as_uri() + "?q=derangement")
-        page.wait_for_selector("#search-results li a")
-        browser.close()
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+        for path in [*sorted(site.glob("*.html")), site / "results" / "claims.html"]:
+            page.goto(path.as_uri())
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                complaints.append(f"{path.name} scrolls sideways at {width}")
+            small = "[...document.images].filter(one => !one.naturalWidth).length"
+            if page.evaluate(small):
+                complaints.append(f"{path.name} lacks an image")
+    page.goto((site / "search.html").as_uri() + "?q=derangement")
+    page.wait_for_selector("#search-results li a")
     assert complaints == []

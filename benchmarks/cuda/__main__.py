@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive
+
 EXAMPLE = """\
 examples:
   python -m benchmarks.cuda --out outputs/cuda                          8 minutes on a card
@@ -125,20 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="(%(default)s)")
     parser.add_argument("--scale", choices=("full", "tiny"), default="full", help="(%(default)s)")
     parser.add_argument(
-        "--minutes", type=_positive, default=8.0, help="for all that is asked for (%(default)s)"
+        "--minutes",
+        type=positive("minutes", "8"),
+        default=8.0,
+        help="for all that is asked for (%(default)s)",
     )
     parser.add_argument("--parts", help="names of parts, by comma (all of them)")
     return parser
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (0 < value < math.inf):
-        raise argparse.ArgumentTypeError(f"expected minutes above 0, such as 8, got {text!r}")
-    return value
 
 
 if __name__ == "__main__":

@@ -94,17 +94,35 @@ def longest_first(
     With the longest first, no core is idle for long at the end. Where the forecast fails, the
     order stays.
     """
+    try:
+        ordered, seconds = by_forecast(jobs, stacks, device)
+    except Exception as error:  # the row of the cell that raised will say why
+        return list(stacks), f"for an unknown time ({type(error).__name__} while trying it)"
+    return ordered, f"about {duration(seconds, 'whole')}"
+
+
+def by_forecast(
+    jobs: Sequence[Job], stacks: Sequence[Stack], device: str, limit: float | None = None
+) -> tuple[list[Stack], float]:
+    """The stacks by falling forecast, and about how many seconds they take side by side.
+
+    Raises what a job raises that is tried.
+
+    Args:
+        jobs: all jobs.
+        stacks: of these jobs.
+        device: as for `mine.running.run`.
+        limit: seconds after which no further kind of stack is tried; None for the usual ones.
+    """
     from mine.running.devices import resolve_device, workers_for
     from mine.running.forecast import forecast, makespan
 
-    try:
-        found = zip(forecast(jobs, stacks, time.perf_counter, device), stacks, strict=True)
-        ordered = sorted(found, key=lambda one: one[0], reverse=True)
-        workers = workers_for(len(stacks), resolve_device(device))
-        cost = duration(makespan((seconds for seconds, _ in ordered), workers), "whole")
-        return [stack for _, stack in ordered], f"about {cost}"
-    except Exception as error:  # the row of the cell that raised will say why
-        return list(stacks), f"for an unknown time ({type(error).__name__} while trying it)"
+    limits = {} if limit is None else {"limit": limit}
+    found = zip(forecast(jobs, stacks, time.perf_counter, device, **limits), stacks, strict=True)
+    ordered = sorted(found, key=lambda one: one[0], reverse=True)
+    workers = workers_for(len(stacks), resolve_device(device))
+    whole = makespan((seconds for seconds, _ in ordered), workers)
+    return [stack for _, stack in ordered], whole
 
 
 def announce(progress: Progress, stacks: int, cost: str, device: str) -> None:

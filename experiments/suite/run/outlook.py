@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time  # noqa: TID251
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.suite.claims.wording import duration
+from experiments.suite.run.computing import by_forecast
 from experiments.suite.run.jobs import fetch, prepare
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.running import cap_threads
@@ -76,14 +76,10 @@ def outlook_of(config: Mapping[str, Any], limit: float = LIMIT) -> Outlook:
 
 def seconds_of(jobs: Sequence[Any], device: str, limit: float) -> float:
     """About how long the jobs take; nan where trying them raises."""
-    from mine.running.devices import resolve_device, workers_for
-    from mine.running.forecast import forecast, makespan
     from mine.running.plan import plan
 
     try:
-        stacks = plan(jobs, device)
-        found = sorted(forecast(jobs, stacks, time.perf_counter, device, limit), reverse=True)
-        return makespan(found, workers_for(len(stacks), resolve_device(device)))
+        return by_forecast(jobs, plan(jobs, device), device, limit)[1]
     except Exception:  # the row of the cell that raised will say why
         return math.nan
 

@@ -374,30 +374,21 @@ def test_a_sweep_that_cannot_be_drawn_is_named(
 
 @pytest.mark.parametrize(("folder", "figures"), [("outputs", 5), ("swept", 2)])
 def test_the_page_opens_without_errors_requests_or_sideways_scrolling(
-    folder: str, figures: int, request: pytest.FixtureRequest
+    folder: str, figures: int, request: pytest.FixtureRequest, browser: Any
 ) -> None:
-    browser_path = shutil.which("chromium")
-    if browser_path is None:
-        pytest.skip("no chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
     page_path = (request.getfixturevalue(folder) / "report.html").as_uri()
     complaints: list[str] = []
     requests: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        for width, scheme in ((1280, "light"), (390, "dark")):
-            page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("request", lambda request: requests.append(request.url))
-            page.goto(page_path)
-            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.locator("figure svg").count() == figures
-            assert page.locator("figure svg").first.is_visible()
-            assert page.locator("script").count() == 0
-        browser.close()
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(page_path)
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("figure svg").count() == figures
+        assert page.locator("figure svg").first.is_visible()
+        assert page.locator("script").count() == 0
     assert complaints == []
     assert set(requests) == {page_path}
