@@ -116,7 +116,7 @@ class Methods(Mapping[str, Method]):
             )
         maker = makers[name]
         known = {p.name: p.default for p in inspect.signature(maker).parameters.values()}
-        given = _assignments(part, matched[2] or "", known)
+        given = assignments(part, matched[2] or "", known)
         return replace(maker(**given), name=part.strip(), parameters={**known, **given})
 
 
@@ -134,8 +134,12 @@ def _by_name(makers: Iterable[Maker]) -> dict[str, Maker]:
     return found
 
 
-def _assignments(method: str, text: str, known: Mapping[str, Any]) -> dict[str, Any]:
-    """'tau=1, alpha=0.5' -> numbers by name, of the types of the defaults."""
+def assignments(method: str, text: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """'tau=1, alpha=0.5' -> numbers by name, of the types of the defaults.
+
+    Raises:
+        ValueError: a name is not known, or a value is no number of its type.
+    """
     found = {}
     for item in filter(None, (item.strip() for item in text.split(","))):
         name, _, value = (piece.strip() for piece in item.partition("="))

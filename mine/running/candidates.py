@@ -1,15 +1,10 @@
-"""A stack of jobs from its rows to its estimates: all rounds, one after the other.
-
-A stack can be left after any block of steps and taken up again in another process, to the same
-bits: its state is plain arrays.
-"""
+"""A stack of estimations from its rows to its estimates: all rounds, one after the other."""
 
 from __future__ import annotations
 
-import logging
 import math
 import statistics
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
@@ -22,35 +17,10 @@ from mine.running.extrapolation import extrapolated
 from mine.running.jobs import Job
 from mine.running.pooling import pooled
 from mine.running.rounds import rounds_of
-from mine.running.stack_run import Moment, StackRun, State
+from mine.running.stack_run import StackRun
+from mine.running.stack_training import Moment, State
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def train_stack(
-    jobs: Sequence[Job], device: torch.device, kept: Iterable[State] = ()
-) -> Generator[Moment, None, list[Estimate]]:
-    """Trains jobs of one shape as one stack; returns their estimates.
-
-    Args:
-        jobs: of one shape, see `mine.running.plan`.
-        device: where.
-        kept: states of this stack, the best first. It goes on from the first one that fits, to the
-            same bits as if it had never stopped.
-    """
-    for state in kept:
-        candidates = Candidates(jobs, device)
-        try:
-            candidates.take_up(state)
-        except ValueError as error:
-            log.warning("a stack's state cannot be used: %s", error)
-        else:
-            break
-    else:
-        candidates = Candidates(jobs, device)
-    yield from candidates.train()
-    return candidates.estimates()
 
 
 class Candidates:
@@ -104,7 +74,7 @@ class Candidates:
         """The values of a round's cells, the folds of each job together."""
         return [of_cells[i : i + self.folds] for i in range(0, len(of_cells), self.folds)]
 
-    def estimates(self) -> list[Estimate]:
+    def outcomes(self) -> list[Estimate]:
         """One a job, when all rounds have ended."""
         of_rounds = [[pooled(folds) for folds in self._by_job(found)] for found in self.found]
         return [chosen(job, found) for job, *found in zip(self.jobs, *of_rounds, strict=True)]

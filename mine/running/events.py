@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from mine.running.estimates import Estimate
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a job whose model was trained beside a statistics network.
+
+    Attributes:
+        estimate: of the mutual information that the application is about; nan where it has none.
+        truth: its true value, in nats; nan where it is unknown.
+        measures: further measures by name: numbers, texts and (nested) lists of them.
+    """
+
+    estimate: Estimate
+    truth: float
+    measures: Mapping[str, Any] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -16,6 +33,9 @@ class Failure:
     """
 
     reason: str
+
+
+Outcome = Estimate | Applied
 
 
 @dataclass(frozen=True)
@@ -63,11 +83,11 @@ class Done:
 
     Attributes:
         job: its index.
-        outcome: its estimate, or why there is none.
+        outcome: its estimate, or what came of an application, or why there is none.
     """
 
     job: int
-    outcome: Estimate | Failure
+    outcome: Outcome | Failure
 
 
 Event = Began | Advance | Halved | Done

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from mine.running.stack_run import State
+from mine.running.stack_training import State
 
 
 class Keeper(Protocol):

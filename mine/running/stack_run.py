@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,32 +18,13 @@ from mine.running.early_stopping import EarlyStopping
 from mine.running.estimates import Estimate
 from mine.running.held_out_rows import Tested, probed, tested, train_values
 from mine.running.jobs import Job
+from mine.running.stack_training import Moment, State
 from mine.running.warnings import is_void, warnings_of
 from mine.training.loop import begin
 from mine.training.stack import Stack
 from mine.training.state import fits
 
 CURVE_POINTS = 100
-State = dict[str, np.ndarray]
-"""All that the rest of a training depends on, as arrays by name."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A stack in training, after a block of steps.
-
-    Attributes:
-        steps: each job's network-steps since the last moment, or since this process began.
-        values: running mean of each job's training value, in nats.
-        last: whether the estimates come next.
-        state: gives a copy of the state.
-    """
-
-    steps: int
-    values: tuple[float, ...]
-    last: bool
-    state: Callable[[], State]
-
 
 class StackRun:
     """A stack in training: its rows, its critics, their early stopping and the curve so far."""
