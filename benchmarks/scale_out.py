@@ -123,7 +123,6 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
 
     from experiments.suite.run.jobs import job_of
     from mine.running.forecast import forecast
-    from mine.running.plan import stack_size
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -131,7 +130,7 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
         found: dict[Kind, dict[int, float]] = {}
         for cell in {kind_of(cell): cell for cell in cells}.values():
             job = job_of(cell, config)
-            full = stack_size(job)
+            full = job.stack_size()
             sizes = sorted({min(full, 2**i) for i in range(full.bit_length() + 1)})
 
             def seconds(size: int, job: Any = job) -> float:

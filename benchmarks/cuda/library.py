@@ -20,7 +20,7 @@ from mine.data.sources import Fresh, of_task
 from mine.method.donsker_varadhan import held_out_donsker_varadhan
 from mine.method.held_out import held_out_values
 from mine.method.names import METHODS
-from mine.running.candidates import train_stack
+from mine.running.begin import train_stack
 from mine.running.events import Advance, Done, Failure
 from mine.running.jobs import Job
 from mine.running.run import run

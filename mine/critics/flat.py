@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from mine.critics.protocol import Critic
+from mine.critics.protocol import Critic, Parameters
 
 REGISTERS = 32
 """32-bit numbers in two of a CPU's widest registers: kernels work on two registers at a time."""
@@ -50,7 +50,7 @@ def padded(flat: Tensor) -> Tensor:
     return flat.as_strided((filled,), (1,)) if ours else flat
 
 
-def views_of(critic: Critic, flat: Tensor) -> list[Tensor]:
+def views_of(critic: Parameters, flat: Tensor) -> list[Tensor]:
     """Slices of a vector that is laid out like theta, shaped as the critic's views."""
     pieces = flat.split([v.numel() for v in critic.views])
     return [p.view_as(v) for p, v in zip(pieces, critic.views, strict=True)]

@@ -18,19 +18,27 @@ if TYPE_CHECKING:
     from mine.data.pairs import Pairing
 
 
-class Critic(Protocol):
-    """K stacked critics.
+class Parameters(Protocol):
+    """The parameters of K stacked networks, as an optimizer needs them.
 
     Attributes:
-        k: the number of stacked critics.
         theta: all parameters, flat; ``views`` are its slices, each with a leading axis K.
-        grad: where `backward` writes the gradient, laid out like ``theta``.
+        grad: their gradient, laid out like ``theta``.
     """
 
-    k: int
     theta: Tensor
     grad: Tensor
     views: list[Tensor]
+
+
+class Critic(Parameters, Protocol):
+    """K stacked critics; `backward` writes their gradient into ``grad``.
+
+    Attributes:
+        k: the number of stacked critics.
+    """
+
+    k: int
 
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True

@@ -84,11 +84,11 @@ class Network:
             seed: the gradient in `of`.
             retain: whether the graph is gone through again.
         """
-        found = torch.autograd.grad(
-            of, self.leaves, seed, retain_graph=retain, allow_unused=True
-        )
+        found = torch.autograd.grad(of, self.leaves, seed, retain_graph=retain, allow_unused=True)
         both = zip(found, self.views, strict=True)
-        return torch.cat([(torch.zeros_like(v) if g is None else g).flatten(1) for g, v in both], 1)
+        return torch.cat(
+            [(torch.zeros_like(v) if g is None else g).flatten(1) for g, v in both], 1
+        )
 
     def write_gradient(self, of_cells: Tensor) -> None:
         """Writes the gradient (K, P) into ``grad``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -155,7 +154,9 @@ class ApplicationRun:
     def _take_curve(self, tensors: dict[str, Tensor]) -> None:
         steps, values = tensors.get("curve.steps"), tensors.get("curve.values")
         if steps is None or values is None or values.shape != (len(steps), len(self.jobs)):
-            raise ValueError("expected the curve of a stack like this one, got another: start anew")
+            raise ValueError(
+                "expected the curve of a stack like this one, got another: start anew"
+            )
         values = values.to(self.mean.device)
         self.curve = list(zip(steps.tolist(), values, strict=True))
 
@@ -199,6 +200,6 @@ class ApplicationRun:
 
 def _set_state(generator: torch.Generator, state: Tensor) -> None:
     try:
-        generator.set_state(cast(Tensor, state))
+        generator.set_state(state)
     except RuntimeError as error:
         raise ValueError(f"expected states of generators, got none: {error}") from error

@@ -156,6 +156,11 @@ class Application(Protocol):
         ...
 
 
+def is_application(made: object) -> bool:
+    """Whether what a config describes is an application; otherwise it is a task or a source."""
+    return all(hasattr(made, name) for name in ("start", "measured", "moments"))
+
+
 @dataclass(frozen=True)
 class ApplicationJob:
     """One cell of an application, with everything resolved.

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeVar
 import torch
 
 from mine.method.method import Direct
-from mine.running.candidates import train_stack
+from mine.running.begin import train_stack
 from mine.running.devices import resolve_device, working_on
-from mine.running.jobs import Job
+from mine.running.jobs import AnyJob, Job
 from mine.training.capture import WARM_STEPS
 
 T = TypeVar("T")
@@ -28,7 +28,6 @@ LEAST_ROWS = 200  # that a method without training is tried on
 SHORT_STEPS = 2
 LONGER_STEPS = 20  # the most by which the longer trial is longer
 FEW_TESTS, MORE_TESTS = 1 / 20, 1 / 4  # of the test rows
-BEST_AFTER = 0.25  # epochs x learning rate at a training's best validation value, about
 
 
 class Cost(NamedTuple):
@@ -47,7 +46,7 @@ class Cost(NamedTuple):
 
 
 def forecast(
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     stacks: Sequence[tuple[int, ...]],
     clock: Clock,
     device: str = "auto",
@@ -70,23 +69,18 @@ def forecast(
     tried: dict[str, list[Cost]] = {}
     seconds: dict[tuple[int, ...], float] = {}
     started = clock()
-    for stack in _by_turns(stacks, lambda stack: family(jobs[stack[0]])):
+    for stack in _by_turns(stacks, lambda stack: jobs[stack[0]].family):
         job = jobs[stack[0]]
-        name = family(job)
-        kind = (job.method.name, job.source.sizes, len(stack), job.critic, job.training)
+        name = job.family
+        kind = _kind(job, len(stack))
         if kind not in per_job and name in tried and clock() - started > limit:
             per_job[kind] = Cost(*(statistics.fmean(of) for of in zip(*tried[name], strict=True)))
         if kind not in per_job:
             with working_on(where):
                 per_job[kind] = _cost(job, len(stack), where, clock)
             tried.setdefault(name, []).append(per_job[kind])
-        seconds[stack] = per_job[kind].seconds(likely_steps(job)) * len(stack)
+        seconds[stack] = per_job[kind].seconds(job.likely_steps) * len(stack)
     return [seconds[stack] for stack in stacks]
-
-
-def family(job: Job) -> str:
-    """The name of its method without parameters."""
-    return job.method.name.partition("(")[0]
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
@@ -106,9 +100,16 @@ def _by_turns(items: Sequence[T], group: Callable[[T], str]) -> Iterator[T]:
         yield from (item for item in row if item is not None)
 
 
-def _cost(job: Job, k: int, device: torch.device, clock: Clock) -> Cost:
+def _kind(job: AnyJob, k: int) -> Hashable:
+    """Equal for stacks that cost the same."""
+    if isinstance(job, Job):
+        return job.method.name, job.source.sizes, k, job.critic, job.training
+    return job.shape, k
+
+
+def _cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> Cost:
     """Of one job in a stack of k."""
-    if job.method.direct:
+    if isinstance(job, Job) and job.method.direct:
         return Cost(_direct_seconds(job, job.method.direct, device, clock), 0.0)
     return _training_cost(job, k, device, clock)
 
@@ -127,7 +128,7 @@ def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock
     return (clock() - started) * (n / few) ** growth
 
 
-def _training_cost(job: Job, k: int, device: torch.device, clock: Clock) -> Cost:
+def _training_cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> Cost:
     """From short trainings to their estimates: seconds are linear in the steps and test rows.
 
     The first trial pays for what is done once in a process, and does not count. On CUDA
@@ -149,21 +150,7 @@ def _training_cost(job: Job, k: int, device: torch.device, clock: Clock) -> Cost
     short = trial(fewest, few)
     of_steps = max(trial(longer, few) - short, 0.0) / (longer - fewest)
     fixed = max(0.0, short - of_steps * fewest)
-    if more > few and not job.source.split:  # the test rows of a split do not follow n_test
+    # The test rows of a split do not follow n_test.
+    if more > few and not (isinstance(job, Job) and job.source.split):
         fixed += max(trial(fewest, more) - short, 0.0) / (more - few) * (job.n_test - few)
     return Cost(fixed / k, of_steps / k)
-
-
-def likely_steps(job: Job) -> float:
-    """The steps of each of a job's trainings, fewer than asked for where it may stop early.
-
-    `BEST_AFTER` gives the steps of `mine` and `auto` within 30 % on 500, 2,000 and 6,000 rows, as
-    a mean over a stack of a normal and a Student-t and a stack of a spiral. Single stacks took
-    from 0.6 to 1.5 times as many.
-    """
-    training, split = job.training, job.source.split
-    if not split:
-        return training.steps
-    epoch = split.training_rows(job.source.sizes[0]) / training.batch_size
-    best = BEST_AFTER / training.learning_rate * epoch
-    return min(training.steps, best + training.patience * training.validate_every)

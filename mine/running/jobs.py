@@ -1,8 +1,11 @@
-"""A job: one estimation, with everything resolved that it needs."""
+"""A job: one estimation, or one cell of an application, with everything that it needs."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -11,7 +14,12 @@ from mine.critics.protocol import CriticConfig
 from mine.data.generators import generator
 from mine.data.sources import Source
 from mine.method.method import Candidate, Method
+from mine.running.applications import ApplicationJob
+from mine.running.stack_sizes import networks_at_once
 from mine.training.settings import Training
+
+PER_CELL = "learning_rate", "ema_rate"  # fields of `Training` that may differ in a stack
+BEST_AFTER = 0.25  # epochs x learning rate at a training's best validation value, about
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,65 @@ class Job:
         trainings = max(1, len(self.candidates)) * len(self.shares) * self.folds
         return trainings * self.training.steps
 
+    @property
+    def likely_steps(self) -> float:
+        """The steps of each of its trainings, fewer than asked for where it may stop early.
+
+        `BEST_AFTER` gives the steps of `mine` and `auto` within 30 % on 500, 2,000 and 6,000 rows,
+        as a mean over a stack of a normal and a Student-t and a stack of a spiral. Single stacks
+        took from 0.6 to 1.5 times as many.
+        """
+        training, split = self.training, self.source.split
+        if not split:
+            return training.steps
+        epoch = split.training_rows(self.source.sizes[0]) / training.batch_size
+        best = BEST_AFTER / training.learning_rate * epoch
+        return min(training.steps, best + training.patience * training.validate_every)
+
+    @property
+    def family(self) -> str:
+        """The name of its method without parameters."""
+        return self.method.name.partition("(")[0]
+
+    @property
+    def shape(self) -> Hashable:
+        """Equal for jobs that can be cells of one stack: all but seed, rates and rows' values."""
+        shared = tuple((k, v) for k, v in vars(self.training).items() if k not in PER_CELL)
+        return (
+            self.source.shape, self.method.name, shared, self.critic, self.n_test, self.partners
+        )  # fmt: skip
+
+    def stack_size(self, device: torch.device | str = "cpu") -> int:
+        """How many jobs like this one make a stack."""
+        if self.method.direct:
+            return 1
+        rows = self.training.batch_size * (1 + self.training.marginal_samples)
+        test = 0 if self.source.split else self.n_test
+        networks = networks_at_once(
+            self.critic, self.source.sizes, rows, test, self.partners, device
+        )
+        return max(1, networks // self.folds)
+
+    @property
+    def dim(self) -> int:
+        """The columns of x."""
+        return self.source.sizes[1]
+
+    @property
+    def truth(self) -> float:
+        """The true mutual information in nats; nan where it is unknown."""
+        return float(getattr(self.source.task, "mi", math.nan))
+
+    @property
+    def data(self) -> Any:
+        """The data set that its task names; None where it has none."""
+        return getattr(self.source.task, "data", None)
+
     def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
         return generator(self.seed, purpose, self.key, device)
+
+
+AnyJob = Job | ApplicationJob
 
 
 def fitting(training: Training, training_rows: int) -> Training:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mine.running.devices import can_fork, resolve_device, workers_for, working_on
 from mine.running.events import Event
-from mine.running.jobs import Job
+from mine.running.jobs import AnyJob
 from mine.running.plan import plan
 from mine.running.run_options import RunOptions
 from mine.running.stack_events import run_stack
@@ -15,7 +15,7 @@ from mine.running.workers import side_by_side
 
 
 def run(
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     device: str = "auto",
     workers: int | None = None,
     stacks: Sequence[tuple[int, ...]] | None = None,

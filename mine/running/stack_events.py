@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
+from typing import cast
 
 import torch
 
-from mine.running.candidates import train_stack
+from mine.running.begin import train_stack
 from mine.running.direct import direct_estimate
-from mine.running.estimates import Estimate
-from mine.running.events import Advance, Began, Done, Event, Failure, Halved
-from mine.running.jobs import Job
+from mine.running.events import Advance, Began, Done, Event, Failure, Halved, Outcome
+from mine.running.jobs import AnyJob, Job
 from mine.running.run_options import RunOptions, Stopped
 
 log = logging.getLogger(__name__)
 
 
 def run_stack(
-    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, options: RunOptions
+    jobs: Sequence[AnyJob], indices: tuple[int, ...], device: torch.device, options: RunOptions
 ) -> Iterator[Event]:
     """Runs the jobs of these indices as one stack. Where one raises, the others end without it."""
     yield Began(indices)
@@ -51,23 +51,23 @@ def halves(stack: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _outcomes(
-    jobs: Sequence[Job], indices: tuple[int, ...], device: torch.device, options: RunOptions
-) -> Generator[Event, None, list[Estimate]]:
-    """The estimates of a stack; it goes on from a kept state, and keeps its own from time to time.
+    jobs: Sequence[AnyJob], indices: tuple[int, ...], device: torch.device, options: RunOptions
+) -> Generator[Event, None, Sequence[Outcome]]:
+    """The outcomes of a stack; it goes on from a kept state, and keeps its own from time to time.
 
     Raises:
         Stopped: the options asked for it, and the state was saved.
     """
-    if direct := jobs[0].method.direct:
-        return [direct_estimate(job, direct, device) for job in jobs]
+    if isinstance(first := jobs[0], Job) and (direct := first.method.direct):
+        return [direct_estimate(job, direct, device) for job in cast(Sequence[Job], jobs)]
     keeper = options.keeper
     training = train_stack(jobs, device, keeper.load(indices) if keeper else ())
     while True:
         try:
             moment = next(training)
         except StopIteration as end:
-            estimates: list[Estimate] = end.value
-            return estimates
+            outcomes: Sequence[Outcome] = end.value
+            return outcomes
         yield Advance(indices, moment.steps, moment.values)
         stopping = options.stopping()
         if keeper and not moment.last and (stopping or keeper.due(indices)):

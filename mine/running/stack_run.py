@@ -26,6 +26,7 @@ from mine.training.state import fits
 
 CURVE_POINTS = 100
 
+
 class StackRun:
     """A stack in training: its rows, its critics, their early stopping and the curve so far."""
 

@@ -22,7 +22,7 @@ import torch
 
 from mine.running.devices import working_on
 from mine.running.events import Done, Event, Failure, Halved
-from mine.running.jobs import Job
+from mine.running.jobs import AnyJob
 from mine.running.run_options import RunOptions, Stopped
 from mine.running.stack_events import halves, run_stack
 
@@ -31,7 +31,7 @@ _STOP_SECONDS = 60.0  # for a process to end its block of steps and save its sta
 
 
 def side_by_side(
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     todo: Sequence[tuple[int, ...]],
     device: torch.device,
     count: int,
@@ -119,7 +119,7 @@ class _Worker:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         device: torch.device,
         options: RunOptions,
         others: Sequence[Connection],
@@ -175,7 +175,7 @@ def _work(
     connection: Connection,
     callers: Sequence[Connection],
     caller: int,
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     device: torch.device,
     options: RunOptions,
 ) -> None:

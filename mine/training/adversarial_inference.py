@@ -27,7 +27,7 @@ from torch.nn.functional import softplus
 
 from mine.data.pairs import Pairing, Shifts
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent
+from mine.training.descent import Descent, Stepped, named_in
 from mine.training.gan import InformationTerm
 
 
@@ -119,13 +119,13 @@ class AdversarialInference:
 
     def named(self) -> dict[str, Tensor]:
         """All tensors that later steps depend on, by name; no copies."""
-        parts = {
+        parts: dict[str, Stepped] = {
             "encoder": self.encoder,
             "generator": self.generator,
             "discriminator": self.discriminator,
             "ascent": self.ascent,
         }
-        return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
+        return named_in(parts)
 
     def finite(self) -> Tensor:
         """Whether all parameters of each cell's model are finite, (K,)."""

@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 
 from mine.data.pairs import Pairing, Shifts
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent
+from mine.training.descent import Descent, named_in
 from mine.training.gan import InformationTerm
 
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""What the encoder puts out, (K, B, h) -> a sample z (K, B, dz) and R (K,), 0 where it has none."""
+"""What the encoder puts out, (K, B, h) -> z (K, B, dz), and R (K,), which is 0 without a rate."""
 
 
 @dataclass
@@ -96,8 +96,7 @@ class Bottleneck:
 
     def named(self) -> dict[str, Tensor]:
         """All tensors that later steps depend on, by name; no copies."""
-        parts = {"encoder": self.encoder, "decoder": self.decoder, "ascent": self.ascent}
-        return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
+        return named_in({"encoder": self.encoder, "decoder": self.decoder, "ascent": self.ascent})
 
     def finite(self) -> Tensor:
         """Whether all parameters of each cell's model are finite, (K,)."""

@@ -5,13 +5,28 @@ A critic's are stepped by its `Ascent` alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mine.networks.stacked import Network
 from mine.training.optimizers import Optimizer, make_optimizer
+
+
+class Stepped(Protocol):
+    """What is stepped, and remembers: a `Descent` or an `Ascent`."""
+
+    def named(self) -> dict[str, Tensor]:
+        """All that later steps depend on, by name; no copies."""
+        ...
+
+
+def named_in(parts: Mapping[str, Stepped]) -> dict[str, Tensor]:
+    """All that later steps of these parts depend on, by the part's name and its own."""
+    return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
 
 
 @dataclass

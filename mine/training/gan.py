@@ -30,7 +30,7 @@ from mine.data.pairs import Pairing, Shifts
 from mine.networks.stacked import Network
 from mine.training.adaptive_clipping import adaptive_clip
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent
+from mine.training.descent import Descent, Stepped, named_in
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,12 @@ class Gan:
 
     def named(self) -> dict[str, Tensor]:
         """All tensors that later steps depend on, by name; no copies."""
-        parts = {"generator": self.generator, "discriminator": self.discriminator}
-        found = {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
-        return found | {f"ascent.{n}": v for n, v in self.ascent.named().items()}
+        parts: dict[str, Stepped] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "ascent": self.ascent,
+        }
+        return named_in(parts)
 
     def finite(self) -> Tensor:
         """Whether all parameters of each cell's generator and discriminator are finite, (K,)."""

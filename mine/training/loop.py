@@ -31,7 +31,7 @@ from mine.training.capture import CapturedStep
 from mine.training.stack import Stack
 from mine.training.state import fits
 
-_DECAY = 0.98  # of the training curve's running mean
+DECAY = 0.98  # of the training curve's running mean
 
 
 @dataclass
@@ -112,7 +112,7 @@ class Loop:
 
     def progress(self) -> Progress:
         """The state after one step or more."""
-        mean = self.mean_value / (1.0 - _DECAY**self.step)
+        mean = self.mean_value / (1.0 - DECAY**self.step)
         return Progress(self.step, mean, torch.where(self.good, -1, self.good_steps))
 
     def _step(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -130,7 +130,7 @@ class Loop:
             self.mean_value.copy_(running_mean(self.mean_value, values))
             return
         for value in values:
-            self.mean_value.lerp_(value, 1.0 - _DECAY)
+            self.mean_value.lerp_(value, 1.0 - DECAY)
 
     def _named(self) -> dict[str, Tensor]:
         """All tensors that a later block depends on, except the generators' states; no copies."""
@@ -176,8 +176,8 @@ def running_mean(mean: Tensor, values: Tensor) -> Tensor:
     """The running mean (K,) after the values (S, K) of a block, without a launch for each step."""
     steps = len(values)
     powers = torch.arange(steps - 1, -1, -1, device=values.device, dtype=values.dtype)
-    weights = (1.0 - _DECAY) * _DECAY**powers
-    return _DECAY**steps * mean + (weights.unsqueeze(1) * values).sum(0)
+    weights = (1.0 - DECAY) * DECAY**powers
+    return DECAY**steps * mean + (weights.unsqueeze(1) * values).sum(0)
 
 
 def train(stack: Stack, every: int = 0) -> Iterator[Progress]:

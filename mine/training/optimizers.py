@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mine.critics.flat import flat_views, padded, views_of
-from mine.critics.protocol import Critic
+from mine.critics.protocol import Parameters
 from mine.private_torch import foreach_copy_, fused_adam_, fused_adamw_
 from mine.training.settings import DEFAULT_BETAS
 
@@ -38,7 +38,7 @@ class Optimizer:
 
 def make_optimizer(
     name: str,
-    critic: Critic,
+    critic: Parameters,
     rates: Tensor,
     group_of: Tensor,
     betas: tuple[float, float] = DEFAULT_BETAS,
@@ -71,7 +71,7 @@ def make_optimizer(
     )
 
 
-def _slices(critic: Critic, chosen: Tensor) -> list[Slice]:
+def _slices(critic: Parameters, chosen: Tensor) -> list[Slice]:
     """Parameters and gradients of the cells chosen; all of theta at once, where all are."""
     if chosen.all():
         return [(padded(critic.theta), padded(critic.grad))]
@@ -103,7 +103,7 @@ def _adam(
 
 def adam_of_rates(
     name: str,
-    critic: Critic,
+    critic: Parameters,
     rates: Tensor,
     group_of: Tensor,
     betas: tuple[float, float] = DEFAULT_BETAS,

@@ -23,7 +23,7 @@ from experiments.suite.store.files import write_atomic
 from experiments.suite.store.joined import Joined, join_runs
 from experiments.suite.store.serialising import json_bytes
 from experiments.suite.store.table_bytes import parquet_to_csv
-from experiments.suite.store.tables import ROW_COLUMNS
+from experiments.suite.store.tables import OPTIONAL, ROW_COLUMNS
 from experiments.suite.sweeps.measures import COLUMNS
 
 FIRST_COLUMNS = [
@@ -88,8 +88,8 @@ def write_report(
 
 
 def join_results(outputs: Path) -> Joined:
-    """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first."""
-    others = [name for name in ROW_COLUMNS if name not in FIRST_COLUMNS]
+    """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first; without measures."""
+    others = [n for n in ROW_COLUMNS if n not in FIRST_COLUMNS and n not in OPTIONAL]
     return join_runs(outputs, [*FIRST_COLUMNS, *others])
 
 

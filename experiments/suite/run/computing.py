@@ -14,19 +14,17 @@ from experiments.suite.run.exits import FAILED, OK
 from experiments.suite.run.messages import say, warn
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.provenance import collect_provenance
-from experiments.suite.run.rows import truth_of
 from experiments.suite.run.signals import SignalWatch
 from experiments.suite.store.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from mine.running.estimates import Estimate
-    from mine.running.events import Advance, Done, Failure
-    from mine.running.jobs import Job
+    from mine.running.events import Advance, Done, Failure, Outcome
+    from mine.running.jobs import AnyJob
     from mine.running.run_options import RunOptions
 
-    Ended = tuple[int, Estimate | Failure, float]
+    Ended = tuple[int, Outcome | Failure, float]
     """A job, its outcome, and its seconds."""
 
 log = logging.getLogger("experiments")
@@ -37,7 +35,7 @@ Stack = tuple[int, ...]
 
 
 def compute_missing(
-    progress: Progress, jobs: Sequence[Job], device: str, watch: SignalWatch
+    progress: Progress, jobs: Sequence[AnyJob], device: str, watch: SignalWatch
 ) -> int:
     """Compute the cells that have no row yet, to the end of the run. Returns the exit status.
 
@@ -74,7 +72,7 @@ def compute_missing(
 
 
 def stacks_of(
-    missing: Sequence[int], jobs: Sequence[Job], device: str, keeper: Checkpoints
+    missing: Sequence[int], jobs: Sequence[AnyJob], device: str, keeper: Checkpoints
 ) -> list[Stack]:
     """The stacks of the missing cells: first those that an earlier process made, then new ones."""
     from mine.running.plan import plan
@@ -87,7 +85,7 @@ def stacks_of(
 
 
 def longest_first(
-    jobs: Sequence[Job], stacks: Sequence[Stack], device: str
+    jobs: Sequence[AnyJob], stacks: Sequence[Stack], device: str
 ) -> tuple[list[Stack], str]:
     """The stacks by falling forecast, and the forecast of the whole in words.
 
@@ -102,7 +100,7 @@ def longest_first(
 
 
 def by_forecast(
-    jobs: Sequence[Job], stacks: Sequence[Stack], device: str, limit: float | None = None
+    jobs: Sequence[AnyJob], stacks: Sequence[Stack], device: str, limit: float | None = None
 ) -> tuple[list[Stack], float]:
     """The stacks by falling forecast, and about how many seconds they take side by side.
 
@@ -147,7 +145,7 @@ class Computation:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         stacks: Sequence[Stack],
         progress: Progress,
         device: str,
@@ -191,7 +189,7 @@ class Computation:
         self.progress.steps_done += event.steps * len(event.jobs)
         bar.update(event.steps * len(event.jobs))
         for i, value in zip(event.jobs, event.values, strict=True):
-            self.errors[i] = abs(value - truth_of(self.jobs[i]))
+            self.errors[i] = abs(value - self.jobs[i].truth)
         bar.set_postfix_str(mean_error(self.errors))
         if time.monotonic() - self.progress.written > STATUS_SECONDS:
             self.progress.write_status("running")

@@ -21,10 +21,10 @@ from experiments.suite.run.messages import HELP
 from experiments.suite.run.targets import ConfigError, check_target, located, targets
 
 if TYPE_CHECKING:
-    from mine.running.jobs import Job
+    from mine.running.jobs import AnyJob, Job
 
 
-def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[Job]]:
+def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[AnyJob]]:
     """The cells that a config asks for, without repetition, and the job of each.
 
     Raises:
@@ -60,10 +60,11 @@ def load(name: str) -> Any:
         ) from None
 
 
-def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
+def job_of(cell: Cell, config: Mapping[str, Any]) -> AnyJob:
     """The job of a cell. Its data depend on the cell's task and seed alone."""
     from experiments.probes.names import METHODS
     from mine.data.sources import of_task
+    from mine.running.applications import ApplicationJob, is_application
     from mine.running.jobs import Job
 
     config = merged(config, cell.overrides)
@@ -74,16 +75,21 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> Job:
         _built(json.dumps(one, sort_keys=True))
         for one in (with_data(cell.task, config), {**config["train"], **steps}, config["critic"])
     )
+    shared: dict[str, Any] = {
+        "seed": cell.seed,
+        "key": data_key(cell),
+        "training": training,
+        "critic": critic,
+        "n_test": config["scale"]["n_test"],
+        "partners": config["estimator"]["partners"],
+    }
+    if is_application(task):
+        return ApplicationJob(application=task, arm=cell.method, **shared)
     return Job(
         source=of_task(task, cell.n),
         method=METHODS.resolve(cell.method),
-        seed=cell.seed,
-        key=data_key(cell),
-        training=training,
-        critic=critic,
-        n_test=config["scale"]["n_test"],
-        partners=config["estimator"]["partners"],
         k=config["estimator"]["k"],
+        **shared,
     )
 
 
@@ -91,6 +97,7 @@ def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
     """The job of `mine.estimate` on n rows of the task, with at most the cell's steps."""
     from experiments.probes.names import METHODS
     from mine.estimators.own_job import task_job
+    from mine.running.applications import is_application
 
     if not cell.n:
         raise ConfigError(
@@ -98,6 +105,11 @@ def own_rows_job(cell: Cell, config: Mapping[str, Any]) -> Job:
             "experiment.n=5000"
         )
     task, options = _built(json.dumps(cell.task, sort_keys=True)), config["estimator"]
+    if is_application(task):
+        raise ConfigError(
+            "estimator.split is for tasks, whose rows can be split, got "
+            f"{type(task).__name__}: leave it false"
+        )
     method = METHODS.resolve(cell.method)
     job = task_job(task, cell.n, method, cell.seed, data_key(cell), cell.steps)
     return replace(job, partners=options["partners"], k=options["k"])
@@ -116,13 +128,13 @@ def with_data(task: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str
     return {**task, "data": {**config["data"], "cache": cache}}
 
 
-def fetch(jobs: Iterable[Job]) -> None:
+def fetch(jobs: Iterable[AnyJob]) -> None:
     """Fetch the jobs' data sets that are not on this machine yet.
 
     Raises:
         ValueError: a data set cannot be fetched; the message says why.
     """
-    for data in dict.fromkeys(getattr(job.source.task, "data", None) for job in jobs):
+    for data in dict.fromkeys(job.data for job in jobs):
         if data is not None:
             data.fetch()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid.cells import Cell
 from experiments.suite.run.provenance import utc_now
-from experiments.suite.run.rows import to_row
+from experiments.suite.run.rows import estimate_of, to_row
 from experiments.suite.store.checked_tables import CorruptRunError
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import curve_frame, row_frame
@@ -20,9 +20,8 @@ from experiments.suite.store.tables import curve_frame, row_frame
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from mine.running.estimates import Estimate
-    from mine.running.events import Failure
-    from mine.running.jobs import Job
+    from mine.running.events import Failure, Outcome
+    from mine.running.jobs import AnyJob
 
 log = logging.getLogger(__name__)
 
@@ -111,21 +110,22 @@ class Progress:
         self.curves |= {key: some.to_dict("records") for key, some in points}
 
     def add(
-        self, i: int, job: Job, outcome: Estimate | Failure, seconds: float, device: str
+        self, i: int, job: AnyJob, outcome: Outcome | Failure, seconds: float, device: str
     ) -> None:
         """Add the row and the curve of a cell that has ended, unless the cell has a row."""
-        from mine.running.estimates import Estimate
+        from mine.running.events import Failure
 
         cell = self.cells[i]
         if cell.key in self.rows:
             return
         self.rows[cell.key] = to_row(cell, job, outcome, self.run, seconds, device)
-        if isinstance(outcome, Estimate):
-            self.curves[cell.key] = [
-                {"key": cell.key, "step": s, "train_nats": v} for s, v in outcome.curve
-            ]
-        else:
+        if isinstance(outcome, Failure):
             log.error("cell %s failed: %s", cell.key, outcome.reason)
+        else:
+            self.curves[cell.key] = [
+                {"key": cell.key, "step": s, "train_nats": v}
+                for s, v in estimate_of(outcome).curve
+            ]
 
     def write(self, state: str) -> None:
         """Write curves, then rows, then the status: a row on disk always has its curve."""

@@ -30,7 +30,7 @@ from experiments.suite.store.identity import cells_basis
 from experiments.suite.store.runs import Run, siblings
 
 if TYPE_CHECKING:
-    from mine.running.jobs import Job
+    from mine.running.jobs import AnyJob
 
 log = logging.getLogger("experiments")
 
@@ -73,7 +73,7 @@ def cap_threads(threads: Any) -> None:
 def work_on(
     run: Run,
     cells: Sequence[Cell],
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     config: Mapping[str, Any],
     device: str,
     command: str,

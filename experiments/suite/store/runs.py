@@ -5,7 +5,7 @@ A run folder is ``outputs/<experiment>/<run-id>/`` with
 - ``config.yaml``: the resolved config; the run id is a hash of it (see `identity`);
 - ``provenance.json``: the code, packages, machine and device that the rows come from;
 - ``rows.parquet`` and ``rows.csv``: one row for each cell, with the columns of
-  `tables.ROW_COLUMNS`;
+  `tables.ROW_COLUMNS`; `measures` is one of them where a row has any (see `measures`);
 - ``curves.parquet``: the training curves, with the columns of `tables.CURVE_COLUMNS`;
 - ``checksums.json``: of the tables and of the tables before them (see `checked_tables`);
 - ``status.json``: how far the run is; ``lock.json``: which process works on it (see `lock`);
@@ -37,7 +37,7 @@ from experiments.suite.store.files import one_line, write_atomic
 from experiments.suite.store.identity import run_id
 from experiments.suite.store.serialising import json_bytes, read_yaml, yaml_bytes
 from experiments.suite.store.table_bytes import csv_bytes, parquet_bytes
-from experiments.suite.store.tables import CURVE_COLUMNS, ROW_COLUMNS, conform
+from experiments.suite.store.tables import CURVE_COLUMNS, ROW_COLUMNS, conform, without_empty
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,6 +127,7 @@ class Run:
                 f"expected one row a cell, got key {rows['key'][twice].iloc[0]!r} twice: "
                 "keep one of its rows"
             )
+        rows = without_empty(rows)
         write_table(self.folder, "rows.parquet", parquet_bytes(rows))
         self.write("rows.csv", csv_bytes(rows))
 

@@ -39,8 +39,12 @@ ROW_COLUMNS: Mapping[str, str] = {
     "reason": "str",
     "step_diverged": "int64",
     "warnings": "str",
+    "measures": "str",
 }
 """Column -> dtype of the rows, in the order in which they are written."""
+
+OPTIONAL = frozenset({"measures"})
+"""Columns that a file lacks where all their values are ""; a table in memory always has them."""
 
 CURVE_COLUMNS: Mapping[str, str] = {"key": "str", "step": "int64", "train_nats": "float64"}
 """Column -> dtype of the training curves: a smoothed training value (nats) of a cell at a step."""
@@ -80,9 +84,12 @@ def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
 def conform(frame: DataFrame, columns: Mapping[str, str]) -> DataFrame:
     """`frame` with exactly these columns, in this order and with these dtypes.
 
+    Columns of `OPTIONAL` that it lacks are filled with "".
+
     Raises:
         ValueError: a column is missing, or there is one too many, or one holds another type.
     """
+    frame = frame.assign(**dict.fromkeys(OPTIONAL & set(columns) - set(frame.columns), ""))
     if set(frame.columns) != set(columns):
         raise ValueError(
             f"expected the columns {', '.join(columns)}, "
@@ -104,10 +111,19 @@ def conform_table(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
     import pyarrow as pa
 
     schema = arrow_schema(columns)
+    for name in [name for name in columns if name in OPTIONAL - set(table.column_names)]:
+        table = table.append_column(
+            schema.field(name), pa.array([""] * len(table), pa.large_string())
+        )
     if table.schema.equals(schema) and _complete(table):
         return table
     frame = conform(table.to_pandas(), columns)
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+
+
+def without_empty(frame: DataFrame) -> DataFrame:
+    """`frame` as a file has it: without columns of `OPTIONAL` whose values are all ""."""
+    return frame.drop(columns=[n for n in OPTIONAL & set(frame) if not frame[n].any()])
 
 
 def _complete(table: pa.Table) -> bool:

@@ -15,7 +15,7 @@ from mine.data.sources import Source, of_task
 from mine.method.names import METHODS
 from mine.running.events import Done
 from mine.running.jobs import Job
-from mine.running.plan import plan, stack_size
+from mine.running.plan import plan
 from mine.running.run import run
 from mine.training.settings import Training
 
@@ -178,7 +178,7 @@ def test_a_stack_of_larger_images_holds_fewer_critics():
         job = image_job(
             source=TopRows(Numbered(side=side), 2), critic=Convolutional(side, (4,), (8,))
         )
-        sizes.append(stack_size(job))
+        sizes.append(job.stack_size())
     assert sizes[0] > sizes[1] > sizes[2] >= 1
     halved = (9 * 2 + 2 * 4) * 14**2 + 2 * 8  # patches and two of 4 channels, twice 8 hidden
     assert job.critic.activations(28**2, 28**2) == halved

@@ -17,7 +17,7 @@ from mine.estimators.own_job import own_job, task_job
 from mine.estimators.rows import as_pair
 from mine.method.held_out import Influence
 from mine.method.names import METHODS
-from mine.running.candidates import train_stack
+from mine.running.begin import train_stack
 from mine.running.estimates import Estimate
 from mine.running.events import Done
 from mine.running.extrapolation import extrapolated

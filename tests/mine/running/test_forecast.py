@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jobs_example import TRAINING, job, rows_job
 
-from mine.running.forecast import forecast, likely_steps, makespan
+from mine.running.forecast import forecast, makespan
 from mine.training.settings import Training
 
 
@@ -46,9 +46,9 @@ def test_where_training_may_stop_early_fewer_steps_are_likely():
     x = torch.randn(600, 1, generator=torch.Generator().manual_seed(0))
     training = Training(steps=10**5, batch_size=30, learning_rate=0.005, patience=4)
     own = rows_job(x, x, training=training)  # 360 training rows: 50 epochs are 600 steps
-    assert likely_steps(own) == pytest.approx(600 + 4 * training.validate_every)
-    assert likely_steps(replace(own, training=replace(training, steps=300))) == 300
-    assert likely_steps(job(training=training)) == 10**5
+    assert own.likely_steps == pytest.approx(600 + 4 * training.validate_every)
+    assert replace(own, training=replace(training, steps=300)).likely_steps == 300
+    assert job(training=training).likely_steps == 10**5
 
 
 def test_a_forecast_grows_with_the_steps():

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from jobs_example import TRAINING, job
 
 from mine.critics.mlp import MLP
-from mine.running import plan as plans
-from mine.running.plan import held_out_bytes, plan, stack_size
+from mine.running.plan import plan
+from mine.running.stack_sizes import CUDA_HELD_OUT_BYTES, held_out_bytes
 from mine.tasks import CorrelatedGaussian, NoiseChannel
 from mine.training.settings import Training
 
@@ -29,20 +29,20 @@ def test_every_job_is_in_one_stack_and_stacks_are_even(n, workers):
     stacks = plan(jobs, workers=workers)
     sizes = [len(s) for s in stacks]
     assert [i for s in stacks for i in s] == list(range(n))
-    assert max(sizes) <= max(stack_size(jobs[0]), 3)
+    assert max(sizes) <= max(jobs[0].stack_size(), 3)
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) >= min(n, 2)
     assert len(stacks) % workers == 0 or len(stacks) == max(1, n // 2)
 
 
 def test_a_stack_on_cuda_is_larger_than_one_on_a_processor():
-    assert stack_size(job(), "cuda") > 10 * stack_size(job(), "cpu")
+    assert job().stack_size("cuda") > 10 * job().stack_size("cpu")
 
 
 def test_a_stack_on_cuda_has_room_for_its_held_out_rows():
     few, many = job(n_test=100), job(n_test=10**6)
-    assert stack_size(many, "cpu") == stack_size(few, "cpu")
-    assert stack_size(many, "cuda") < stack_size(few, "cuda")
+    assert many.stack_size("cpu") == few.stack_size("cpu")
+    assert many.stack_size("cuda") < few.stack_size("cuda")
     values = 4 * 10**6 * many.partners
-    assert stack_size(many, "cuda") * values < plans.CUDA_HELD_OUT_BYTES
-    assert held_out_bytes(many) > values
+    assert many.stack_size("cuda") * values < CUDA_HELD_OUT_BYTES
+    assert held_out_bytes(many.critic, many.source.sizes, 10**6, many.partners) > values
