@@ -3,12 +3,16 @@ r"""The layers of a network: frozen dataclasses that describe one cell's layer.
 A worked example, a generator of 2-D points from 10 numbers, and a part of a DCGAN's (Radford,
 Metz and Chintala, 2016, https://arxiv.org/abs/1511.06434):
 
-    points = [Linear(64), BatchNorm(), Activation("leaky_relu"), Linear(2)]
-    images = [Linear(64 * 7 * 7), Reshape((64, 7, 7)), BatchNorm(), Activation("relu"),
+    points = [Linear(64, bias=False), BatchNorm(), Activation("leaky_relu"), Linear(2)]
+    images = [Linear(64 * 7 * 7, bias=False), Reshape((64, 7, 7)), BatchNorm(), Activation("relu"),
               TransposedConv(1, kernel=4, stride=2, padding=1), Activation("tanh")]
 
 Shapes: a layer maps (K, B, *shape) to (K, B, *shape'). A shape is (features,), or (channels, rows,
 columns) where the layers are convolutions. `Linear` takes any shape, flat.
+
+A stack of two cells or more gives each cell the same bits, whatever its neighbours, where batch
+and widths are multiples of 16. Otherwise torch's kernels may round the last numbers of a tensor
+differently, and `Conv` in any case: cells then agree within about 1e-6.
 
 Each `build` gets one cell's shape and gives a `Built`: the shape that comes out, the parameters of
 one cell with their initial values, buffers, and the function.
@@ -84,20 +88,26 @@ class Linear:
     Attributes:
         width: features that come out.
         std: where above 0, weights are N(0, std^2) and biases 0, as in DCGAN (.02).
+        bias: whether it has b. Before a `BatchNorm` it should have none: its gradient would be
+            rounding errors, which Adam makes steps of full length of.
     """
 
     width: int
     std: float = 0.0
+    bias: bool = True
 
     def build(self, shape: Shape) -> Built:
         inputs = math.prod(shape)
-        w = _weights((inputs, self.width), inputs, self.std)
-        return Built((self.width,), _linear, [w, _biases((1, self.width), inputs, self.std)])
+        initial = [_weights((inputs, self.width), inputs, self.std)]
+        if self.bias:
+            initial.append(_biases((1, self.width), inputs, self.std))
+        return Built((self.width,), _linear, initial)
 
 
 def _linear(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
-    weight, bias = p
-    return torch.baddbmm(bias, x.flatten(2), weight)
+    weight, *bias = p
+    rows = x.flatten(2)
+    return torch.baddbmm(*bias, rows, weight) if bias else torch.bmm(rows, weight)
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,7 @@ class Conv:
         stride: of the kernel.
         padding: rows and columns of zeros at each border.
         std: as for `Linear`.
+        bias: as for `Linear`.
     """
 
     channels: int
@@ -119,6 +130,7 @@ class Conv:
     stride: int = 2
     padding: int = 1
     std: float = 0.0
+    bias: bool = True
 
     def build(self, shape: Shape) -> Built:
         inputs, *sides = image_shape(shape, self)
@@ -128,13 +140,15 @@ class Conv:
 
         def forward(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
             found = functional.conv2d(
-                grouped(x), p[0].flatten(0, 1), p[1].flatten(), self.stride, self.padding,
+                grouped(x), p[0].flatten(0, 1), _flat(p[1:]), self.stride, self.padding,
                 groups=len(x),
             )  # fmt: skip
             return ungrouped(found, len(x))
 
-        w, b = _weights(weight, fan_in, self.std), _biases((self.channels,), fan_in, self.std)
-        return Built((self.channels, *out), forward, [w, b])
+        initial = [_weights(weight, fan_in, self.std)]
+        if self.bias:
+            initial.append(_biases((self.channels,), fan_in, self.std))
+        return Built((self.channels, *out), forward, initial)
 
 
 @dataclass(frozen=True)
@@ -146,6 +160,7 @@ class TransposedConv:
     stride: int = 2
     padding: int = 1
     std: float = 0.0
+    bias: bool = True
 
     def build(self, shape: Shape) -> Built:
         inputs, *sides = image_shape(shape, self)
@@ -155,13 +170,15 @@ class TransposedConv:
 
         def forward(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
             found = functional.conv_transpose2d(
-                grouped(x), p[0].flatten(0, 1), p[1].flatten(), self.stride, self.padding,
+                grouped(x), p[0].flatten(0, 1), _flat(p[1:]), self.stride, self.padding,
                 groups=len(x),
             )  # fmt: skip
             return ungrouped(found, len(x))
 
-        w, b = _weights(weight, fan_in, self.std), _biases((self.channels,), fan_in, self.std)
-        return Built((self.channels, *out), forward, [w, b])
+        initial = [_weights(weight, fan_in, self.std)]
+        if self.bias:
+            initial.append(_biases((self.channels,), fan_in, self.std))
+        return Built((self.channels, *out), forward, initial)
 
 
 @dataclass(frozen=True)
@@ -304,6 +321,10 @@ def grouped(x: Tensor) -> Tensor:
 def ungrouped(x: Tensor, k: int) -> Tensor:
     """The inverse of `grouped`."""
     return x.unflatten(1, (k, -1)).transpose(0, 1)
+
+
+def _flat(bias: Sequence[Tensor]) -> Tensor | None:
+    return bias[0].flatten() if bias else None
 
 
 def _weights(shape: Shape, fan_in: int, std: float) -> Initial:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mine.method.held_out import held_out_values
 from mine.method.names import METHODS
@@ -41,6 +41,11 @@ def statistics_networks(
         torch.full((len(jobs),), training.learning_rate, device=device),
         torch.full((len(jobs),), training.ema_rate, device=device),
     )
+
+
+def noise_of(ascent: Ascent) -> list[Generator]:
+    """The generators of the critics' own noise, on which later steps depend; none, as a rule."""
+    return list(getattr(ascent.critic, "generators", ()))
 
 
 def held_out_bound(

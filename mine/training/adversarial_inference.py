@@ -4,7 +4,7 @@ An encoder E maps data x to z and a generator G maps z to data. A discriminator 
 (x, E(x)) from (G(z), z), with z from the prior: ALI (Dumoulin et al., 2017,
 https://arxiv.org/abs/1606.00704) and BiGAN (Donahue et al., 2017). With logits D,
 
-    D descends       E softplus(-D(x, E(x))) + E softplus(D(G(z), z)) + the penalty of `gan`
+    D descends       E softplus(-D(x, E(x))) + E softplus(D(G(z), z))
     T ascends        its objective on (x, E(x))
     E, G descend     E softplus(D(x, E(x))) + E softplus(-D(G(z), z))
                      + reconstruction E |x - G(E(x))|^2 - beta I_T(x; E(x))
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from mine.data.pairs import Pairing, Shifts
 from mine.training.ascent import Ascent
@@ -81,7 +81,7 @@ class AdversarialInference:
             self.ascent.ascend(x, encoded.detach(), self.pairing)
         d = self.discriminator.network
         logits = [d(of, training=True, noise=self.noise, held=True) for of in (ours, theirs)]
-        loss = softplus(logits[0]).mean((1, 2)) + softplus(-logits[1]).mean((1, 2))
+        loss = -logsigmoid(-logits[0]).mean((1, 2)) - logsigmoid(logits[1]).mean((1, 2))
         error = torch.zeros_like(loss)
         if self.reconstructs:
             again = self.generator.network(encoded, training=True, noise=self.noise).flatten(2)
@@ -95,7 +95,7 @@ class AdversarialInference:
         """A step of D; its losses, (K,)."""
         network = self.discriminator.network
         logits = [network(of, training=True, noise=self.noise) for of in (ours, theirs)]
-        loss = softplus(-logits[0]).mean((1, 2)) + softplus(logits[1]).mean((1, 2))
+        loss = -logsigmoid(logits[0]).mean((1, 2)) - logsigmoid(-logits[1]).mean((1, 2))
         self.discriminator.step(network.gradients(loss.sum()))
         return loss.detach()
 

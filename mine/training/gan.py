@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from mine.data.pairs import Pairing, Shifts
 from mine.networks.stacked import Network
@@ -91,6 +91,8 @@ class Gan:
 
     def __post_init__(self) -> None:
         self.penalised = self.penalty.nonzero().flatten()
+        if len(self.penalised) == 1 < len(self.penalty):
+            self.penalised = self.penalised.repeat(2)
         self.uses_term = bool((self.term.beta > 0).any())
 
     def step(self, real: Tensor, z: Tensor) -> Tensor:
@@ -117,7 +119,7 @@ class Gan:
         """A step of D; its losses without the penalty, (K,)."""
         network = self.discriminator.network
         logits = [network(x, training=True, noise=self.noise) for x in (real, fake)]
-        loss = softplus(-logits[0]).mean((1, 2)) + softplus(logits[1]).mean((1, 2))
+        loss = -logsigmoid(logits[0]).mean((1, 2)) - logsigmoid(-logits[1]).mean((1, 2))
         whole = loss.sum()
         if len(self.penalised):
             whole = whole + self._penalty(network, real)
@@ -126,19 +128,22 @@ class Gan:
 
     def _penalty(self, network: Network, real: Tensor) -> Tensor:
         """penalty / 2 E |grad D(x)|^2, summed over the cells that have one."""
-        cells = self.penalised
+        cells, weight = self.penalised, 0.5 * self.penalty[self.penalised]
+        if len(cells) > len(set(cells.tolist())):
+            weight = 0.5 * weight
         x = real[cells].requires_grad_()
-        noise = [self.noise[k] for k in cells.tolist()] if self.noise else None
+        # Copies of the generators: a cell with a penalty draws no more than one without.
+        noise = [self.noise[k].clone_state() for k in cells.tolist()] if self.noise else None
         logits = network(x, training=True, noise=noise, cells=cells)
         (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
-        return (0.5 * self.penalty[cells] * slope.square().sum(-1).mean(-1)).sum()
+        return (weight * slope.square().sum(-1).mean(-1)).sum()
 
     @torch.enable_grad()
     def _generate(self, fake: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
         """A step of G; its adversarial losses and T's bounds, (K,) each."""
         network = self.generator.network
         logits = self.discriminator.network(fake, training=True, noise=self.noise, held=True)
-        loss = softplus(-logits).mean((1, 2))
+        loss = -logsigmoid(logits).mean((1, 2))
         bound = self.ascent.bound(fake, code, self.pairing)
         (through_d,) = torch.autograd.grad(loss.sum(), fake)
         gradient = network.gradients(fake, through_d, retain=self.uses_term)

@@ -70,7 +70,9 @@ class Ring:
 
     def measured(self, job: ApplicationJob, records: Records) -> Measured:
         last = records[max(records)]
-        radii = {str(step): float(of["samples"].norm(dim=-1).mean()) for step, of in records.items()}
+        radii = {
+            str(step): float(of["samples"].norm(dim=-1).mean()) for step, of in records.items()
+        }
         return Measured(
             measures={"radius": radii, "points": last["samples"][:3].numpy().round(3)},
             nats=float(last["nats"]),
@@ -84,15 +86,16 @@ class RingGan:
 
     block = 4
 
-    def __init__(
-        self, ring: Ring, jobs: Sequence[ApplicationJob], device: torch.device
-    ) -> None:
+    def __init__(self, ring: Ring, jobs: Sequence[ApplicationJob], device: torch.device) -> None:
         self.ring, self.jobs, self.device = ring, jobs, device
         arms = [ARMS.resolve(job.arm) for job in jobs]
         self.generators = [job.generator("data", device) for job in jobs]
         hidden = [Linear(ring.width), Activation("leaky_relu")]
         parts = {
-            "generator": ([Linear(ring.width), BatchNorm(), Activation("relu"), Linear(2)], NOISE + CODES),
+            "generator": (
+                [Linear(ring.width, bias=False), BatchNorm(), Activation("relu"), Linear(2)],
+                NOISE + CODES,
+            ),
             "discriminator": ([*hidden, Linear(1)], 2),
         }
         descents = {
@@ -147,6 +150,8 @@ class RingGan:
         return {"samples": samples, "nats": nats, "stderr": stderr}
 
 
-def ring_job(arm: str = "mine", seed: int = 0, ring: Ring | None = None, **changes) -> ApplicationJob:
+def ring_job(
+    arm: str = "mine", seed: int = 0, ring: Ring | None = None, **changes
+) -> ApplicationJob:
     options = {"training": Training(steps=20, batch_size=16), "critic": MLP((8,)), "key": "ring"}
     return ApplicationJob(ring or Ring(), arm, seed, **{**options, **changes})
