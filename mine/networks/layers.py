@@ -107,7 +107,7 @@ class Linear:
 def _linear(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
     weight, *bias = p
     rows = x.flatten(2)
-    return torch.baddbmm(*bias, rows, weight) if bias else torch.bmm(rows, weight)
+    return torch.baddbmm(bias[0], rows, weight) if bias else torch.bmm(rows, weight)
 
 
 @dataclass(frozen=True)
