@@ -13,7 +13,7 @@ from mine.critics.mlp import MLP
 from mine.networks.layers import Activation, BatchNorm, Linear
 from mine.networks.stacked import stacked
 from mine.running.applications import ApplicationJob, Measured, Records
-from mine.running.statistics_networks import held_out_bound, statistics_networks
+from mine.running.statistics_networks import held_out_bound, noise_of, statistics_networks
 from mine.training.arms import Arms, per_cell
 from mine.training.descent import make_descent
 from mine.training.gan import Gan, InformationTerm
@@ -89,7 +89,7 @@ class RingGan:
     def __init__(self, ring: Ring, jobs: Sequence[ApplicationJob], device: torch.device) -> None:
         self.ring, self.jobs, self.device = ring, jobs, device
         arms = [ARMS.resolve(job.arm) for job in jobs]
-        self.generators = [job.generator("data", device) for job in jobs]
+        self.streams = [job.generator("data", device) for job in jobs]
         hidden = [Linear(ring.width), Activation("leaky_relu")]
         parts = {
             "generator": (
@@ -116,11 +116,12 @@ class RingGan:
             penalty=per_cell((arm.penalty for arm in arms), device),
             codes=CODES,
         )
+        self.generators = [*self.streams, *noise_of(self.gan.ascent)]
         self.finite, self.named = self.gan.finite, self.gan.named
 
     def draw(self, steps: int) -> Sequence[Tensor]:
         batch = self.jobs[0].training.batch_size
-        drawn = [self._drawn(steps, batch, g) for g in self.generators]
+        drawn = [self._drawn(steps, batch, g) for g in self.streams]
         return [torch.stack(of, 1) for of in zip(*drawn, strict=True)]
 
     def _drawn(self, steps: int, batch: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
