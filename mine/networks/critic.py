@@ -61,34 +61,36 @@ class StackedNetworks:
         self.views = self.network.views
         seeds = [int(torch.randint(2**62, (), generator=g)) for g in generators]
         self.generators = [Generator(device).manual_seed(seed) for seed in seeds]
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: Tensor | None = None
 
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
         with torch.set_grad_enabled(keep):
-            found = self._values(x, y, pairing, training=keep, held=not keep)
-        self._last = found if keep else None
-        t_joint, t_marginal = found
-        return t_joint.detach(), t_marginal.detach()
+            t = self._values(x, y, pairing, training=keep, held=not keep)
+        self._last = t if keep else None
+        t_joint, t_marginal = t.detach().tensor_split((x.shape[1],), 1)
+        return t_joint, t_marginal
 
     def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
         """See `mine.critics.protocol.Critic`; with noise, as in training."""
-        return self._values(x, y, pairing, training=True, held=True)
+        t = self._values(x, y, pairing, training=True, held=True)
+        t_joint, t_marginal = t.tensor_split((x.shape[1],), 1)
+        return t_joint, t_marginal
 
     def _values(
         self, x: Tensor, y: Tensor, pairing: Pairing, training: bool, held: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
+        """T on joint and then on marginal pairs, (K, B + m B)."""
         xs = torch.cat([x] * (1 + pairing.m), 1)
         ys = torch.cat(pairing.pair(pairing.extend(y), x.shape[1]), 1)
         pairs = torch.cat([xs, ys], -1)
-        t = self.network(pairs, training=training, noise=self.generators, held=held).squeeze(-1)
-        t_joint, t_marginal = t.tensor_split((x.shape[1],), 1)
-        return t_joint, t_marginal
+        t = self.network(pairs, training=training, noise=self.generators, held=held)
+        return t.squeeze(-1)
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         if self._last is None:
             raise RuntimeError("backward needs the values of a batch first, got none: call values")
         seed = torch.cat([g_joint, g_marginal], 1)
-        self.network.write_gradient(self.network.gradients(torch.cat(self._last, 1), seed))
+        self.network.write_gradient(self.network.gradients(self._last, seed))
         self._last = None
