@@ -29,6 +29,7 @@ TABLES_WHERE_USED = ("mine.command", "mine.estimators.pairwise")
 
 RUNNER = (
     "experiments.__main__",
+    "experiments.generative",
     "experiments.images.tasks",
     "experiments.probes",
     "experiments.suite.run",

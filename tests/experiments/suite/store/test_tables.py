@@ -6,12 +6,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from stored_run import CONFIG, ROW
 
+from experiments.suite.store.joined import join_rows
+from experiments.suite.store.measures import measures_of, measures_text
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import (
     CURVE_COLUMNS,
@@ -96,6 +101,51 @@ def test_rows_come_back_from_disk_as_they_were(
     frame = row_frame(rows)
     run.write_rows(frame)
     pd.testing.assert_frame_equal(run.read_rows(), frame, check_exact=True)
+
+
+def test_a_file_has_measures_only_where_a_row_has_some(tmp_path: Path) -> None:
+    run, rows = Run.create(tmp_path, "gaussian", CONFIG), row_frame([ROW, ROW | {"key": "b"}])
+    run.write_rows(rows)
+    path = run.folder / "rows.parquet"
+    assert pq.read_schema(path).names == [n for n in ROW_COLUMNS if n != "measures"]
+    assert "measures" not in (run.folder / "rows.csv").read_text().splitlines()[0]
+    pd.testing.assert_frame_equal(run.read_rows(), rows)
+    some = rows.assign(measures=["", '{"modes":8}'])
+    run.write_rows(some)
+    assert pq.read_schema(path).names == list(ROW_COLUMNS)
+    pd.testing.assert_frame_equal(run.read_rows(), some)
+
+
+def test_rows_with_and_without_measures_are_joined(tmp_path: Path) -> None:
+    plain = Run.create(tmp_path, "gaussian", CONFIG)
+    plain.write_rows(row_frame([ROW]))
+    other = Run.create(tmp_path, "gaussian", CONFIG | {"more": 1})
+    other.write_rows(row_frame([ROW | {"key": "b", "measures": '{"modes":8}'}]))
+    assert list(join_rows([plain, other])["measures"]) == ["", '{"modes":8}']
+
+
+MEASURES = {
+    "modes": np.int64(8),
+    "share": np.float32(0.5),
+    "lost": math.nan,
+    "points": torch.tensor([[1.5, math.inf]]),
+    "name": "ring",
+    "at": {10: [True, None]},
+}
+
+
+def test_measures_are_plain_json_and_null_where_not_finite() -> None:
+    text = measures_text(MEASURES)
+    assert text == (
+        '{"modes":8,"share":0.5,"lost":null,"points":[[1.5,null]],"name":"ring",'
+        '"at":{"10":[true,null]}}'
+    )
+    assert measures_of(text)["points"] == [[1.5, None]]
+    assert measures_text({}) == "" and measures_of("") == {}
+    with pytest.raises(TypeError):
+        measures_text({"network": object()})
+    with pytest.raises(ValueError, match="expected a JSON object in the column measures"):
+        measures_of("[1]")
 
 
 def test_a_text_that_is_no_unicode_becomes_one() -> None:

@@ -1,0 +1,1 @@
+"""Generative models: what the experiments train, and measures of their samples."""
