@@ -319,7 +319,7 @@ def test_reporting_loads_no_torch_when_it_runs() -> None:
     )
     assert done.returncode == 0, (
         "a file that works from rows alone imports torch: import it in experiments/suite/run, "
-        f"probes or images\n{done.stderr}"
+        f"probes, generative or images\n{done.stderr}"
     )
 
 

@@ -35,6 +35,12 @@ From 60 trained networks back to three estimates:
 A method without folds, candidates and shares goes the same way with one round and one cell a
 job. A method that trains nothing (`direct`), such as KSG, is a stack of one job.
 
+**Application** (`applications`). A model that is trained beside a statistics network: a GAN, an
+encoder. An `ApplicationJob` is one cell of it. Its stack has one round, an `ApplicationRun`, whose
+cells are the arms and seeds of one comparison, and each cell gives measures beside an estimate.
+
+`begin` makes a stack's training from its jobs, whichever kind they are.
+
 `run` is the one entry. It yields an **event** (`events`) when a stack begins or has done a block
 of steps, and when a job is done. On a CPU the stacks run side by side in processes (`workers`).
 A stack that raises is halved until the job to blame is alone (`stack_events`). A long run brings

@@ -36,6 +36,7 @@ from torch import Generator, Tensor
 from mine.critics.mlp import MLP
 from mine.critics.protocol import CriticConfig
 from mine.data.generators import generator
+from mine.data.pairs import Shifts
 from mine.training.settings import Training
 
 CPU_BYTES = 32 << 20  # of activations of one stack
@@ -186,7 +187,17 @@ class ApplicationJob:
     partners: int = 10
 
     def __post_init__(self) -> None:
+        if self.training.marginal != "derangement":
+            raise ValueError(
+                "an application pairs the rows of a batch by cyclic shifts, got "
+                f"marginal={self.training.marginal!r}: take train.marginal=derangement"
+            )
         self.application.check(self)
+
+    @property
+    def pairing(self) -> Shifts:
+        """How a batch's rows make marginal pairs, `marginal_samples` for each joint one."""
+        return Shifts(self.training.marginal_samples)
 
     @property
     def family(self) -> str:

@@ -25,7 +25,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
-from mine.data.pairs import Pairing, Shifts
+from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
 from mine.training.descent import Descent, Stepped, named_in
 from mine.training.gan import InformationTerm
@@ -54,7 +54,7 @@ class AdversarialInference:
     term: InformationTerm
     reconstruction: Tensor
     noise: Sequence[Generator]
-    pairing: Pairing = Shifts(1)  # noqa: RUF009
+    pairing: Pairing
     ascents: int = 1
 
     def __post_init__(self) -> None:

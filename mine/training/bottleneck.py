@@ -21,7 +21,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from mine.data.pairs import Pairing, Shifts
+from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
 from mine.training.descent import Descent, named_in
 from mine.training.gan import InformationTerm
@@ -53,7 +53,7 @@ class Bottleneck:
     term: InformationTerm
     rate: Tensor
     noise: Sequence[Generator]
-    pairing: Pairing = Shifts(1)  # noqa: RUF009
+    pairing: Pairing
     ascents: int = 1
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
-from mine.data.pairs import Pairing, Shifts
+from mine.data.pairs import Pairing
 from mine.networks.stacked import Network
 from mine.training.adaptive_clipping import adaptive_clip
 from mine.training.ascent import Ascent
@@ -85,7 +85,7 @@ class Gan:
     term: InformationTerm
     penalty: Tensor
     codes: int
-    pairing: Pairing = Shifts(1)  # noqa: RUF009
+    pairing: Pairing
     ascents: int = 1
     noise: Sequence[Generator] | None = None
 

@@ -206,6 +206,12 @@ def test_a_forecast_tries_an_application_too():
     assert len(found) == 1 and found[0] >= 0
 
 
+def test_a_batch_is_paired_as_the_training_says():
+    assert ring_job(training=Training(steps=4, batch_size=16, marginal_samples=3)).pairing.m == 3
+    with pytest.raises(ValueError, match="by cyclic shifts, got marginal='shuffle'"):
+        ring_job(training=Training(steps=4, batch_size=16, marginal="shuffle"))
+
+
 def test_an_arm_that_is_not_there_is_refused_before_anything_runs():
     with pytest.raises(ValueError, match="expected an arm among"):
         ring_job("wgan")

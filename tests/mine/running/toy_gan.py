@@ -115,6 +115,7 @@ class RingGan:
             ),
             penalty=per_cell((arm.penalty for arm in arms), device),
             codes=CODES,
+            pairing=jobs[0].pairing,
         )
         self.generators = [*self.streams, *noise_of(self.gan.ascent)]
         self.finite, self.named = self.gan.finite, self.gan.named

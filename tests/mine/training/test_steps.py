@@ -138,6 +138,7 @@ def test_adversarial_inference_steps_follow_the_losses():
             term=term(),
             reconstruction=weights,
             noise=[],
+            pairing=Shifts(1),
         )
 
     x, z = batch(DX, DZ)
@@ -180,6 +181,7 @@ def test_a_bottlenecks_step_lowers_the_cross_entropy_and_the_information():
             term=term(),
             rate=rates,
             noise=[],
+            pairing=Shifts(1),
         )
 
     (x,) = batch(DX)
