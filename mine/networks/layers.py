@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -51,6 +52,8 @@ class Pass:
     noisy: bool = False
 
 
+Convolve = Callable[..., Tensor]
+"""One of torch's convolutions."""
 Forward = Callable[[Tensor, Sequence[Tensor], Sequence[Tensor], Pass], Tensor]
 """(x (K, B, *shape), parameters, buffers, pass) -> (K, B, *shape')."""
 
@@ -314,21 +317,26 @@ def ungrouped(x: Tensor, k: int) -> Tensor:
 
 
 def _convolved(
-    convolve: Callable[..., Tensor], x: Tensor, p: Sequence[Tensor], stride: int, padding: int
+    convolve: Convolve, x: Tensor, p: Sequence[Tensor], stride: int, padding: int
 ) -> Tensor:
-    """The convolutions of all cells: one by one on a CPU, as groups of one on CUDA.
+    """The convolutions of all cells.
 
-    On a CPU both are equally fast, and one by one a cell's bits do not depend on the others.
+    On a CPU both ways are equally fast, and one by one a cell's bits do not depend on the others.
     """
-    if not x.is_cuda:
-        cells = zip(x.unbind(0), *(one.unbind(0) for one in p), strict=True)
-        return torch.stack([convolve(*of, stride=stride, padding=padding) for of in cells])
+    way = in_groups if x.is_cuda else one_by_one
+    return way(partial(convolve, stride=stride, padding=padding), x, p)
+
+
+def one_by_one(convolve: Convolve, x: Tensor, p: Sequence[Tensor]) -> Tensor:
+    cells = zip(x.unbind(0), *(one.unbind(0) for one in p), strict=True)
+    return torch.stack([convolve(*of) for of in cells])
+
+
+def in_groups(convolve: Convolve, x: Tensor, p: Sequence[Tensor]) -> Tensor:
+    """All cells as one convolution of K groups."""
     weight, *bias = p
-    found = convolve(
-        grouped(x), weight.flatten(0, 1), *(b.flatten() for b in bias),
-        stride=stride, padding=padding, groups=len(x),
-    )  # fmt: skip
-    return ungrouped(found, len(x))
+    flat = [b.flatten() for b in bias]
+    return ungrouped(convolve(grouped(x), weight.flatten(0, 1), *flat, groups=len(x)), len(x))
 
 
 def _weights(shape: Shape, fan_in: int, std: float) -> Initial:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -16,6 +18,8 @@ from mine.networks.layers import (
     Noise,
     Reshape,
     TransposedConv,
+    in_groups,
+    one_by_one,
 )
 from mine.networks.stacked import Network, stacked
 
@@ -85,6 +89,22 @@ def test_a_stack_is_torchs_modules_cell_by_cell(name):
         after = network(x)
         for k, single in enumerate(singles):
             torch.testing.assert_close(after[k], single.eval()(x[k]), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("convolve", "weight"),
+    [(nn.functional.conv2d, (K, 5, 3, 4, 4)), (nn.functional.conv_transpose2d, (K, 3, 5, 4, 4))],
+)
+@pytest.mark.parametrize("biased", [True, False])
+def test_convolutions_in_groups_are_those_one_by_one(convolve, weight, biased):
+    """The former on CUDA, the latter on a CPU."""
+    g = torch.Generator().manual_seed(4)
+    x, w, b = (torch.randn(s, generator=g) for s in ((K, B, 3, 6, 6), weight, (K, 5)))
+    of = [w, b] if biased else [w]
+    strided = partial(convolve, stride=2, padding=1)
+    torch.testing.assert_close(
+        in_groups(strided, x, of), one_by_one(strided, x, of), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
