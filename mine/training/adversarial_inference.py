@@ -86,7 +86,8 @@ class AdversarialInference:
         if self.reconstructs:
             again = self.generator.network(encoded, training=True, noise=self.noise).flatten(2)
             error = (x - again).square().sum(-1).mean(-1)
-        bound = self.ascent.bound(x, encoded, self.pairing)
+        followed = encoded if self.uses_term else encoded.detach()  # without a term, no graph
+        bound = self.ascent.bound(x, followed, self.pairing)
         weighed = torch.where(self.reconstruction > 0, self.reconstruction * error, 0.0)
         self._descend(loss.sum() + weighed.sum(), bound.sum(), encoded)
         return torch.stack([bound, d_loss, loss, error]).detach()

@@ -77,7 +77,8 @@ class Bottleneck:
         logits = decoder(z, training=True, noise=self.noise)
         loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
         loss = loss.view_as(labels).mean(1)
-        bound = self.ascent.bound(x, z, self.pairing)
+        followed = z if self.uses_term else z.detach()  # without a term, without a graph
+        bound = self.ascent.bound(x, followed, self.pairing)
         weighed = torch.where(self.rate > 0, self.rate * rate, 0.0)
         whole = (loss + weighed).sum()
         of_d = decoder.gradients(whole, retain=True)

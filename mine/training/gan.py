@@ -144,7 +144,8 @@ class Gan:
         network = self.generator.network
         logits = self.discriminator.network(fake, training=True, noise=self.noise, held=True)
         loss = -logsigmoid(logits).mean((1, 2))
-        bound = self.ascent.bound(fake, code, self.pairing)
+        followed = fake if self.uses_term else fake.detach()  # without a term, without a graph
+        bound = self.ascent.bound(followed, code, self.pairing)
         (through_d,) = torch.autograd.grad(loss.sum(), fake)
         gradient = network.gradients(fake, through_d, retain=self.uses_term)
         if self.uses_term:
