@@ -72,8 +72,7 @@ benchmark-accuracy: $(READY) ## every method on the tasks that auto was develope
 
 comparison: $(READY) ## the 40 tasks of Beyond Normal beside other estimators: docs/comparison.md
 	$(RUN) -m experiments experiment=comparison scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
-	@$(RUN) -m experiments.suite.report.comparison_page --outputs "$(OUTPUTS)" --scale $(SCALE) --into docs
-	@echo "Page: docs/comparison.md"
+	@$(RUN) -m experiments.suite.report.comparison_page --outputs "$(OUTPUTS)" --scale $(SCALE)
 
 figures: $(READY) ## draw the figures again, from the rows alone
 	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only

@@ -80,8 +80,11 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
 
 
 def mean_sizes(rows: pd.DataFrame, method: str, n: int) -> list[Array]:
-    """|error| of a method at n rows, nats: (seeds,) for each task; infinite where it was lost."""
-    own = rows[(rows["method"] == method) & (rows["n"] == n)]
+    """|error| of a method at n rows, nats: (seeds,) for each task.
+
+    A failed cell is left out; a diverged one has an infinite error.
+    """
+    own = rows[(rows["method"] == method) & (rows["n"] == n) & (rows["status"] != "failed")]
     return [group["size"].to_numpy(float) for _, group in own.groupby("name")]
 
 
@@ -174,8 +177,15 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
     for name, values in PRINTED.items():
         points = [(n, v) for n, v in zip(PRINTED_ROWS, values, strict=True) if v < math.inf]
         ax.plot(*zip(*points, strict=True), "--", color=PRINTED_COLOUR, lw=1.0, zorder=1)
-        here = {"color": PRINTED_COLOUR, "fontsize": 6.5, "va": "center"}
-        ax.annotate(name, points[-1], xytext=(5, 0), textcoords="offset points", **here)
+        ax.annotate(
+            name,
+            points[-1],
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=PRINTED_COLOUR,
+            fontsize=6.5,
+            va="center",
+        )
     ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
     ax.legend(frameon=False, fontsize=7.5)
     return ax
