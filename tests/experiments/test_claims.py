@@ -219,7 +219,7 @@ ERRORS: list[tuple[str, Value, str]] = [
     ("bias-needless", where(lambda r: r["rate"] == 0.001, -0.1), "not reproduced"),
     ("sample_size-enough", exact, "reproduced"),
     ("sample_size-enough", of_size(lambda r: -0.3), "not reproduced"),
-    ("sample_size-enough", lambda r: wobble(r, 0.3) * (r["n"] > 0), "inconclusive"),
+    ("sample_size-enough", lambda r: wobble(r, 0.03) * (r["n"] > 0), "inconclusive"),
     ("sample_size-loose", of_size(lambda r: -2 / math.sqrt(r["n"])), "reproduced"),
     ("sample_size-loose", of_size(lambda r: 100 / math.sqrt(r["n"])), "not reproduced"),
     ("sample_size-loose", exact, "inconclusive"),
