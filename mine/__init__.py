@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mine.estimators.conditional import Conditional, conditional
     from mine.estimators.estimate import estimate, estimate_many
     from mine.estimators.pairwise import Pairwise, pairwise
+    from mine.estimators.term import Term
     from mine.method.donsker_varadhan import donsker_varadhan
     from mine.method.f_divergence import f_divergence
     from mine.method.names import methods
@@ -29,6 +30,7 @@ __all__ = [
     "Estimate",
     "NoiseChannel",
     "Pairwise",
+    "Term",
     "Training",
     "Warped",
     "conditional",
@@ -48,6 +50,7 @@ _HOME = {
     "Estimate": "running.estimates",
     "NoiseChannel": "tasks",
     "Pairwise": "estimators.pairwise",
+    "Term": "estimators.term",
     "Training": "training.settings",
     "Warped": "tasks",
     "conditional": "estimators.conditional",

@@ -49,9 +49,9 @@ def check_settings(given: Mapping[str, Any]) -> None:
     usual = _defaults()
     for name, value in given.items():
         default = usual.get(name)
-        if type(default) in _EXPECTED and not _has_type_of(default, value):
+        if type(default) in (*_EXPECTED, tuple) and not _has_type_of(default, value):
             raise ValueError(
-                f"expected {_EXPECTED[type(default)][1]} for --set {name}, got {value!r}: the "
+                f"expected {_expected(default)[1]} for --set {name}, got {value!r}: the "
                 f"default is {default}"
             )
 
@@ -68,14 +68,24 @@ def _defaults() -> dict[str, Any]:
 
 def _has_type_of(default: Any, value: Any) -> bool:
     several = isinstance(default, tuple) and isinstance(value, tuple)
-    wanted = _EXPECTED[type(default)][0]
+    wanted = _expected(default)[0]
     return all(isinstance(one, wanted) for one in (value if several else (value,)))
+
+
+def _expected(default: Any) -> tuple[Any, str]:
+    """What a value with this default must be: in a tuple, what each of its values must be."""
+    several = isinstance(default, tuple)
+    return _EXPECTED_OF_TUPLES[type(default[0])] if several else _EXPECTED[type(default)]
 
 
 _EXPECTED: Mapping[type, tuple[Any, str]] = {
     int: (int, "a whole number"),
     float: (int | float, "a number"),
-    tuple: (int, "whole numbers with commas between"),
     str: (str, "a name"),
 }
-"""Type of a default -> the type of a value (of each, in a tuple), and how an error calls it."""
+"""Type of a default -> the type of a value, and how an error calls it."""
+_EXPECTED_OF_TUPLES: Mapping[type, tuple[Any, str]] = {
+    int: (int, "whole numbers with commas between"),
+    float: (int | float, "numbers with commas between"),
+}
+"""Type of the first of several defaults -> the same."""

@@ -146,16 +146,25 @@ class StackedDensities:
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
-        joint, *others = pairing.pair(pairing.extend(y), x.shape[1])
-        partners = torch.stack(others, 1)  # (K, m, B, dy)
         leaves = [v.detach().requires_grad_() for v in self.views]
         with torch.set_grad_enabled(keep):
-            conditional = self._split(self._network(leaves, x))  # (K, B, C, 1 + 2 dy)
-            t_joint = log_mixture(conditional, joint)
-            marginal = self._split(leaves[-1]) if self.own else conditional
-            t_marginal = log_mixture(marginal.unsqueeze(1), partners).flatten(1)
+            t_joint, t_marginal = self._log_densities(leaves, x, y, pairing)
         self._last = (leaves, t_joint, t_marginal) if keep else None
         return t_joint.detach(), t_marginal.detach()
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        return self._log_densities([v.detach() for v in self.views], x, y, pairing)
+
+    def _log_densities(
+        self, parameters: list[Tensor], x: Tensor, y: Tensor, pairing: Pairing
+    ) -> tuple[Tensor, Tensor]:
+        """The critic's values, with a graph in all that has one."""
+        joint, *others = pairing.pair(pairing.extend(y), x.shape[1])
+        partners = torch.stack(others, 1)  # (K, m, B, dy)
+        conditional = self._split(self._network(parameters, x))  # (K, B, C, 1 + 2 dy)
+        t_joint = log_mixture(conditional, joint)
+        marginal = self._split(parameters[-1]) if self.own else conditional
+        return t_joint, log_mixture(marginal.unsqueeze(1), partners).flatten(1)
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         if self._last is None:

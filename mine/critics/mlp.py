@@ -27,12 +27,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mine.critics.activations import ACTIVATIONS
 from mine.critics.buffers import Buffers
 from mine.critics.flat import fill_cells, flat_views
 from mine.critics.layers import Network
 from mine.critics.parameters import INITS, perceptron
+from mine.critics.plain import perceptron_values
 
 if TYPE_CHECKING:
     from mine.data.pairs import Pairing
@@ -98,6 +100,7 @@ class StackedMLP:
         device: torch.device | str,
     ) -> None:
         self.k = len(generators)
+        self._activation = getattr(functional, config.activation)
         parameters = perceptron(dx, dy, config.hidden)
         shapes = [(self.k, *p.shape) for p in parameters]
         self.theta, self.views = flat_views(shapes, device)
@@ -131,6 +134,10 @@ class StackedMLP:
         buf.t_row.add_(self.views[-1])
         self._last = (x, y, pairing, buf) if keep else None
         return buf.t_joint, buf.t_marginal
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        parameters = [v.detach() for v in self.views]
+        return perceptron_values(parameters, self._activation, x, y, pairing)
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         if self._last is None:

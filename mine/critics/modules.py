@@ -83,21 +83,30 @@ class StackedModules:
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
+        leaves = [v.detach().requires_grad_() for v in self.views]
+        with torch.set_grad_enabled(keep):
+            t_joint, t_marginal = self._mapped(leaves, x, y, pairing)
+        self._last = (leaves, t_joint, t_marginal) if keep else None
+        return t_joint.detach(), t_marginal.detach()
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        return self._mapped([v.detach() for v in self.views], x, y, pairing)
+
+    def _mapped(
+        self, parameters: Sequence[Tensor], x: Tensor, y: Tensor, pairing: Pairing
+    ) -> tuple[Tensor, Tensor]:
+        """T of all cells' modules, with a graph in all that has one."""
         batch = x.shape[1]
         xs = torch.cat([x] * (1 + pairing.m), 1)
         ys = torch.cat(pairing.pair(pairing.extend(y), batch), 1)
-        leaves = [v.detach().requires_grad_() for v in self.views]
-        with torch.set_grad_enabled(keep):
-            named = dict(zip(self._names, leaves, strict=True))
-            mapped = torch.vmap(self._call, randomness="different")
-            t = mapped(named, self.buffers, xs, ys).reshape(self.k, -1)
-            if t.shape[1] != xs.shape[1]:
-                raise ValueError(
-                    f"a critic must give one number a row, got {t.shape[1]} for {xs.shape[1]} rows"
-                )
-            t_joint, t_marginal = t[:, :batch], t[:, batch:]
-        self._last = (leaves, t_joint, t_marginal) if keep else None
-        return t_joint.detach(), t_marginal.detach()
+        named = dict(zip(self._names, parameters, strict=True))
+        mapped = torch.vmap(self._call, randomness="different")
+        t = mapped(named, self.buffers, xs, ys).reshape(self.k, -1)
+        if t.shape[1] != xs.shape[1]:
+            raise ValueError(
+                f"a critic must give one number a row, got {t.shape[1]} for {xs.shape[1]} rows"
+            )
+        return t[:, :batch], t[:, batch:]
 
     def _call(
         self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor

@@ -1,8 +1,9 @@
 """What training asks of a critic T(x, y), and what makes one.
 
 A critic gives its values on joint and on marginal pairs, and then the gradient of any function of
-those values. It is always a stack: K networks of equal shapes, where every parameter has a leading
-axis K. A single network is a stack of K = 1.
+those values in its parameters. Where another model is trained through it, it gives the same
+values with a graph in x and y. It is always a stack: K networks of equal shapes, where every
+parameter has a leading axis K. A single network is a stack of K = 1.
 """
 
 from __future__ import annotations
@@ -44,6 +45,25 @@ class Critic(Protocol):
 
         Returns:
             (K, B) and (K, m B), views of a buffer that the next call overwrites.
+        """
+        ...
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        """`values` with an autograd graph in x and y; the parameters are constants of it.
+
+        The graph reads the parameters where they are: call its backward before they are stepped.
+
+        Args:
+            x: (K, B, dx).
+            y: (K, rows, dy); the first B rows are joint with x.
+            pairing: which y the marginal pairs take, m of them for each x.
+
+        Returns:
+            (K, B) and (K, m B), of their own memory. `backward` still belongs to the last
+            `values`.
+
+        Raises:
+            TypeError: this kind of critic cannot.
         """
         ...
 

@@ -74,6 +74,12 @@ class StackedResidual:
         t_marginal += torch.cat(of_marginal, -1)
         return t_joint, t_marginal
 
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        raise TypeError(
+            "expected a critic that learns alone beside another model, got one that starts from a "
+            "copula fitted to fixed rows: take its network, mine.MLP"
+        )
+
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.network.backward(g_joint, g_marginal)
 

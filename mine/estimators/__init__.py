@@ -1,6 +1,6 @@
-"""The public functions: `estimate`, `estimate_many`, `conditional`, `pairwise`.
+"""The public functions `estimate`, `estimate_many`, `conditional`, `pairwise`; and `Term`.
 
-Each reads a user's arrays (`rows`), makes jobs of them (`own_job`), and requests their estimates
-from one run (`requests`). They have a folder because a module `mine.estimate` would hide the
-function of that name.
+Each function reads a user's arrays (`rows`), makes jobs of them (`own_job`), and requests their
+estimates from one run (`requests`). They have a folder because a module `mine.estimate` would hide
+the function of that name. A `Term` has no rows of its own: it is trained beside another model.
 """

@@ -1,10 +1,14 @@
-"""From a user's rows and options to a job. Here, and only here, the library resolves a name."""
+"""From a user's rows and options to a job.
+
+Names are resolved here and, for what is no job, in `mine.estimators.term`; nowhere else.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -26,6 +30,7 @@ from mine.training.settings import Training
 OF_TRAINING = {f.name for f in fields(Training)}
 OF_NETWORK = {f.name for f in fields(MLP)}
 OPTIONS = OF_TRAINING | OF_NETWORK | {"k"}
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def own_job(
@@ -128,14 +133,28 @@ def _configured(
     unknown = sorted(set(overrides) - OPTIONS)
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r}; known are {sorted(OPTIONS)}")
+    training, network = configured(critic, overrides, {**method.defaults, **defaults})
+    if "batch_size" not in overrides:
+        training = fitting(training, split.training_rows(n))
+    return training, network
+
+
+def configured(
+    critic: CriticConfig | None, overrides: Mapping[str, Any], defaults: Mapping[str, Any] = EMPTY
+) -> tuple[Training, CriticConfig]:
+    """The training and the network that options describe.
+
+    Args:
+        critic: the user's own; None for the built-in network.
+        overrides: fields of `Training` and `MLP` that the user gave; others are left alone.
+        defaults: what holds where they say nothing.
+    """
     of_network = sorted(OF_NETWORK & set(overrides))
     if critic is not None and of_network:
         raise ValueError(
             f"{of_network} describe the built-in network, got a critic of your own beside them: "
             "leave one out"
         )
-    chosen = {**method.defaults, **defaults, **overrides}
+    chosen = {**defaults, **overrides}
     training = Training(**{k: v for k, v in chosen.items() if k in OF_TRAINING})
-    if "batch_size" not in overrides:
-        training = fitting(training, split.training_rows(n))
     return training, critic or MLP(**{k: v for k, v in chosen.items() if k in OF_NETWORK})

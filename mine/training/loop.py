@@ -1,7 +1,8 @@
 r"""The one training loop: K critics ascend their objectives as one batched program.
 
 The grid is a tensor axis. Gradients, moving averages, learning rates and failures are per cell; no
-cell's numbers enter another's. Nothing else in the project steps an optimizer.
+cell's numbers enter another's. The loop draws the batches, sets the learning rates and keeps the
+records; its `Ascent` steps the critics.
 
 A step of K cells, with B joint and m B marginal pairs for each:
 
@@ -25,10 +26,8 @@ import torch
 from torch import Tensor
 
 from mine.data.batches import unpack
-from mine.method.objective import State
+from mine.training.ascent import Ascent, make_ascent
 from mine.training.capture import CapturedStep
-from mine.training.clipping import clip_each
-from mine.training.optimizers import Optimizer, make_optimizer
 from mine.training.stack import Stack
 from mine.training.state import fits
 
@@ -57,30 +56,24 @@ class Loop:
     Attributes:
         stack: what is trained.
         every: where not 0, no block crosses a multiple of so many steps.
-        objective_state: the moving averages.
-        optimizer: steps theta.
-        rates: the learning rate of each group of cells at this step.
+        ascent: the stack's critics and what steps them.
         t_joint: the block's values on joint pairs, (S, K, B).
         t_marginal: on marginal pairs, (S, K, m B).
         mean_value: running mean of values, not yet debiased, (K,).
         good: whether no value was non-finite so far, (K,).
         good_steps: steps before the first non-finite value, (K,).
-        highest: the highest learning rate of each group of cells.
         step: steps done so far.
         captured: the captured step, on CUDA.
     """
 
     stack: Stack
     every: int
-    objective_state: State
-    optimizer: Optimizer
-    rates: Tensor
+    ascent: Ascent
     t_joint: Tensor
     t_marginal: Tensor
     mean_value: Tensor
     good: Tensor
     good_steps: Tensor
-    highest: Tensor
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -102,13 +95,13 @@ class Loop:
         Args:
             batches: what `Stack.draw` gave, each tensor with a leading axis of steps.
         """
-        training = self.stack.training
+        training, highest = self.stack.training, self.ascent.highest
         rates = torch.tensor([training.rate(self.step + s) for s in range(len(batches[0]))])
-        if self.highest.is_cuda:  # from such memory the host does not wait for the copy
-            rates = rates.pin_memory().to(self.highest.device, non_blocking=True)
-        of_groups = torch.outer(rates, self.highest)
+        if highest.is_cuda:  # from such memory the host does not wait for the copy
+            rates = rates.pin_memory().to(highest.device, non_blocking=True)
+        of_groups = torch.outer(rates, highest)
         for i, (*batch, now) in enumerate(zip(*batches, of_groups, strict=True)):
-            self.rates.copy_(now)
+            self.ascent.set_rates(now)
             t_joint, t_marginal = self.run_step(batch)
             self.t_joint[i].copy_(t_joint)
             self.t_marginal[i].copy_(t_marginal)
@@ -124,17 +117,8 @@ class Loop:
 
     def _step(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """One step of every cell: no host synchronisation, no new parameter memory."""
-        stack, critic = self.stack, self.stack.critic
-        x, y, pairing = unpack(stack.training.marginal, stack.training.marginal_samples, batch)
-        values = critic.values(x, y, pairing)
-        *gradients, state = stack.objective.descent(*values, self.objective_state, stack.ema_rate)
-        for old, new in zip(self.objective_state, state, strict=True):
-            old.copy_(new)
-        critic.backward(*gradients)
-        if stack.training.max_grad_norm > 0:
-            clip_each(critic, stack.training.max_grad_norm)
-        self.optimizer.step()
-        return values
+        training = self.stack.training
+        return self.ascent.ascend(*unpack(training.marginal, training.marginal_samples, batch))
 
     def _record(self, steps: int) -> None:
         """Takes in a block's values: the running mean, and which cells are still finite."""
@@ -151,12 +135,10 @@ class Loop:
     def _named(self) -> dict[str, Tensor]:
         """All tensors that a later block depends on, except the generators' states; no copies."""
         return {
-            "theta": self.stack.critic.theta,
+            **self.ascent.named(),
             "mean_value": self.mean_value,
             "good": self.good,
             "good_steps": self.good_steps,
-            **{f"objective.{i}": v for i, v in enumerate(self.objective_state)},
-            **{f"optimizer.{name}": v for name, v in self.optimizer.moments.items()},
         }
 
     def state(self) -> dict[str, Tensor]:
@@ -216,19 +198,16 @@ def begin(stack: Stack, every: int = 0) -> Loop:
     """The loop that `train` runs, for callers that keep its state and restore it later."""
     critic, t = stack.critic, stack.training
     device = critic.theta.device
-    highest, group_of = stack.learning_rate.to(device).unique(return_inverse=True)
-    rates = torch.zeros_like(highest)
     shape = stack.block_steps(), critic.k, t.batch_size
     return Loop(
         stack=stack,
         every=every,
-        objective_state=stack.objective.init(critic.k, device),
-        optimizer=make_optimizer(t.optimizer, critic, rates, group_of),
-        rates=rates,
+        ascent=make_ascent(
+            critic, stack.objective, stack.bound, t, stack.learning_rate, stack.ema_rate
+        ),
         t_joint=torch.empty(shape, device=device),
         t_marginal=torch.empty(*shape[:2], t.marginal_samples * shape[2], device=device),
         mean_value=torch.zeros(critic.k, device=device),
         good=torch.ones(critic.k, dtype=torch.bool, device=device),
         good_steps=torch.zeros(critic.k, dtype=torch.int64, device=device),
-        highest=highest,
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 from mine.critics.flat import flat_views, padded, views_of
 from mine.critics.protocol import Critic
 from mine.private_torch import foreach_copy_, fused_adam_, fused_adamw_
+from mine.training.settings import DEFAULT_BETAS
 
 ADAMS = {"Adam": (fused_adam_, 0.0), "AdamW": (fused_adamw_, 0.01)}
 """Kernel and weight decay, with torch.optim's defaults."""
@@ -35,7 +36,13 @@ class Optimizer:
     moments: dict[str, Tensor]
 
 
-def make_optimizer(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -> Optimizer:
+def make_optimizer(
+    name: str,
+    critic: Critic,
+    rates: Tensor,
+    group_of: Tensor,
+    betas: tuple[float, float] = DEFAULT_BETAS,
+) -> Optimizer:
     """An optimizer of all cells.
 
     Args:
@@ -43,12 +50,13 @@ def make_optimizer(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -
         critic: K cells.
         rates: the learning rate of each group of cells, (groups,); read anew at every step.
         group_of: the group of each cell, (K,).
+        betas: decay of Adam's and AdamW's moments.
     """
     if name in ADAMS and critic.theta.is_cuda and len(rates) > 1:
-        return adam_of_rates(name, critic, rates, group_of)
+        return adam_of_rates(name, critic, rates, group_of, betas)
     groups = [(rate, _slices(critic, group_of == i)) for i, rate in enumerate(rates)]
     if name in ADAMS:
-        return _adam(name, groups)
+        return _adam(name, groups, betas)
     options = {"fused": True} if name != "RMSprop" else {}
     if critic.theta.is_cuda and name != "SGD":
         options["capturable"] = True
@@ -74,7 +82,9 @@ def _slices(critic: Critic, chosen: Tensor) -> list[Slice]:
 # ------------------------------------------------------- Adam without torch.optim
 
 
-def _adam(name: str, groups: Sequence[tuple[Tensor, Sequence[Slice]]]) -> Optimizer:
+def _adam(
+    name: str, groups: Sequence[tuple[Tensor, Sequence[Slice]]], betas: tuple[float, float]
+) -> Optimizer:
     """Adam's fused kernel for the cells of each rate.
 
     What torch.optim does besides takes a quarter of a small network's step. It also imports
@@ -85,13 +95,19 @@ def _adam(name: str, groups: Sequence[tuple[Tensor, Sequence[Slice]]]) -> Optimi
     moments: dict[str, Tensor] = {}
     for i, (rate, slices) in enumerate(groups):
         values, gradient, before, after = _as_one(slices)
-        updates, of_group = _kernel_calls(kernel, values, gradient, rate, decay)
+        updates, of_group = _kernel_calls(kernel, values, gradient, rate, decay, betas)
         calls += [*before, *updates, *after]
         moments |= {f"{i}.{name}": moment for name, moment in of_group.items()}
     return Optimizer(partial(_call_all, calls), moments)
 
 
-def adam_of_rates(name: str, critic: Critic, rates: Tensor, group_of: Tensor) -> Optimizer:
+def adam_of_rates(
+    name: str,
+    critic: Critic,
+    rates: Tensor,
+    group_of: Tensor,
+    betas: tuple[float, float] = DEFAULT_BETAS,
+) -> Optimizer:
     """Adam's fused kernel once for all cells, whatever their rates.
 
     The kernel steps a vector of zeros at rate 1. What it finds there is the step, which is then
@@ -100,7 +116,7 @@ def adam_of_rates(name: str, critic: Critic, rates: Tensor, group_of: Tensor) ->
     kernel, decay = ADAMS[name]
     flat, taken = flat_views([v.shape for v in critic.views], critic.theta.device)
     calls, moments = _kernel_calls(
-        kernel, padded(flat), padded(critic.grad), torch.ones_like(rates[0]), 0.0
+        kernel, padded(flat), padded(critic.grad), torch.ones_like(rates[0]), 0.0, betas
     )
 
     def move() -> None:
@@ -116,14 +132,19 @@ def adam_of_rates(name: str, critic: Critic, rates: Tensor, group_of: Tensor) ->
 
 
 def _kernel_calls(
-    kernel: Callable[..., object], values: Tensor, gradient: Tensor, rate: Tensor, decay: float
+    kernel: Callable[..., object],
+    values: Tensor,
+    gradient: Tensor,
+    rate: Tensor,
+    decay: float,
+    betas: tuple[float, float],
 ) -> tuple[Calls, dict[str, Tensor]]:
     """The calls of one step of these values, and the moments that they keep."""
     mean, square = torch.zeros_like(values), torch.zeros_like(values)
     steps = torch.zeros((), device=values.device)
     update = partial(
         kernel, [values], [gradient], [mean], [square], [], [steps],
-        lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay, eps=1e-8,
+        lr=rate, beta1=betas[0], beta2=betas[1], weight_decay=decay, eps=1e-8,
         amsgrad=False, maximize=False,
     )  # fmt: skip
     return [partial(steps.add_, 1.0), update], {"mean": mean, "square": square, "step": steps}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mine.data import pairs
 
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("Adam", "AdamW", "RMSprop", "SGD")
+DEFAULT_BETAS = (0.9, 0.999)
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Training:
         schedule: "cosine" (down to 0 at the last step) or "constant".
         warmup: steps over which the learning rate rises from 0.
         optimizer: a class of torch.optim: "Adam", "AdamW", "RMSprop" or "SGD".
+        betas: how slowly Adam's and AdamW's two moments decay, each in [0, 1).
         ema_rate: weight of the newest batch in MINE's moving average (Sec. 3.2). Per cell.
         marginal: "derangement", "shuffle" or "independent": how marginal pairs are made.
         marginal_samples: marginal pairs per joint pair.
@@ -38,6 +40,7 @@ class Training:
     schedule: str = "cosine"
     warmup: int = 0
     optimizer: str = "Adam"
+    betas: tuple[float, float] = DEFAULT_BETAS
     ema_rate: float = 0.02
     marginal: str = "derangement"
     marginal_samples: int = 2
@@ -60,6 +63,7 @@ class Training:
             )
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        object.__setattr__(self, "betas", _betas(self.betas, self.optimizer))
         _one_of("marginal", self.marginal, pairs.KINDS)
         if self.marginal == "derangement" and self.marginal_samples >= self.batch_size:
             raise ValueError(
@@ -88,6 +92,22 @@ def _within(name: str, value: object, low: float, high: float) -> None:
     if not (number and low < value <= high and math.isfinite(value)):  # type: ignore[operator,arg-type]
         span = f"in ({low:g}, {high:g}]" if math.isfinite(high) else f"a finite number > {low:g}"
         raise ValueError(f"{name} must be {span}, got {value!r}: give one, such as 0.001")
+
+
+def _betas(betas: object, optimizer: str) -> tuple[float, float]:
+    """As a tuple: a config gives a list."""
+    found = tuple(betas) if isinstance(betas, Iterable) else ()
+    numbers = [isinstance(b, int | float) and 0.0 <= b < 1.0 for b in found]
+    if len(found) != 2 or not all(numbers):
+        raise ValueError(
+            f"betas must be two numbers in [0, 1), got {betas!r}: give them, such as (0.9, 0.999)"
+        )
+    if found != DEFAULT_BETAS and not optimizer.startswith("Adam"):
+        raise ValueError(
+            f"betas are Adam's and AdamW's, got {found} for {optimizer}: leave them out, or take "
+            "another optimizer"
+        )
+    return found
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:

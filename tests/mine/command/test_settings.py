@@ -14,6 +14,7 @@ from mine.command.settings import SettingType, merged
     [
         ("hidden=64,32", ("hidden", (64, 32))),
         ("hidden=64,", ("hidden", (64,))),
+        ("betas=0.5,0.9", ("betas", (0.5, 0.9))),
         ("learning_rate=1e-3", ("learning_rate", 1e-3)),
         ("k = 5", ("k", 5)),
         ("schedule=constant", ("schedule", "constant")),

@@ -30,15 +30,16 @@ def test_a_cells_bits_do_not_depend_on_the_learning_rates_beside_it(optimizer, t
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9)])
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
-def test_one_kernel_for_all_rates_steps_as_one_for_each_rate(optimizer):
+def test_one_kernel_for_all_rates_steps_as_one_for_each_rate(optimizer, betas):
     """The way of CUDA beside the way of the CPU."""
     group_of = torch.tensor([0, 1, 0])
     found = []
     for make in (adam_of_rates, make_optimizer):
         critic = MLP((8, 5)).stack(2, 1, [generator(s, "start") for s in range(3)], "cpu")
         rates = torch.zeros(2)
-        optimizer_of = make(optimizer, critic, rates, group_of)
+        optimizer_of = make(optimizer, critic, rates, group_of, betas)
         for i in range(5):
             rates.copy_(torch.tensor([1e-2, 1e-3]) / (i + 1))
             critic.grad.normal_(generator=generator(i, "gradient"))
@@ -77,17 +78,27 @@ def test_each_cell_has_its_own_learning_rate(trained, stack_of):
     torch.testing.assert_close(stack.critic.views[0][1], alone.views[0][0], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop", "SGD"])
-def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer, trained, stack_of):
+@pytest.mark.parametrize(
+    ("optimizer", "betas"),
+    [
+        ("Adam", {}),
+        ("Adam", {"betas": (0.5, 0.9)}),
+        ("AdamW", {}),
+        ("AdamW", {"betas": (0.0, 0.99)}),
+        ("RMSprop", {}),
+        ("SGD", {}),
+    ],
+)
+def test_the_step_is_the_optimizers_at_the_cells_rate(optimizer, betas, trained, stack_of):
     """Also where the kernel is called without what torch.optim does around it."""
     training = dataclasses.replace(
-        SHORT, steps=5, optimizer=optimizer, schedule="constant", learning_rate=1e-3
+        SHORT, steps=5, optimizer=optimizer, schedule="constant", learning_rate=1e-3, **betas
     )
     ours, _ = trained([0], training=training)
     stack = stack_of([0], training=training)
     theta = torch.nn.Parameter(stack.critic.theta, requires_grad=False)
     theta.grad = stack.critic.grad
-    plain = getattr(torch.optim, optimizer)([theta], lr=1e-3)
+    plain = getattr(torch.optim, optimizer)([theta], lr=1e-3, **betas)
     state = MINE.init(1, torch.device("cpu"))
     drawn = draw_block(stack.sources, stack.generators, 5, 32, "derangement", 2)
     with torch.no_grad():
