@@ -12,7 +12,7 @@ SCALE ?= default
 DEVICE ?= auto
 ARGS ?=
 MAIN := gaussian equitability
-ASIDE := accuracy# hours of it: a target of its own
+ASIDE := accuracy comparison# hours of it: targets of their own
 EXPERIMENTS ?= $(MAIN) $(filter-out $(MAIN) $(ASIDE),$(sort $(basename $(notdir $(wildcard configs/experiment/*.yaml)))))
 OUTPUTS ?= outputs
 COMMIT ?=
@@ -29,7 +29,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy figures report results status bench cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -69,6 +69,10 @@ benchmark-accuracy: $(READY) ## every method on the tasks that auto was develope
 	$(RUN) -m experiments experiment=accuracy scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
 	@$(RUN) -m experiments.suite.report.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy-tables.md"
 	@echo "Tables: $(OUTPUTS)/accuracy-tables.md"
+
+comparison: $(READY) ## the 40 tasks of Beyond Normal beside other estimators: docs/comparison.md
+	$(RUN) -m experiments experiment=comparison scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
+	@$(RUN) -m experiments.suite.report.comparison_page --outputs "$(OUTPUTS)" --scale $(SCALE)
 
 figures: $(READY) ## draw the figures again, from the rows alone
 	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only

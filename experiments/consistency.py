@@ -38,21 +38,25 @@ if TYPE_CHECKING:
 
 PAPER = "Sec. 3.3, Theorem 2"
 FIGURE = "consistency"
-ROWS, FRESH = "rows", "fresh"
+FRESH = 0
+"""The n of a stream of fresh samples: as if n were infinite."""
 WIDE = 128
 """The least width that the claim of consistency is about."""
 
 
 def cells(config: Mapping[str, Any]) -> list[Cell]:
-    """Widths x rows x seeds, and each width on fresh samples."""
+    """Widths x rows x seeds, and each width on fresh samples.
+
+    All are of one panel, and so are tested on the same samples, a seed at a time: the error of
+    the test samples is not in I_n - I_inf.
+    """
     experiment = config["experiment"]
     tasks = [gaussian_task(int(experiment["dim"]), experiment["nats"])]
-    sizes = {ROWS: [int(n) for n in experiment["rows"]], FRESH: [0]}
     return [
         cell
         for role in experiment["panels"]
         for width in experiment["widths"]
-        for n in sizes[role]
+        for n in [*map(int, experiment["rows"]), FRESH]
         for cell in panel_cells(
             role,
             tasks,

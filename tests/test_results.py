@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from experiments.suite.report.results_page import counts, in_nats, line
+from experiments.suite.report.results_page import counts, line
+from experiments.suite.report.texts import in_nats
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"

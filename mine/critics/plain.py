@@ -2,6 +2,10 @@
 
 The kernels of `mine.critics.groups` write the gradient in the parameters, and none in x and y.
 Where another model is trained through T, its gradient comes from here.
+
+A cell's bits do not depend on its neighbours where the numbers of a layer, rows times width, fill
+whole registers (`mine.critics.flat`), as with a batch of 64 and widths of 64. Elsewhere the last
+cell's activations may be rounded differently.
 """
 
 from __future__ import annotations

@@ -26,14 +26,25 @@ def inline_svg(svg: str, name: str, caption: str) -> str:
     svg = re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", "var(--sans)", svg)
     for colour, variable in PAGE_COLOURS.items():
         svg = svg.replace(f": {colour}", f": {variable}")
-    return re.sub(r'<svg( width="[^"]*"| height="[^"]*")*', _opening(svg, caption), svg, count=1)
+    return re.sub(
+        r'<svg( width="[^"]*"| height="[^"]*")*', _opening(svg, name, caption), svg, count=1
+    )
 
 
-def _opening(svg: str, caption: str) -> str:
+def _opening(svg: str, name: str, caption: str) -> str:
     """The start of the `svg` element: what a screen reader says, and the width on the page."""
     size = re.search(r'viewBox="0 0 ([\d.]+) ', svg)
     width = round(float(size[1])) if size else 600
     return (
-        f'<svg role="img" aria-label="{html.escape(caption)}"'
+        f'<svg id="drawing-{name}" role="img" aria-label="{html.escape(caption)}"'
         f' style="min-width:{round(1.1 * width)}px;max-width:{round(1.45 * width)}px"'
+    )
+
+
+def preview_svg(svg: str, name: str) -> str:
+    """A small copy of a figure that stands elsewhere on the page, by reference to `inline_svg`."""
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
+    return (
+        f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">'
+        f'<use href="#drawing-{name}" width="{width}" height="{height}"/></svg>'
     )

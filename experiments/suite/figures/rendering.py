@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.suite.figures.inline import inline_svg
+from experiments.suite.figures.inline import inline_svg, preview_svg
 from experiments.suite.figures.style import style
 from experiments.suite.store.files import write_atomic
 
@@ -43,6 +43,11 @@ class Drawn:
     def inline(self) -> str:
         """The SVG as a part of an HTML page."""
         return inline_svg(self.kinds["svg"].decode(), self.name, self.caption)
+
+    @property
+    def preview(self) -> str:
+        """A small copy of `inline`, which must stand on the same page."""
+        return preview_svg(self.kinds["svg"].decode(), self.name)
 
     def write(self, folder: Path) -> None:
         """Writes <folder>/<name>.<kind> for each kind, atomically."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from typing import Any
 from experiments.suite.claims.claim import Claim
 from experiments.suite.claims.wording import duration
 from experiments.suite.figures.palette import DARK
+from experiments.suite.figures.rendering import Drawn
+from experiments.suite.report.discovery import MAIN
 from experiments.suite.report.records import Record
 from experiments.suite.report.sections import Section
+from experiments.suite.report.texts import decided_by
 
 TEMPLATES = Path(__file__).parent / "templates"
 BADGES = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
@@ -51,6 +55,8 @@ def pages(
     context = {
         "sections": sections,
         "claims": claims,
+        "decided_by": decided_by,
+        "thumbnails": thumbnails(sections),
         "badges": BADGES,
         "verdicts": {verdict: sum(c.verdict == verdict for c in claims) for verdict in BADGES},
         "records": sorted(records, key=lambda record: record.order, reverse=True),
@@ -66,6 +72,17 @@ def pages(
         "report.html": page("report.html", context, autoescape=True),
         "report.md": page("report.md", context, autoescape=False, finalize=markdown),
     }
+
+
+def thumbnails(sections: Sequence[Section]) -> list[Drawn]:
+    """Of each main experiment the figure that most of its claims name, where it was drawn."""
+    found = []
+    for one in sections:
+        drawn = {figure.name: figure for figure in one.figures}
+        named = Counter(claim.figure for claim in one.claims if claim.figure in drawn)
+        if one.name in MAIN and named:
+            found.append(drawn[named.most_common(1)[0][0]])
+    return found
 
 
 def page(name: str, context: Mapping[str, Any], **options: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -12,7 +11,7 @@ from experiments.suite.claims.wording import duration
 from experiments.suite.report.accuracy_page import grid
 from experiments.suite.report.pages import BADGES, markdown
 from experiments.suite.report.results_source import Results
-from experiments.suite.report.texts import listed
+from experiments.suite.report.texts import decided_by, in_nats, listed
 
 WORDS = {"reproduced": "reproduced", "not reproduced": "not", "inconclusive": "open"}
 HEAD = ["verdict", "claim", "decided by", "tolerance", "figure"]
@@ -101,21 +100,3 @@ def details(claim: Mapping[str, Any]) -> str:
     """The whole measure of a claim as an item of a list."""
     said = f"`{claim['id']}` ({claim['paper']}), {claim['verdict']}"
     return f"- {said}: {markdown(claim['measured'])}. Tolerance: {markdown(claim['tolerance'])}."
-
-
-def in_nats(text: str) -> str:
-    """A text without its values in bits."""
-    return re.sub(r" \([^()]*bits\)", "", text)
-
-
-def decided_by(measured: str) -> str:
-    """The number that decided a claim, with its interval.
-
-    '5 of 9 within ...; decided by ρ .5: −0.085 nats, 95 % interval [−0.159, −0.047] nats,
-    tolerance ±0.174 nats' gives 'ρ .5: −0.085 nats [−0.159, −0.047]'.
-    """
-    text = in_nats(measured)
-    text = text.rpartition("decided by ")[2].partition(", tolerance ")[0]
-    text = re.sub(r",? 95 % interval (\[[^]]*\])(?: nats)?", r" \1", text)
-    text = re.sub(r",? over \d+ .*", "", text)
-    return text.rpartition(". ")[2] if "]" in text.rpartition(". ")[2] else text

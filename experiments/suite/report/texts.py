@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,3 +83,21 @@ def facts(nested: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             found.append((f"{prefix}{key}", "unknown" if value is None else str(value)))
     return found
+
+
+def in_nats(text: str) -> str:
+    """A text without its values in bits."""
+    return re.sub(r" \([^()]*bits\)", "", text)
+
+
+def decided_by(measured: str) -> str:
+    """The number that decided a claim, with its interval.
+
+    '5 of 9 within ...; decided by ρ .5: −0.085 nats, 95 % interval [−0.159, −0.047] nats,
+    tolerance ±0.174 nats' gives 'ρ .5: −0.085 nats [−0.159, −0.047]'.
+    """
+    text = in_nats(measured)
+    text = text.rpartition("decided by ")[2].partition(", tolerance ")[0]
+    text = re.sub(r",? 95 % interval (\[[^]]*\])(?: nats)?", r" \1", text)
+    text = re.sub(r",? over \d+ .*", "", text)
+    return text.rpartition(". ")[2] if "]" in text.rpartition(". ")[2] else text

@@ -95,6 +95,25 @@ def test_the_parameters_are_constants_and_a_step_between_is_noticed(name, pairin
         value.backward()
 
 
+@pytest.mark.parametrize("activation", ["elu", "relu", "silu"])
+def test_a_cells_bits_do_not_depend_on_its_neighbours(activation, generators):
+    def of(seeds):
+        starts = [generators(1, s)[0] for s in seeds]
+        critic = MLP((64, 32), activation).stack(2, 2, starts, "cpu")
+        x, y = (
+            torch.stack([torch.randn(64, 2, generator=generators(1, s + a)[0]) for s in seeds])
+            for a in (100, 200)
+        )
+        x.requires_grad_()
+        t_joint, t_marginal = critic.differentiable(x, y, Shifts(M))
+        (t_joint.mean(-1) - t_marginal.logsumexp(-1)).sum().backward()
+        return dict(zip(seeds, zip(t_joint, t_marginal, x.grad, strict=True), strict=True))
+
+    wanted = of([1, 2, 3])[2]
+    for seeds in ([9, 2], [2, 7], [7, 8, 9, 2, 5]):
+        assert all(torch.equal(a, b) for a, b in zip(of(seeds)[2], wanted, strict=True))
+
+
 def test_the_kernels_backward_still_belongs_to_the_last_values(pairings, generators):
     for name in CRITICS:
         critic, x, y, pairing = next(drawn(name, pairings, generators))

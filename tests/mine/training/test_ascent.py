@@ -162,6 +162,24 @@ def test_a_rate_of_zero_stops_its_group_alone(stack_of):
     assert not torch.equal(stack.critic.views[0][1], start[1])
 
 
+@pytest.mark.cuda
+@pytest.mark.parametrize("rates", [None, [1e-3, 2e-3]])
+def test_on_cuda_the_host_waits_for_neither_step_nor_bound(rates, stack_of):
+    ascent = ascent_of(stack_of([0, 1], rates=rates, device="cuda"))
+    x, y = (v.cuda() for v in rows())
+    x.requires_grad_()
+    for _ in range(2):  # what is made at the first step may wait
+        ascent.ascend(x, y, Shifts(2))
+        ascent.bound(x, y, Shifts(2)).sum().backward()
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        ascent.ascend(x, y, Shifts(2))
+        ascent.bound(x, y, Shifts(2)).sum().backward()
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+
+
 def test_a_module_of_a_users_own_ascends_and_has_a_bound():
     class Product(torch.nn.Module):
         def __init__(self):

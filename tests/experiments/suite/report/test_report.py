@@ -392,3 +392,46 @@ def test_the_page_opens_without_errors_requests_or_sideways_scrolling(
         assert page.locator("script").count() == 0
     assert complaints == []
     assert set(requests) == {page_path}
+
+
+def test_the_first_screen_has_a_mark_for_each_claim_and_its_filters_hide_the_others(
+    outputs: Path, browser: Any
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((outputs / "report.html").as_uri())
+    claims = json.loads((outputs / "claims.json").read_text())
+
+    def shown() -> list[str]:
+        rows = page.locator("tr.claim").all()
+        return [row.get_attribute("id") for row in rows if row.is_visible()]
+
+    assert page.locator(".board .mark").count() == len(claims)
+    assert shown() == [one["id"] for one in claims]
+    page.check("#only-not-reproduced")
+    assert shown() == [one["id"] for one in claims if one["verdict"] == "not reproduced"]
+    page.select_option("#only-experiment", "equitability")
+    page.check("#only-all")
+    own = [one for one in claims if one["experiment"] == "equitability"]
+    assert own and shown() == [one["id"] for one in own]
+
+    row = page.locator(f"#{own[0]['id']}")
+    tolerance = row.get_by_text(own[0]["tolerance"])
+    assert not tolerance.is_visible()
+    row.locator("summary").click()
+    assert tolerance.is_visible()
+
+    page.locator(f".board a[href='#{own[-1]['id']}']").click()
+    assert page.url.endswith(f"#{own[-1]['id']}")
+
+
+def test_the_two_main_figures_stand_on_the_first_screen_and_once_on_the_page(
+    outputs: Path, html: str, browser: Any
+) -> None:
+    assert html.count('<use href="#drawing-') == 2
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.goto((outputs / "report.html").as_uri())
+    for preview in page.locator(".thumbnails a").all():
+        box = preview.bounding_box()
+        assert box["y"] + box["height"] < 1400
+        target = preview.get_attribute("href")
+        assert page.locator(f"{target} svg").count() == 1

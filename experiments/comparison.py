@@ -1,0 +1,191 @@
+"""Beside other estimators: the 40 tasks of Beyond Normal at three numbers of rows.
+
+Czyz et al., "Beyond Normal", NeurIPS 2023, https://arxiv.org/abs/2306.11078: the tasks. Franzese,
+Rossi and Michiardi, "Alice", 2026, https://arxiv.org/abs/2609.34962, Table 2: mean absolute errors
+that others reach with 1,000, 5,000 and 10,000 rows. Those figures are as printed there, and were
+not run here. There Alice trains nothing on the data, and its competitors are tuned per task; here
+every method has one setting for all tasks, that of `mine.estimate`.
+
+Two measures, since the source does not say which of them it prints: the mean over tasks and seeds
+of |estimate - truth|, and the mean over tasks of |mean estimate - truth|, which is never larger.
+
+Not one of the experiments that `make reproduce` runs: it takes hours on 2 cores. `make comparison`
+runs it and writes docs/comparison.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.suite.claims.checks import Check, Finding, all_hold, less_than, number_of
+from experiments.suite.claims.claim import claim
+from experiments.suite.claims.intervals import Array, fewest_seeds, pooled_mean
+from experiments.suite.claims.wording import counted, interval_words, nats
+from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import looks, order
+from experiments.suite.task_tables import tables
+from experiments.suite.task_tables.findings import NO_ROWS, nearer
+from experiments.suite.task_tables.tables import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from experiments.suite.grid.cells import Cell
+
+__all__ = ["cells", "claims", "figures", "table"]
+
+PAPER = "Franzese et al. 2026, Table 2"
+FIGURE = "comparison"
+OWN = "auto"
+PRINTED_COLOUR = "#8a8a8a"
+TASKS = 40
+"""The first so many tasks of the list are those of Czyz et al."""
+PRINTED_ROWS = 1000, 5000, 10000
+PRINTED: Mapping[str, tuple[float, float, float]] = {
+    "Alice Base": (0.092, 0.063, 0.060),
+    "Alice Small": (0.101, 0.103, 0.104),
+    "InfoAtlas": (0.253, 0.271, 0.276),
+    "MINDE-C": (0.353, 0.070, 0.065),
+    "MINE": (0.248, 0.117, 0.108),
+    "InfoNCE": (0.887, 0.123, 0.083),
+    "D-V": (1.229, 0.279, 0.144),
+    "NWJ": (math.inf, 1.261, 0.130),  # printed as > 10
+    "KSG": (0.288, 0.240, 0.219),
+    "CCA": (0.195, 0.192, 0.181),
+}
+"""Mean absolute error in nats at `PRINTED_ROWS`, as printed; infinite where that is "> 10"."""
+
+
+def cells(config: Mapping[str, Any]) -> list[Cell]:
+    """Rows x tasks x methods x seeds."""
+    experiment = config["experiment"]
+    asked = experiment["names"]
+    names = list(experiment["tasks"])[:TASKS] if asked == "paper" else list(asked)
+    return [
+        cell
+        for role in experiment["panels"]
+        for cell in tables.named_cells(
+            role, dict.fromkeys(names, int(experiment["rows"][role])), config
+        )
+    ]
+
+
+# Measures
+
+
+def mean_sizes(rows: pd.DataFrame, method: str, n: int) -> list[Array]:
+    """|error| of a method at n rows, nats: (seeds,) for each task.
+
+    A failed cell is left out; a diverged one has an infinite error.
+    """
+    own = rows[(rows["method"] == method) & (rows["n"] == n) & (rows["status"] != "failed")]
+    return [group["size"].to_numpy(float) for _, group in own.groupby("name")]
+
+
+def of_means(rows: pd.DataFrame) -> float:
+    """The mean over tasks of |mean estimate - truth|, nats; infinite where a cell was lost."""
+    return float(rows.groupby("name")["error"].mean().abs().mean())
+
+
+# Claims. Measures and tolerances were written down before any run.
+
+
+@claim(
+    "comparison-printed",
+    paper="this suite's target",
+    figure=FIGURE,
+    rule="at 1,000, 5,000 and 10,000 rows the whole interval of auto's mean |error| below the"
+    " lowest figure printed there",
+    missing=NO_ROWS,
+)
+def below_printed(rows: pd.DataFrame) -> Finding | None:
+    """auto is nearer to the truth, on the mean, than any estimator in a table of 2026."""
+    own = rows[rows["method"] == OWN]
+    checks = []
+    for i, n in enumerate(PRINTED_ROWS):
+        if groups := mean_sizes(rows, OWN, n):
+            lowest = min(one[i] for one in PRINTED.values())
+            checks.append(below(f"{n:,} rows", groups, lowest))
+    return all_hold(checks, "numbers of rows", own) if checks else None
+
+
+def below(name: str, groups: list[Array], most: float) -> Check:
+    """That a mean |error| is below a printed one."""
+    (value, interval), seeds = number_of(groups, pooled_mean), fewest_seeds(groups)
+    words = (
+        f"{name}: {nats(value)}, {interval_words(interval, seeds)}, against {nats(most)}, over"
+        f" {counted(len(groups), 'task')}"
+    )
+    return Check(name, value, interval, less_than(most), seeds, words, (interval[1] - most,))
+
+
+@claim(
+    "comparison-best",
+    paper="this suite's target",
+    figure=FIGURE,
+    rule="against each other method run here, the whole interval of the difference of mean"
+    " |error| on the same rows above 0",
+    missing=NO_ROWS,
+)
+def best(rows: pd.DataFrame) -> Finding | None:
+    """Of the methods run here, auto has the lowest mean |error| on the 40 tasks."""
+    return nearer(rows, [(OWN, method) for method in sorted(set(rows["method"]) - {OWN})])
+
+
+claims = [below_printed, best]
+
+
+# Figures
+
+
+def figures(rows: pd.DataFrame) -> dict[str, Figure]:
+    """Mean |error| against the rows: the methods run here, and the printed figures."""
+    return {FIGURE: draw(table(rows))}
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    tasks = counted(rows["name"].nunique(), "task")
+    with titled_figure(
+        7.6,
+        4.8,
+        title=f"Mean absolute error on {tasks} of Beyond Normal",
+        caption="Mean absolute error in nats against rows, beside figures that others print.",
+        rows=rows,
+        notes=[
+            f"{seed_note(rows, bars=False)}. Coloured: run here, one setting for all.",
+            "Grey, dashed: as printed by Franzese et al. 2026 (Table 2), not run here.",
+        ],
+    ) as figure:
+        plot_errors(rows, figure.subplots())
+    return figure
+
+
+def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """One line a method: mean |error| in nats against the rows."""
+    found = looks(rows)
+    for method in order(set(rows["method"])):
+        own = rows[rows["method"] == method]
+        means = own.groupby("n")["size"].mean()
+        shown = means[np.isfinite(means)]
+        ax.plot(shown.index, shown, ls="-", lw=1.6, ms=4.5, **found[method])
+    for name, values in PRINTED.items():
+        points = [(n, v) for n, v in zip(PRINTED_ROWS, values, strict=True) if v < math.inf]
+        ax.plot(*zip(*points, strict=True), "--", color=PRINTED_COLOUR, lw=1.0, zorder=1)
+        ax.annotate(
+            name,
+            points[-1],
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=PRINTED_COLOUR,
+            fontsize=6.5,
+            va="center",
+        )
+    ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
+    ax.legend(frameon=False, fontsize=7.5)
+    return ax

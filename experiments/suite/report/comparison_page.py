@@ -1,0 +1,187 @@
+"""The page that compares methods with printed figures: docs/comparison.md, by `make comparison`.
+
+python -m experiments.suite.report.comparison_page --outputs outputs --docs docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.suite.claims.intervals import bootstrap_interval, pooled_mean
+from experiments.suite.claims.wording import between, duration, number
+from experiments.suite.figures.labels import label
+from experiments.suite.figures.notes import seed_note
+from experiments.suite.figures.rendering import render
+from experiments.suite.report.accuracy_page import grid
+from experiments.suite.report.records import Record, headline, joined
+from experiments.suite.store.files import write_atomic
+from experiments.suite.store.joined import load_runs
+from experiments.suite.task_tables import tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+comparison: Any = import_module("experiments.comparison")
+
+OTHERS_BETTER = 0.005
+"""A method is named as better in a family where it is ahead by more than so many nats."""
+
+
+def page(rows: pd.DataFrame, about: Mapping[str, Any], seconds: float) -> str:
+    """The whole page, from the rows of one run and its provenance."""
+    found = tables.table(rows)
+    counts = sorted(found["n"].unique())
+    parts = [
+        "# Beside other estimators",
+        introduction(found, about, seconds),
+        "![Mean absolute error against rows](figures/comparison.png)",
+        "## All tasks",
+        (
+            "Mean over tasks and seeds of |estimate − truth| in nats, with its 95 % interval (a "
+            "bootstrap over seeds). In brackets: the mean over tasks of |mean estimate − truth|."
+        ),
+        overall(found, counts),
+        "## As printed by others",
+        (
+            "Mean absolute error in nats, Table 2 of [Alice](https://arxiv.org/abs/2609.34962) "
+            "(Franzese, Rossi and Michiardi, 2026), means of five seeds. These were not run here. "
+            "There Alice trains nothing on the data, and its competitors are tuned per task."
+        ),
+        printed(counts),
+        "## By family of tasks",
+        "Mean |estimate − truth| in nats.",
+        *(part for n in counts for part in (f"### {n:,} rows", by_family(found, n))),
+        "## Where others are better",
+        better(found),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def introduction(rows: pd.DataFrame, about: Mapping[str, Any], seconds: float) -> str:
+    commit = str(about.get("git_commit"))[:7]
+    machine = f"{about.get('cores', 'several')} cores, {about.get('platform', 'several systems')}"
+    return (
+        "Made by `make comparison`: do not edit. The tasks are the "
+        f"{rows['name'].nunique()} of [Beyond Normal](https://arxiv.org/abs/2306.11078) (Czyż et "
+        f"al., 2023), and every method has one setting for all of them: {seed_note(rows)}; commit "
+        f"{commit}; {machine}; {duration(seconds, 'coarse')}."
+    )
+
+
+def overall(rows: pd.DataFrame, counts: Sequence[int]) -> str:
+    """A line a method, the nearest first; a column for each number of rows."""
+    last = rows[rows["n"] == counts[-1]]
+    return grid(
+        ["method", *(f"{n:,} rows" for n in counts), "lost cells"],
+        (
+            [label(method), *(cell(own, n) for n in counts), int((own["status"] != "ok").sum())]
+            for method in tables.per_method(last)["method"]
+            for own in [rows[rows["method"] == method]]
+        ),
+    )
+
+
+def cell(rows: pd.DataFrame, n: int) -> str:
+    """'0.043 [0.040, 0.047] (0.038)': one method at n rows."""
+    own = rows[rows["n"] == n]
+    if not len(own):
+        return "–"
+    groups = [one["size"].to_numpy(float) for _, one in own.groupby("name")]
+    mean = float(own["size"].mean())
+    if not math.isfinite(mean):
+        return "infinite: a cell was lost"
+    several = max(map(len, groups)) > 1
+    interval = f" {between(bootstrap_interval(groups, pooled_mean))}" if several else ""
+    return f"{number(mean)}{interval} ({number(comparison.of_means(own))})"
+
+
+def printed(counts: Sequence[int]) -> str:
+    """The printed figures at the numbers of rows that were run."""
+    shown = [i for i, n in enumerate(comparison.PRINTED_ROWS) if n in counts]
+    return grid(
+        ["estimator", *(f"{comparison.PRINTED_ROWS[i]:,} rows" for i in shown)],
+        (
+            [name, *(number(values[i]) if values[i] < math.inf else "> 10" for i in shown)]
+            for name, values in comparison.PRINTED.items()
+        ),
+    )
+
+
+def by_family(rows: pd.DataFrame, n: int) -> str:
+    """A line a family of tasks, a column a method; the least error of a line is bold."""
+    own = rows[rows["n"] == n]
+    methods = list(tables.per_method(own)["method"])
+    means = own.groupby(["family", "method"])["size"].mean()
+    families = dict.fromkeys(tables.places(own)["family"])
+
+    def texts(family: str) -> Iterator[str]:
+        values = [float(means[family, method]) for method in methods]
+        for value in values:
+            text = number(value) if math.isfinite(value) else "lost"
+            yield f"**{text}**" if value == min(values) else text
+
+    return grid(
+        ["family", "tasks", *map(label, methods)],
+        (
+            [family, own.loc[own["family"] == family, "name"].nunique(), *texts(family)]
+            for family in families
+        ),
+    )
+
+
+def better(rows: pd.DataFrame) -> str:
+    """The families in which another method is nearer than auto, in sentences."""
+    lines = []
+    for (n, family), part in rows.groupby(["n", "family"]):
+        means = part.groupby("method")["size"].mean()
+        if comparison.OWN not in means:
+            continue
+        own = float(means[comparison.OWN])
+        ahead = means[means < own - OTHERS_BETTER].sort_values()
+        if len(ahead):
+            named = ", ".join(f"{label(m)} {number(float(v))}" for m, v in ahead.items())
+            lines.append(f"- {family}, {n:,} rows: {named}; auto {number(own)}")
+    if not lines:
+        return "In no family."
+    return f"Families where another method is nearer than auto by more than {OTHERS_BETTER} " + (
+        "nats, mean |error|:\n\n" + "\n".join(lines)
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 2 where there is no run to take the rows from."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.suite.report.comparison_page",
+        description="docs/comparison.md and its figure, from the rows of comparison.",
+        epilog="example: python -m experiments.suite.report.comparison_page --outputs outputs",
+    )
+    parser.add_argument("--outputs", type=Path, default=Path("outputs"))
+    parser.add_argument("--scale", default="default")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where to write (docs)")
+    asked = parser.parse_args(arguments)
+    record = headline(
+        joined(Record(run) for run in load_runs(asked.outputs)[0]), "comparison", asked.scale
+    )
+    if record is None:
+        print(
+            f"comparison page: expected a run of comparison at scale={asked.scale} under "
+            f"{str(asked.outputs)!r}, got none: run `make comparison` first",
+            file=sys.stderr,
+        )
+        return 2
+    text = page(record.rows, record.provenance, float(record.status["seconds"]))
+    write_atomic(asked.docs / "comparison.md", text.encode())
+    for name, figure in comparison.figures(record.rows).items():
+        write_atomic(asked.docs / "figures" / f"{name}.png", render(figure)["png"])
+    print(f"Wrote {asked.docs / 'comparison.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
