@@ -6,7 +6,6 @@ there.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import subprocess
@@ -33,6 +32,7 @@ from experiments.suite.store.joined import load_runs
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import ROW_COLUMNS, without_empty
 from mine.critics.mlp import MLP
+from mine.running.applications import ApplicationJob
 from mine.training.settings import Training
 
 ROOT = CONFIGS.parent
@@ -87,13 +87,16 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
         "two cells ask for the same: give them roles of their own, or leave one out"
     )
     for cell, job in zip(cells, jobs, strict=True):
-        assert job.method == METHODS.resolve(cell.method)
-        assert (job.seed, job.source.sizes[0]) == (cell.seed, cell.n)
         own = merged(config, cell.overrides)
-        assert job.k == own["estimator"]["k"]
-        assert (job.source.split is not None) == own["estimator"]["split"]
-        if job.source.split:  # test_task_tables.py has the rest
-            continue
+        assert job.seed == cell.seed
+        if isinstance(job, ApplicationJob):
+            assert (job.arm, cell.n) == (cell.method, 0)
+        else:
+            assert job.method == METHODS.resolve(cell.method)
+            assert (job.source.sizes[0], job.k) == (cell.n, own["estimator"]["k"])
+            assert (job.source.split is not None) == own["estimator"]["split"]
+            if job.source.split:  # test_task_tables.py has the rest
+                continue
         assert job.n_test == own["scale"]["n_test"]
         if cell.method not in UNTRAINED:
             steps = own["train"]["steps"] * panels[cell.role]["steps"]
@@ -228,9 +231,11 @@ def test_every_experiment_runs_to_its_end(
 
     rows, curves = found.read_rows(), found.read_curves()
     assert list(rows["key"]) == [cell.key for cell in cells]
-    truths = [getattr(job.source.task, "mi", math.nan) for job in jobs]
-    np.testing.assert_array_equal(rows["truth"], truths)  # nan where nobody knows it
-    assert rows["truth"].isna().all() == (name in ON_IMAGES)
+    np.testing.assert_array_equal(rows["truth"], [job.truth for job in jobs])
+    unknown = name in ON_IMAGES or all(isinstance(job, ApplicationJob) for job in jobs)
+    assert rows["truth"].isna().all() == unknown
+    has_measures = [isinstance(job, ApplicationJob) for job in jobs]
+    assert list(rows["measures"] != "") == has_measures
     assert set(rows["role"]) == set(config["experiment"]["panels"])
     trained = [cell for cell in cells if cell.method not in UNTRAINED]
     assert list(dict.fromkeys(curves["key"])) == [cell.key for cell in trained]
