@@ -186,8 +186,15 @@ def test_a_broken_state_begins_anew(caplog):
     assert "cannot be used" in caplog.text
 
 
-def test_a_cell_that_raises_loses_itself_alone(monkeypatch):
-    original = Ring.measured
+def test_a_cell_that_cannot_be_measured_fails_alone_and_nothing_is_trained_again(monkeypatch):
+    original, begun = Ring.measured, []
+    start = Ring.start
+
+    def counted(ring, *args):
+        begun.append(ring)
+        return start(ring, *args)
+
+    monkeypatch.setattr(Ring, "start", counted)
 
     def measured(ring, of, records):
         if of.arm == "mine" and of.seed == 1:
@@ -196,7 +203,7 @@ def test_a_cell_that_raises_loses_itself_alone(monkeypatch):
 
     monkeypatch.setattr(Ring, "measured", measured)
     found = outcomes(jobs())
-    assert found[3] == Failure("RuntimeError: no such measure")
+    assert found[3] == Failure("RuntimeError: no such measure") and len(begun) == 1
     assert all(isinstance(one, Applied) for i, one in enumerate(found) if i != 3)
 
 
