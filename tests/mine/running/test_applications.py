@@ -83,6 +83,13 @@ def test_a_cells_bits_do_not_depend_on_its_neighbours(part):
         assert numbers(outcome[i]) == numbers(found[k])
 
 
+def test_the_number_of_workers_changes_no_bit():
+    of = jobs()
+    assert [len(plan(of, workers=workers)) for workers in (1, 2)] == [1, 2]
+    one, two = (outcomes(of, workers=workers) for workers in (1, 2))
+    assert [numbers(outcome) for outcome in one] == [numbers(outcome) for outcome in two]
+
+
 def test_arms_begin_alike_and_see_equal_data_and_noise():
     one, other = (begin([ring_job(arm, 3), ring_job(arm, 4)], CPU) for arm in ("gan", "mine"))
     for k in range(2):
