@@ -103,6 +103,10 @@ class Method:
             of them, to see what more rows would teach (`mine.running.extrapolation`).
         folds: of a user's rows, unless another number is asked for.
         defaults: fields of `Training` and `MLP` for a user's rows, where not the classes' own.
+        discrete_sides: of X and Y, how many must be labels or counts.
+        on_labels: discrete sides of a user's rows -> the method that is taken for such rows in its
+            place, where it is one that chooses (`mine.estimators.suited`).
+        taken: the name of the method that it stands for on a user's rows; "" for itself.
         parameters: the method's parameters, as it was spelled or by default.
     """
 
@@ -127,6 +131,9 @@ class Method:
     shares: tuple[float, ...] = (1.0,)
     folds: int = 1
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    discrete_sides: int = 0
+    on_labels: Mapping[int, Method] = field(default_factory=dict)
+    taken: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -155,7 +162,14 @@ class Candidate:
 
 
 def direct_method(
-    *, name: str, reports: str, kind: str, source: str, good_at: str, estimate: Direct
+    *,
+    name: str,
+    reports: str,
+    kind: str,
+    source: str,
+    good_at: str,
+    estimate: Direct,
+    discrete_sides: int = 0,
 ) -> Method:
     """A method that trains nothing: its estimate is a function of the rows."""
     return Method(
@@ -172,6 +186,7 @@ def direct_method(
         optimum="",
         valid_at=(),
         direct=estimate,
+        discrete_sides=discrete_sides,
     )
 
 

@@ -1,0 +1,145 @@
+r"""Nearest neighbours for a label and numbers: I(X; Y) where one side is discrete, in nats.
+
+Ross, "Mutual information between discrete and continuous data sets", PLoS ONE 9, e87357 (2014),
+https://doi.org/10.1371/journal.pone.0087357, Eq. 2: of n rows, n_i have the level of row i,
+
+    I = psi(n) - < psi(n_i) > + < psi(k_i) - psi(m_i) >.
+
+m_i counts the rows of any level that are no farther from row i than its k_i-th neighbour of its
+own level, k_i = k or, in a level of few rows, n_i - 1. Distances are the maximum norm over
+standardised columns. Where that neighbour is at distance 0, as for repeated values and counts, k_i
+and m_i are all rows at distance 0 (Gao, Kannan, Oh and Viswanath, 2017,
+https://arxiv.org/abs/1709.06212), so the estimate needs no jitter. A level of one row has no
+neighbour: its rows are left out, and a warning says so. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.special import digamma
+
+from mine.data.levels import Codes, codes_of
+from mine.method.method import NEITHER, Method, direct_method
+
+Values = NDArray[np.float64]
+
+LEVEL_ROWS = 20  # of a level, with fewer of which the estimate warns
+
+INFLATION = 1.3
+"""As for KSG (`mine.method.ksg`): the standard deviation of the estimate over repeats was .9 to 1.5
+times that of the local terms over sqrt(n), 1.1 on median, on 16 laws of 1 to 10 columns and 200 to
+5,000 rows, 30 to 60 draws each. A jackknife needs as many estimates as groups of rows."""
+
+
+@dataclass(frozen=True)
+class MixedResult:
+    """An estimate of I(label; numbers).
+
+    Attributes:
+        nats: the estimate; negative values are sampling error.
+        stderr: its standard error, in nats: that of the local terms, and what the value changes
+            by with 2 k neighbours, which the bias is of the size of.
+        warnings: what a reader of the number should know.
+    """
+
+    nats: float
+    stderr: float
+    warnings: tuple[str, ...]
+
+
+def mixed(x: Any, y: Any, k: int = 3) -> MixedResult:
+    """I(X; Y) where one side is a label: the side with fewer levels.
+
+    Args:
+        x: (n, dx) or (n,), numpy or torch.
+        y: (n, dy) or (n,).
+        k: neighbours.
+
+    Raises:
+        ValueError: neither side is a label.
+    """
+    sides = [_columns(name, v) for name, v in (("x", x), ("y", y))]
+    codes = [codes_of(side) for side in sides]
+    label = min((0, 1), key=lambda side: int(codes[side].max()))
+    levels, numbers = codes[label], sides[1 - label]
+    rows = np.bincount(levels)
+    if 2 * len(rows) > len(levels):
+        raise ValueError(
+            f"mixed needs a label on one side, got {len(rows)} levels or more in {len(levels)} "
+            "rows on both: take auto or ksg for numbers"
+        )
+    kept = rows[levels] > 1
+    levels, numbers = levels[kept], _standardised(numbers[kept])
+    local, other = _local(levels, numbers, k), _local(levels, numbers, 2 * k)
+    nats = float(local.mean())
+    spread = INFLATION * float(local.std(ddof=1)) / math.sqrt(len(local))
+    lost = (1.0 - float(kept.mean())) * math.log(len(kept))  # the most that a lone row can tell
+    stderr = math.hypot(spread, nats - float(other.mean()), lost)
+    return MixedResult(nats, stderr, _doubts(rows))
+
+
+def _columns(name: str, v: Any) -> Values:
+    rows = np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=np.float64)
+    if rows.ndim not in (1, 2) or 0 in rows.shape or not np.isfinite(rows).all():
+        raise ValueError(
+            f"{name} must be finite numbers of shape (rows, columns), got shape {rows.shape}: "
+            "drop or impute what is missing"
+        )
+    return rows[:, None] if rows.ndim == 1 else rows
+
+
+def _standardised(v: Values) -> Values:
+    deviation = v.std(0)
+    return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+
+
+def _local(levels: Codes, numbers: Values, k: int) -> Values:
+    """The term of each row, (n,). Each level has two rows or more."""
+    n, radius = len(levels), np.empty(len(levels))
+    near, size = np.empty(n, np.intp), np.empty(n, np.intp)
+    for rows in np.split(np.argsort(levels, kind="stable"), np.cumsum(np.bincount(levels))[:-1]):
+        if not len(rows):
+            continue
+        size[rows], near[rows] = len(rows), min(k, len(rows) - 1)
+        tree = cKDTree(numbers[rows])
+        distance, _ = tree.query(numbers[rows], [near[rows[0]] + 1], p=np.inf)
+        radius[rows] = distance[:, 0]
+        if len(same := rows[radius[rows] == 0.0]):
+            near[same] = tree.query_ball_point(numbers[same], 0.0, np.inf, return_length=True) - 1
+    # Below the radius, where a row counts itself in place of its last neighbour.
+    below = np.where(radius > 0, np.nextafter(radius, 0), 0.0)
+    within = cKDTree(numbers).query_ball_point(numbers, below, np.inf, return_length=True)
+    within = within - (radius == 0.0)
+    return np.asarray(digamma(n) - digamma(size) + digamma(near) - digamma(within))
+
+
+def _doubts(rows: NDArray[np.intp]) -> tuple[str, ...]:
+    rare, lone = int((rows < LEVEL_ROWS).sum()), int((rows == 1).sum())
+    if not rare:
+        return ()
+    left_out = f"; {lone} of one row were left out" if lone else ""
+    return (
+        f"rare levels: {rare} of {len(rows)} levels have fewer than {LEVEL_ROWS} rows{left_out}: "
+        "bring more rows of them, or join levels",
+    )
+
+
+def mixed_method() -> Method:
+    return direct_method(
+        name="mixed",
+        reports="k-nearest neighbours within each level of a label",
+        kind=NEITHER,
+        source="Ross 2014; Gao et al. 2017",
+        good_at="a label on one side and few columns of numbers on the other",
+        estimate=lambda x, y, k, seed, device: mixed(x, y, k),
+        discrete_sides=1,
+    )
+
+
+METHODS = (mixed_method,)
