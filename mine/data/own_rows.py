@@ -14,6 +14,7 @@ from mine.data.batches import DataSet
 from mine.data.columns import Layout
 from mine.data.diagnostics import data_doubts
 from mine.data.generators import generator
+from mine.data.levels import strata_of
 from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
@@ -57,6 +58,7 @@ class OwnRows:
         preprocess: one of `mine.data.preprocessing.KINDS`; None for what the method takes.
         split: how the rows are split.
         copy: 0 for the rows themselves; c > 0 for the c-th copy, whose y is permuted.
+        discrete: whether X is a label or a count, and Y; a level's rows are spread over all parts.
     """
 
     table: Table
@@ -64,6 +66,7 @@ class OwnRows:
     preprocess: str | None = None
     split: Split = field(default_factory=Split)
     copy: int = 0
+    discrete: tuple[bool, bool] = (False, False)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -80,7 +83,8 @@ class OwnRows:
     def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
         """See `mine.data.sources.Source`; the split says how many rows the test has."""
         data = self._copied(seed, key)
-        parts = self.split.deal(len(data[0]), generator(seed, "split", key))
+        strata = strata_of(data, self.discrete)
+        parts = self.split.deal(len(data[0]), generator(seed, "split", key), strata)
         train, _, test = parts
         fitted = self._fitted(self.preprocess or "standardise", (data[0][train], data[1][train]))
         (x_train, x_val, x_test), (y_train, y_val, y_test) = (

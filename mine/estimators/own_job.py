@@ -22,6 +22,7 @@ from mine.data.preprocessing import KINDS
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
+from mine.estimators.suited import discrete_sides, suited
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.running.jobs import Job, fitting
@@ -61,13 +62,15 @@ def own_job(
         defaults: options that go before the method's own, and behind the overrides.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
-    found = METHODS.resolve(method)
     if preprocess is not None and preprocess not in KINDS:
         raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
     table, n = Given(x.values, y.values), len(x.values)
+    discrete = discrete_sides(x, y)
+    asked = METHODS.resolve(method)
+    found = asked if critic else suited(asked, x, y, discrete)
     split = _split(found, folds, n)
-    source = OwnRows(table, (x.layout, y.layout), preprocess, split)
+    source = OwnRows(table, (x.layout, y.layout), preprocess, split, discrete=discrete)
     training, network = _configured(found, split, n, critic, defaults or {}, overrides)
     shapes = x.values.shape, y.values.shape
     return Job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -17,4 +18,5 @@ def direct_estimate(job: Job, direct: Direct, device: torch.device) -> Estimate:
     found = direct(x, y, job.k, job.seed, str(device))
     n = len(x)
     warnings = tuple(found.warnings)
-    return Estimate(found.nats, found.stderr, math.nan, job.method.name, n, n, 0, warnings)
+    e = Estimate(found.nats, found.stderr, math.nan, job.method.name, n, n, 0, warnings)
+    return replace(e, chosen=job.method.taken)
