@@ -13,17 +13,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_pair
-from mine.running.estimates import Estimate, normal_interval
+from mine.estimators.suited import discrete_sides
+from mine.method.entropy import LabelEntropy
+from mine.running.estimates import Estimate, below_entropy, normal_interval
 from mine.running.extrapolation import RATES, combined
 
 
@@ -36,12 +39,14 @@ class Conditional:
         stderr: its standard error over test rows, in nats, for the critics that were found.
         whole: I(X; (Y, Z)).
         part: I(X; Z).
+        label: the entropy of X or Y, where one is discrete, as for `Estimate`.
     """
 
     nats: float
     stderr: float
     whole: Estimate
     part: Estimate
+    label: LabelEntropy | None = field(default=None, repr=False)
 
     @property
     def bits(self) -> float:
@@ -56,7 +61,7 @@ class Conditional:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A normal interval of this level around ``nats``, for the critics that were found."""
-        return normal_interval(self.nats, self.stderr, level)
+        return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
 def conditional(
@@ -96,11 +101,14 @@ def conditional(
         for of in (both, zs)
     ]
     whole, part = estimates_of([Request(job) for job in jobs], device)
+    label = least_entropy(xs.values, ys.values, discrete_sides(xs, ys))
+    nats = whole.nats - part.nats
     return Conditional(
-        nats=whole.nats - part.nats,
+        nats=min(nats, label.nats) if label else nats,
         stderr=_error(whole, part),
         whole=replace(whole, influences=()),
         part=replace(part, influences=()),
+        label=label,
     )
 
 

@@ -6,7 +6,8 @@ and from a network that starts at the log-ratio of a fitted copula. Validation r
 candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
 the training rows, and the value reported is extrapolated over the number of rows (nats; neither
 bound). Where both sides of a user's rows are labels or counts it is `plugin`, and where one is,
-beside few columns of numbers, `mixed`: nothing is trained then. On a stream of fresh samples there are no validation rows: there it is `js`.
+beside few columns of numbers, `mixed`: nothing is trained then. On a stream of fresh samples there
+are no validation rows: there it is `js`.
 """
 
 from __future__ import annotations
