@@ -75,11 +75,8 @@ def _entropies(counts: Counts, less: Counts, correction: int) -> Values:
     """The entropy where a level of this count has one row less, (K,); 0 for all rows."""
     n = counts.sum() - (less > 0)
     if correction != CHAO_WANG_JOST:
-        total = (
-            xlogy(counts, counts).sum()
-            - xlogy(less, less)
-            + xlogy(before := np.maximum(less - 1, 0), before)
-        )
+        left = np.maximum(less - 1, 0)
+        total = xlogy(counts, counts).sum() - xlogy(less, less) + xlogy(left, left)
         found = np.log(n) - total / n
         seen = len(counts) - (less == 1)
         return np.asarray(found + (seen - 1) / (2 * n) if correction == MILLER_MADOW else found)

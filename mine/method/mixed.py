@@ -32,9 +32,9 @@ Values = NDArray[np.float64]
 LEVEL_ROWS = 20  # of a level, with fewer of which the estimate warns
 
 INFLATION = 1.3
-"""As for KSG (`mine.method.ksg`): the standard deviation of the estimate over repeats was .9 to 1.5
-times that of the local terms over sqrt(n), 1.1 on median, on 16 laws of 1 to 10 columns and 200 to
-5,000 rows, 30 to 60 draws each. A jackknife needs as many estimates as groups of rows."""
+"""As for KSG (`mine.method.ksg`): on 16 laws of 1 to 10 columns and 200 to 5,000 rows, 30 to 60
+draws each, the standard deviation of the estimate over repeats was .9 to 1.5 times that of the
+local terms over sqrt(n), 1.1 on median."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,11 @@ def _doubts(rows: NDArray[np.intp]) -> tuple[str, ...]:
     if not rare:
         return ()
     left_out = f"; {lone} of one row were left out" if lone else ""
-    return (
+    warning = (
         f"rare levels: {rare} of {len(rows)} levels have fewer than {LEVEL_ROWS} rows{left_out}: "
-        "bring more rows of them, or join levels",
+        "bring more rows of them, or join levels"
     )
+    return (warning,)
 
 
 def mixed_method() -> Method:
