@@ -23,6 +23,16 @@ def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estima
     return mine.estimate(x, y, **_named(method=method), **options.library)
 
 
+def fitting_methods(sides: Sides) -> list[str]:
+    """The methods that take such columns: `plugin` takes labels alone."""
+    import mine
+    from mine.estimators.rows import as_pair
+    from mine.estimators.suited import fits
+
+    x, y = as_pair(_frame(sides.columns, sides.x), _frame(sides.columns, sides.y))
+    return [name for name, method in mine.methods().items() if fits(method, x, y)]
+
+
 def estimate_pairs(
     columns: Columns, target: str | None, method: str | None, options: Options
 ) -> dict[Pair, Estimate]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mine.data.columns import Layout
+from mine.data.levels import codes_of
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 
 ROWS_A_COLUMN = 20  # training rows for each column: with fewer, a network overfits
@@ -140,6 +141,25 @@ def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> 
         f"{ROWS_A_COLUMN} a column and {LEAST_TEST_ROWS} are the least to trust: take more rows"
         + (" or fewer columns" if folds > 1 else ", fewer columns, or folds=5")
     )
+
+
+def rare_levels(
+    data: tuple[Tensor, Tensor], discrete: tuple[bool, bool], test: Tensor
+) -> tuple[str, ...]:
+    """Warns of levels with few test rows, for the sides that are discrete."""
+    found = []
+    for name, rows, of in zip("xy", data, discrete, strict=True):
+        codes = codes_of(rows.numpy()) if of else np.zeros(0, np.intp)
+        tested = np.bincount(codes[test.numpy()], minlength=codes.max() + 1) if of else codes
+        if rare := int((tested < LEAST_TEST_ROWS).sum()):
+            found.append(f"{rare} of {len(tested)} levels of {name}")
+    if not found:
+        return ()
+    warning = (
+        f"rare levels: {' and '.join(found)} have fewer than {LEAST_TEST_ROWS} rows in the test, "
+        "so a few rows decide: take method='auto' or 'plugin', bring more rows, or join levels"
+    )
+    return (warning,)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,6 +5,9 @@ Several columns are one variable, whose levels are the combinations that occur.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -42,6 +45,61 @@ def is_discrete(rows: Tensor, layout: Layout) -> bool:
             if not coded and len(np.unique(part)) > FEW_VALUES:
                 return False
     return bool(ROWS_A_LEVEL * (codes_of(numbers).max() + 1) <= len(rows))
+
+
+def as_sides(x: Any, y: Any) -> tuple[Values, Values]:
+    """x and y as (n, dx) and (n, dy), from numpy or torch; (n,) is one column.
+
+    Raises:
+        ValueError: they are no finite numbers, or do not pair up.
+    """
+    a, b = (
+        np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=np.float64)
+        for v in (x, y)
+    )
+    for name, v in (("x", a), ("y", b)):
+        if v.ndim not in (1, 2) or v.size == 0 or not np.isfinite(v).all():
+            raise ValueError(
+                f"{name} must be finite numbers of shape (rows, columns), got shape {v.shape}: "
+                "drop or impute what is missing"
+            )
+    if len(a) != len(b):
+        raise ValueError(
+            f"expected x and y of equal length, got {len(a)} and {len(b)} rows: row i of x "
+            "pairs with row i of y"
+        )
+    return a.reshape(len(a), -1), b.reshape(len(b), -1)
+
+
+def check_labels(method: str, sides: Sequence[Values], needed: int) -> None:
+    """Refuses rows of which fewer than `needed` sides can be labels or counts.
+
+    Args:
+        method: its name, for the message.
+        sides: x (n, dx) and y (n, dy).
+        needed: 1 or 2.
+
+    Raises:
+        ValueError: columns of the others have more values than `ROWS_A_LEVEL` rows each allow.
+    """
+    numbers = [
+        found for name, rows in zip("xy", sides, strict=True) if (found := _many(name, rows))
+    ]
+    if len(sides) - len(numbers) < needed:
+        where = "on both sides" if needed == 2 else "on one side"
+        raise ValueError(
+            f"{method} needs labels or counts {where}, {ROWS_A_LEVEL} rows a value or more, got "
+            f"{' and '.join(numbers)}: take auto or ksg for numbers, or group the values"
+        )
+
+
+def _many(name: str, rows: Values) -> str:
+    """The first column with too many values for a label, in words; "" where there is none."""
+    n = len(rows)
+    for i, column in enumerate(rows.T):
+        if (count := len(np.unique(column))) > max(2, n // ROWS_A_LEVEL):
+            return f"{count} values in {n} rows of column {i} of {name}"
+    return ""
 
 
 def strata_of(sides: tuple[Tensor, Tensor], discrete: tuple[bool, bool]) -> Codes | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from mine.data import preprocessing
 from mine.data.batches import DataSet
 from mine.data.columns import Layout
-from mine.data.diagnostics import data_doubts
+from mine.data.diagnostics import data_doubts, rare_levels
 from mine.data.generators import generator
 from mine.data.levels import strata_of
 from mine.data.preprocessing import Transform
@@ -126,4 +126,5 @@ class OwnRows:
         self, data: Pairs, train: Tensor, test: Tensor, fitted: Sequence[Transform]
     ) -> tuple[str, ...]:
         of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
-        return data_doubts(data, self.layouts, train, test, (of_x, of_y), self.split.folds)
+        found = data_doubts(data, self.layouts, train, test, (of_x, of_y), self.split.folds)
+        return (*found, *rare_levels(data, self.discrete, test))

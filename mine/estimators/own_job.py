@@ -17,6 +17,7 @@ from mine.critics.mlp import MLP
 from mine.critics.protocol import CriticConfig
 from mine.data.batches import Samples
 from mine.data.columns import Layout
+from mine.data.levels import check_labels
 from mine.data.own_rows import Given, OwnRows
 from mine.data.preprocessing import KINDS
 from mine.data.sources import Fixed
@@ -69,6 +70,8 @@ def own_job(
     discrete = discrete_sides(x, y)
     asked = METHODS.resolve(method)
     found = asked if critic else suited(asked, x, y, discrete)
+    if needed := found.discrete_sides:
+        check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
     split = _split(found, folds, n)
     source = OwnRows(table, (x.layout, y.layout), preprocess, split, discrete=discrete)
     training, network = _configured(found, split, n, critic, defaults or {}, overrides)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
+from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Pairwise:
 def pairwise(
     table: Any,
     target: Any = None,
-    method: str = "mine",
+    method: str | None = None,
     seed: int = 0,
     device: str = "auto",
     preprocess: str | None = None,
@@ -69,7 +70,8 @@ def pairwise(
 
     Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
     steps, `mine.estimators.pairwise.SMALL`; overrides go before these. A column of categories is
-    one column, however many levels it has.
+    one column, however many levels it has. Where no method is named, a pair of labels or counts is
+    estimated by `plugin`, a label and a column of numbers by `mixed`, and other pairs by `mine`.
 
     Args:
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
@@ -91,7 +93,7 @@ def pairwise(
         own_job(
             columns[a],
             columns[b],
-            method,
+            method or pair_method(columns[a], columns[b], discrete_sides(columns[a], columns[b])),
             seed,
             preprocess=preprocess,
             defaults=SMALL,

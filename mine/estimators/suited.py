@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mine.data.levels import is_discrete
+from mine.data.levels import check_labels, is_discrete
 from mine.estimators.rows import Rows
 from mine.method.method import Method
+from mine.method.names import METHODS
 
 Discrete = tuple[bool, bool]
 
@@ -22,6 +23,20 @@ MOST_COLUMNS = 3
 def discrete_sides(x: Rows, y: Rows) -> Discrete:
     """Whether X is discrete, and Y."""
     return is_discrete(x.values, x.layout), is_discrete(y.values, y.layout)
+
+
+def pair_method(x: Rows, y: Rows, discrete: Discrete) -> str:
+    """The method for a pair of columns where none is named: `mine` for two columns of numbers."""
+    return suited(METHODS["auto"], x, y, discrete).taken or "mine"
+
+
+def fits(method: Method, x: Rows, y: Rows) -> bool:
+    """Whether the method takes such rows."""
+    try:
+        check_labels(method.name, (x.values.numpy(), y.values.numpy()), method.discrete_sides)
+    except ValueError:
+        return False
+    return True
 
 
 def suited(method: Method, x: Rows, y: Rows, discrete: Discrete) -> Method:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from mine.data.levels import Codes, codes_of
+from mine.data.levels import Codes, as_sides, check_labels, codes_of
 from mine.method.method import NEITHER, Method, direct_method
 
 Values = NDArray[np.float64]
@@ -64,17 +64,18 @@ def mixed(x: Any, y: Any, k: int = 3) -> MixedResult:
     Raises:
         ValueError: neither side is a label.
     """
-    sides = [_columns(name, v) for name, v in (("x", x), ("y", y))]
+    sides = as_sides(x, y)
+    check_labels("mixed", sides, 1)
     codes = [codes_of(side) for side in sides]
     label = min((0, 1), key=lambda side: int(codes[side].max()))
     levels, numbers = codes[label], sides[1 - label]
     rows = np.bincount(levels)
-    if 2 * len(rows) > len(levels):
-        raise ValueError(
-            f"mixed needs a label on one side, got {len(rows)} levels or more in {len(levels)} "
-            "rows on both: take auto or ksg for numbers"
-        )
     kept = rows[levels] > 1
+    if not kept.any():
+        raise ValueError(
+            f"mixed needs levels of two rows or more, got {len(rows)} levels in {len(levels)} "
+            "rows: drop columns of the label, or join levels"
+        )
     levels, numbers = levels[kept], _standardised(numbers[kept])
     local, other = _local(levels, numbers, k), _local(levels, numbers, 2 * k)
     nats = float(local.mean())
@@ -82,16 +83,6 @@ def mixed(x: Any, y: Any, k: int = 3) -> MixedResult:
     lost = (1.0 - float(kept.mean())) * math.log(len(kept))  # the most that a lone row can tell
     stderr = math.hypot(spread, nats - float(other.mean()), lost)
     return MixedResult(nats, stderr, _doubts(rows))
-
-
-def _columns(name: str, v: Any) -> Values:
-    rows = np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=np.float64)
-    if rows.ndim not in (1, 2) or 0 in rows.shape or not np.isfinite(rows).all():
-        raise ValueError(
-            f"{name} must be finite numbers of shape (rows, columns), got shape {rows.shape}: "
-            "drop or impute what is missing"
-        )
-    return rows[:, None] if rows.ndim == 1 else rows
 
 
 def _standardised(v: Values) -> Values:

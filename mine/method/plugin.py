@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mine.data.levels import ROWS_A_LEVEL, codes_of
+from mine.data.levels import as_sides, check_labels, codes_of
 from mine.method.entropy import (
     CHAO_WANG_JOST,
     CORRECTIONS,
@@ -70,12 +70,9 @@ def plugin(x: Any, y: Any, correction: int = CHAO_WANG_JOST) -> PluginResult:
     Raises:
         ValueError: a column has too many values for labels.
     """
-    of_x, of_y = (codes_of(_columns(name, v)) for name, v in (("x", x), ("y", y)))
-    if len(of_x) != len(of_y):
-        raise ValueError(
-            f"expected x and y of equal length, got {len(of_x)} and {len(of_y)} rows: row i of x "
-            "pairs with row i of y"
-        )
+    sides = as_sides(x, y)
+    check_labels("plugin", sides, 2)
+    of_x, of_y = map(codes_of, sides)
     joint = codes_of(np.stack([of_x, of_y], 1).astype(np.float64))
     counts = [np.bincount(of) for of in (of_x, of_y, joint)]
     value, left_out = 0.0, np.zeros(len(joint))
@@ -87,20 +84,6 @@ def plugin(x: Any, y: Any, correction: int = CHAO_WANG_JOST) -> PluginResult:
     chance = (kx - 1) * (ky - 1) / (2.0 * n**2)  # the variance of a chi-squared over 2 n
     stderr = math.hypot(math.sqrt(max(spread**2, chance)), (n - 1) * (mean - value))
     return PluginResult(value, stderr, (kx, ky), cells, _doubts(counts[2]))
-
-
-def _columns(name: str, v: Any) -> NDArray[np.float64]:
-    rows = np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=np.float64)
-    rows = rows[:, None] if rows.ndim == 1 else rows
-    most = max(2, len(rows) // ROWS_A_LEVEL)
-    for i, column in enumerate(rows.T):
-        if (found := len(np.unique(column))) > most:
-            raise ValueError(
-                f"plugin needs labels or counts, {ROWS_A_LEVEL} rows a value on average, got "
-                f"{found} values in {len(rows)} rows of column {i} of {name}: take auto or ksg "
-                "for numbers, or group the values"
-            )
-    return rows
 
 
 def _doubts(cells: NDArray[np.intp]) -> tuple[str, ...]:
