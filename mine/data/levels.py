@@ -33,18 +33,24 @@ def codes_of(rows: Values) -> Codes:
 def is_discrete(rows: Tensor, layout: Layout) -> bool:
     """Whether X (or Y) is taken for labels or counts.
 
-    Each column is text, categories or booleans, or numbers of at most `FEW_VALUES` different
-    values. Unless it is one column of levels, it also has `ROWS_A_LEVEL` rows a level on average.
+    Each column is text, categories or booleans, or numbers of few values. Unless it is one column
+    of levels, it also has `ROWS_A_LEVEL` rows a level on average.
     """
     if layout.levels and all(layout.levels) and len(layout.levels) == 1:
         return True
     numbers = rows.numpy()
-    for column, coded in zip(numbers.T, layout.coded, strict=True):
-        # The first rows are enough to recognise most columns of other numbers.
-        for part in (column[: 20 * FEW_VALUES], column):
-            if not coded and len(np.unique(part)) > FEW_VALUES:
-                return False
+    columns = zip(numbers.T, layout.coded, strict=True)
+    if not all(coded or _has_few_values(column) for column, coded in columns):
+        return False
     return bool(ROWS_A_LEVEL * (codes_of(numbers).max() + 1) <= len(rows))
+
+
+def _has_few_values(column: Values) -> bool:
+    """At most `FEW_VALUES`, most of which repeat: not 0 and a few other numbers."""
+    if len(np.unique(column[: 20 * FEW_VALUES])) > FEW_VALUES:  # most columns of other numbers
+        return False
+    counts = np.unique(column, return_counts=True)[1]
+    return len(counts) <= FEW_VALUES and 2 * int((counts == 1).sum()) <= len(counts)
 
 
 def as_sides(x: Any, y: Any) -> tuple[Values, Values]:

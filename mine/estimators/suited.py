@@ -12,12 +12,10 @@ from dataclasses import replace
 from mine.data.levels import check_labels, is_discrete
 from mine.estimators.rows import Rows
 from mine.method.method import Method
+from mine.method.mixed import MOST_COLUMNS
 from mine.method.names import METHODS
 
 Discrete = tuple[bool, bool]
-
-MOST_COLUMNS = 3
-"""Columns of numbers beside a label, with more of which a network is trained: docs/choosing.md."""
 
 
 def discrete_sides(x: Rows, y: Rows) -> Discrete:

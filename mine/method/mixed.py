@@ -6,11 +6,14 @@ https://doi.org/10.1371/journal.pone.0087357, Eq. 2: of n rows, n_i have the lev
     I = psi(n) - < psi(n_i) > + < psi(k_i) - psi(m_i) >.
 
 m_i counts the rows of any level that are no farther from row i than its k_i-th neighbour of its
-own level, k_i = k or, in a level of few rows, n_i - 1. Distances are the maximum norm over
-standardised columns. Where that neighbour is at distance 0, as for repeated values and counts, k_i
-and m_i are all rows at distance 0 (Gao, Kannan, Oh and Viswanath, 2017,
-https://arxiv.org/abs/1709.06212), so the estimate needs no jitter. A level of one row has no
-neighbour: its rows are left out, and a warning says so. Nothing is trained.
+own level, k_i = k or, in a level of few rows, n_i - 1. Distances are the maximum norm over columns
+that are standardised, or normal scores where tails are heavy. Where that neighbour is at distance
+0, as for repeated values and counts, k_i and m_i are all rows at distance 0 (Gao, Kannan, Oh and
+Viswanath, 2017, https://arxiv.org/abs/1709.06212), so the estimate needs no jitter. A level of one
+row has no neighbour: its row is left out, and a warning says so. Nothing is trained.
+
+As for KSG, the estimate falls short where columns are many: at 1,000 rows and .34 nats, told by
+one column of 5 or of 10, it was off by -.004 and -.058 on average.
 """
 
 from __future__ import annotations
@@ -22,14 +25,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import digamma
+from scipy.special import digamma, ndtri
 
 from mine.data.levels import Codes, as_sides, check_labels, codes_of
+from mine.data.preprocessing import is_heavy
 from mine.method.method import NEITHER, Method, direct_method
 
 Values = NDArray[np.float64]
 
 LEVEL_ROWS = 20  # of a level, with fewer of which the estimate warns
+MOST_COLUMNS = 5  # of numbers, with more of which it falls short
 
 INFLATION = 1.3
 """As for KSG (`mine.method.ksg`): on 16 laws of 1 to 10 columns and 200 to 5,000 rows, 30 to 60
@@ -76,18 +81,23 @@ def mixed(x: Any, y: Any, k: int = 3) -> MixedResult:
             f"mixed needs levels of two rows or more, got {len(rows)} levels in {len(levels)} "
             "rows: drop columns of the label, or join levels"
         )
-    levels, numbers = levels[kept], _standardised(numbers[kept])
+    levels = levels[kept]
+    numbers = np.stack([_units(column) for column in numbers[kept].T], 1)
     local, other = _local(levels, numbers, k), _local(levels, numbers, 2 * k)
     nats = float(local.mean())
     spread = INFLATION * float(local.std(ddof=1)) / math.sqrt(len(local))
     lost = (1.0 - float(kept.mean())) * math.log(len(kept))  # the most that a lone row can tell
     stderr = math.hypot(spread, nats - float(other.mean()), lost)
-    return MixedResult(nats, stderr, _doubts(rows))
+    return MixedResult(nats, stderr, _doubts(rows, numbers.shape[1]))
 
 
-def _standardised(v: Values) -> Values:
-    deviation = v.std(0)
-    return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
+def _units(column: Values) -> Values:
+    """Standardised; normal scores where tails are heavy: they would shrink all other distances."""
+    if is_heavy(column):
+        from scipy.stats import rankdata  # slow to import, and used here alone
+
+        return np.asarray(ndtri(rankdata(column) / (len(column) + 1)))
+    return np.asarray((column - column.mean()) / (column.std() or 1.0))
 
 
 def _local(levels: Codes, numbers: Values, k: int) -> Values:
@@ -110,16 +120,21 @@ def _local(levels: Codes, numbers: Values, k: int) -> Values:
     return np.asarray(digamma(n) - digamma(size) + digamma(near) - digamma(within))
 
 
-def _doubts(rows: NDArray[np.intp]) -> tuple[str, ...]:
+def _doubts(rows: NDArray[np.intp], columns: int) -> tuple[str, ...]:
     rare, lone = int((rows < LEVEL_ROWS).sum()), int((rows == 1).sum())
-    if not rare:
-        return ()
-    left_out = f"; {lone} of one row were left out" if lone else ""
-    warning = (
-        f"rare levels: {rare} of {len(rows)} levels have fewer than {LEVEL_ROWS} rows{left_out}: "
-        "bring more rows of them, or join levels"
-    )
-    return (warning,)
+    found = []
+    if rare:
+        left_out = f"; {lone} of one row were left out" * bool(lone)
+        found.append(
+            f"rare levels: {rare} of {len(rows)} levels have fewer than {LEVEL_ROWS} rows"
+            f"{left_out}: bring more rows of them, or join levels"
+        )
+    if columns > MOST_COLUMNS:
+        found.append(
+            f"many columns: neighbours are far in {columns} columns, the value falls short, and "
+            "its standard error does not cover that: take method='auto'"
+        )
+    return tuple(found)
 
 
 def mixed_method() -> Method:
