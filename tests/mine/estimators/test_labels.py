@@ -41,7 +41,8 @@ def test_tables_of_text_are_right(levels, n, truth):
     rng = np.random.default_rng(100)
     found = [mine.estimate(*label(levels, n, rng)) for _ in range(10)]
     assert sum(covers(e, information(levels)) for e in found) >= 9
-    assert abs(np.mean([e.nats for e in found]) - truth) < 0.06
+    off = np.mean([e.nats for e in found]) - information(levels)
+    assert abs(off) < np.mean([e.stderr for e in found])
     assert {(e.method, e.chosen) for e in found} == {("auto", "plugin")}
 
 
@@ -107,7 +108,7 @@ def test_what_is_cut_is_said():
     y = rng.integers(0, 2, 200)
     e = mine.estimate(y + 0.1 * rng.normal(size=200), y.astype(str), "gaussian")
     (warning,) = (w for w in e.warnings if w.startswith("above the entropy"))
-    assert "no more than the label's entropy, 0.69, can be" in warning
+    assert f"no more than the label's entropy, {e.entropy:.2f}, can be" in warning
     assert e.nats == e.entropy
 
 
@@ -145,12 +146,16 @@ def test_many_columns_beside_a_label_are_trained_on():
 
 
 def test_a_critic_of_ones_own_is_trained():
+    class Critic(torch.nn.Module):
+        def __init__(self, dx, dy):
+            super().__init__()
+            self.net = torch.nn.Linear(dx + dy, 1)
+
+        def forward(self, x, y):
+            return self.net(torch.cat([x, y], -1))
+
     x, y = label(3, 200, np.random.default_rng(0))
-
-    def critic(dx, dy):
-        return torch.nn.Bilinear(dx, dy, 1)
-
-    assert mine.estimate(x, y, critic=critic, steps=5).critic is not None
+    assert mine.estimate(x, y, critic=Critic, steps=5).critic is not None
 
 
 def test_numbers_are_refused_by_plugin_with_what_to_do():
