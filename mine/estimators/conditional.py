@@ -28,6 +28,7 @@ from mine.estimators.suited import discrete_sides
 from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate, below_entropy, normal_interval
 from mine.running.extrapolation import RATES, combined
+from mine.running.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,18 @@ def conditional(
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
-    jobs = [
-        own_job(xs, of, method, seed, make, preprocess, folds, key, True, **overrides)
-        for of in (both, zs)
-    ]
+
+    def jobs_of(trains: bool) -> list[Job]:
+        return [
+            own_job(
+                xs, of, method, seed, make, preprocess, folds, key, True, None, trains, **overrides
+            )
+            for of in (both, zs)
+        ]
+
+    jobs = jobs_of(False)
+    if len({job.method.taken for job in jobs}) > 1:
+        jobs = jobs_of(True)  # the errors of one method cancel, as far as they are equal
     whole, part = estimates_of([Request(job) for job in jobs], device)
     label = least_entropy(xs.values, ys.values, discrete_sides(xs, ys))
     nats = whole.nats - part.nats

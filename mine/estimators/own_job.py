@@ -46,6 +46,7 @@ def own_job(
     key: str = "",
     keeps_influences: bool = False,
     defaults: Mapping[str, Any] | None = None,
+    trains: bool = False,
     **overrides: Any,
 ) -> Job:
     """The job for a user's rows.
@@ -61,6 +62,7 @@ def own_job(
         key: what the split is derived from; "" for the shapes of x and y.
         keeps_influences: whether the estimate brings what each row adds to its error.
         defaults: options that go before the method's own, and behind the overrides.
+        trains: whether `auto` trains networks on labels, too, instead of `plugin` and `mixed`.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
     if preprocess is not None and preprocess not in KINDS:
@@ -69,7 +71,7 @@ def own_job(
     table, n = Given(x.values, y.values), len(x.values)
     discrete = discrete_sides(x, y)
     asked = METHODS.resolve(method)
-    found = asked if critic else suited(asked, x, y, discrete)
+    found = asked if critic or trains else suited(asked, x, y, discrete)
     if needed := found.discrete_sides:
         check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
     split = _split(found, folds, n)

@@ -120,6 +120,16 @@ def test_conditional_information_is_within_the_entropy_too():
     assert covers(c, math.log(2))
 
 
+def test_a_difference_is_of_one_method():
+    """Of labels it is `plugin`; where only one of its two parts could be, both are trained."""
+    rng = np.random.default_rng(100)
+    x, z = rng.integers(0, 2, (2, 200)).astype(str)
+    c = mine.conditional(x, rng.normal(size=200), z, **QUICK)
+    assert c.whole.chosen and {c.whole.chosen, c.part.chosen}.isdisjoint({"plugin", "mixed"})
+    c = mine.conditional(rng.normal(size=200), x, z)
+    assert c.whole.chosen == c.part.chosen == "mixed"
+
+
 def test_the_scale_from_0_to_1_is_a_normal_pairs_correlation():
     rng = np.random.default_rng(0)
     x = rng.normal(size=2000)
