@@ -66,7 +66,7 @@ class Estimate:
 
     @property
     def correlation(self) -> float:
-        """sqrt(1 - exp(-2 I)), in [0, 1]: of a normal pair it is the size of the correlation.
+        """sqrt(1 - exp(-2 I)), from 0 to 1, which is the size of a normal pair's correlation.
 
         0 where the value is not above 0 (Linfoot, 1957,
         https://doi.org/10.1016/S0019-9958(57)90116-X).
@@ -80,7 +80,7 @@ class Estimate:
 
     @property
     def share(self) -> float | None:
-        """I over the entropy of the discrete side: the part of the label that is told, at most 1.
+        """I over the entropy of the discrete side, at most 1, the part of the label that is told.
 
         None where no side is discrete. Negative values are sampling error.
         """
