@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mine.data.columns import Layout
-from mine.data.levels import codes_of
+from mine.data.levels import codes_of, row_keys
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 
 ROWS_A_COLUMN = 20  # training rows for each column: with fewer, a network overfits
@@ -108,10 +107,10 @@ def _repeated(
     if all(all(of) for of in discrete):
         return ""
     x, y = ([v.numpy() for v in rows.T] for rows in data)
-    known = _keys([*x, *y])[train.numpy()]
+    known = row_keys([*x, *y])[train.numpy()]
     tested = [v[test.numpy()] for v in x], [v[test.numpy()] for v in y]
     share, chance = (
-        float(np.isin(_keys([*tested[0], *of_y]), known).mean())
+        float(np.isin(row_keys([*tested[0], *of_y]), known).mean())
         for of_y in (tested[1], [np.roll(v, 1) for v in tested[1]])
     )
     if share <= max(REPEATED, BY_CHANCE * chance):
@@ -120,16 +119,6 @@ def _repeated(
         f"duplicates: {share:.0%} of the test rows are among the training rows too, so the test "
         "is no test of them: drop repeated rows"
     )
-
-
-def _keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
-    """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
-    found = np.zeros(len(columns[0]), np.uint64)
-    for column in columns:
-        bits = (column + 0.0).view(np.uint64)  # 0.0 and -0.0 are equal
-        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
-    return found
 
 
 def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> str:

@@ -23,10 +23,16 @@ Codes = NDArray[np.intp]
 
 def codes_of(rows: Values) -> Codes:
     """The level of each row of (n, d): (n,). Equal rows have one level."""
-    found = np.zeros(len(rows), np.intp)
-    for column in rows.T:
-        values, of = np.unique(column, return_inverse=True)
-        found = np.unique(found * len(values) + of, return_inverse=True)[1]
+    return np.unique(row_keys(list(rows.T)), return_inverse=True)[1]
+
+
+def row_keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
+    """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
+    found = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        bits = (column + 0.0).view(np.uint64)  # 0.0 and -0.0 are equal
+        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
     return found
 
 
@@ -97,12 +103,19 @@ def check_labels(method: str, sides: Sequence[Values], needed: int) -> None:
             f"{method} needs labels or counts {where}, {ROWS_A_LEVEL} rows a value or more, got "
             f"{' and '.join(numbers)}: take auto or ksg for numbers, or group the values"
         )
+    if needed == 1 and not any(np.bincount(codes_of(rows)).max() > 1 for rows in sides):
+        raise ValueError(
+            f"{method} needs levels of two rows or more, got a level of its own in each of "
+            f"{len(sides[0])} rows: drop an identifier, or join levels"
+        )
 
 
 def _many(name: str, rows: Values) -> str:
     """The first column with too many values for a label, in words; "" where there is none."""
     n = len(rows)
     for i, column in enumerate(rows.T):
+        if ((column == 0.0) | (column == 1.0)).all():  # of a level
+            continue
         if (count := len(np.unique(column))) > max(2, n // ROWS_A_LEVEL):
             return f"{count} values in {n} rows of column {i} of {name}"
     return ""

@@ -25,7 +25,7 @@ def limited(e: Estimate, label: LabelEntropy | None) -> Estimate:
     if label is None:
         return e
     warnings = e.warnings
-    if e.nats > label.nats + _NEAR * label.stderr and math.isfinite(e.nats):
+    if e.nats > label.nats + max(label.stderr, _NEAR * label.nats):
         over = (
             f"above the entropy: {e.nats:.2f} nats were found, and no more than the label's "
             f"entropy, {label.nats:.2f}, can be: read it as 'all of it', or take method='plugin'"
@@ -36,4 +36,4 @@ def limited(e: Estimate, label: LabelEntropy | None) -> Estimate:
     return replace(e, nats=nats, null=null, warnings=warnings, label=label)
 
 
-_NEAR = 0.01  # standard errors of the entropy: a value by so much above is no news
+_NEAR = 0.02  # of the entropy: a value that is above by less is no news

@@ -76,11 +76,6 @@ def mixed(x: Any, y: Any, k: int = 3) -> MixedResult:
     levels, numbers = codes[label], sides[1 - label]
     rows = np.bincount(levels)
     kept = rows[levels] > 1
-    if not kept.any():
-        raise ValueError(
-            f"mixed needs levels of two rows or more, got {len(rows)} levels in {len(levels)} "
-            "rows: drop columns of the label, or join levels"
-        )
     levels = levels[kept]
     numbers = np.stack([_units(column) for column in numbers[kept].T], 1)
     local, other = _local(levels, numbers, k), _local(levels, numbers, 2 * k)
@@ -102,22 +97,38 @@ def _units(column: Values) -> Values:
 
 def _local(levels: Codes, numbers: Values, k: int) -> Values:
     """The term of each row, (n,). Each level has two rows or more."""
-    n, radius = len(levels), np.empty(len(levels))
-    near, size = np.empty(n, np.intp), np.empty(n, np.intp)
-    for rows in np.split(np.argsort(levels, kind="stable"), np.cumsum(np.bincount(levels))[:-1]):
-        if not len(rows):
-            continue
-        size[rows], near[rows] = len(rows), min(k, len(rows) - 1)
-        tree = cKDTree(numbers[rows])
-        distance, _ = tree.query(numbers[rows], [near[rows[0]] + 1], p=np.inf)
-        radius[rows] = distance[:, 0]
-        if len(same := rows[radius[rows] == 0.0]):
-            near[same] = tree.query_ball_point(numbers[same], 0.0, np.inf, return_length=True) - 1
-    # Below the radius, where a row counts itself in place of its last neighbour.
-    below = np.where(radius > 0, np.nextafter(radius, 0), 0.0)
-    within = cKDTree(numbers).query_ball_point(numbers, below, np.inf, return_length=True)
-    within = within - (radius == 0.0)
+    n, size = len(levels), np.bincount(levels)[levels]
+    near, equal = np.minimum(k, size - 1), _equal_rows(np.column_stack([numbers, levels])) - 1
+    apart = equal < near  # from its k-th neighbour
+    within = _equal_rows(numbers) - 1
+    # Strictly below the radius, where a row counts itself in place of its last neighbour.
+    within[apart] = cKDTree(numbers).query_ball_point(
+        numbers[apart],
+        np.nextafter(_radius(levels, numbers, near, apart), 0),
+        np.inf,
+        return_length=True,
+    )
+    near = np.where(apart, near, equal)
     return np.asarray(digamma(n) - digamma(size) + digamma(near) - digamma(within))
+
+
+def _radius(levels: Codes, numbers: Values, near: Codes, chosen: NDArray[np.bool_]) -> Values:
+    """The distance of the chosen rows to their near-th neighbour of their own level."""
+    radius = np.zeros(len(levels))
+    order = np.argsort(levels, kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(levels))[:-1]):
+        asking = rows[chosen[rows]]
+        if len(asking):
+            tree = cKDTree(numbers[rows])
+            distance, _ = tree.query(numbers[asking], [near[asking[0]] + 1], p=np.inf)
+            radius[asking] = distance[:, 0]
+    return radius[chosen]
+
+
+def _equal_rows(rows: Values) -> Codes:
+    """How many rows are equal to each row, itself among them."""
+    codes = codes_of(rows)
+    return np.bincount(codes)[codes]
 
 
 def _doubts(rows: NDArray[np.intp], columns: int) -> tuple[str, ...]:
