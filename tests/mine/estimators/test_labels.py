@@ -140,6 +140,27 @@ def test_the_scale_from_0_to_1_is_a_normal_pairs_correlation():
     assert (independent.correlation == 0.0) == (independent.nats <= 0)
 
 
+def test_phases_lose_nothing_as_cosines_and_sines():
+    """A uniform phase and the same with noise: log 2 pi less the entropy of the noise."""
+    truth = math.log(2 * math.pi) - 0.5 * math.log(2 * math.pi * math.e * 0.227**2)
+    assert truth == pytest.approx(1.90, abs=0.005)
+    rng = np.random.default_rng(100)
+    phase = rng.uniform(0, 2 * math.pi, size=(5000, 1))
+    later = (phase + 0.227 * rng.normal(size=(5000, 1))) % (2 * math.pi)
+    for x, y in ((phase, later), [np.hstack([np.cos(v), np.sin(v)]) for v in (phase, later)]):
+        assert abs(mine.estimate(x, y, "ksg").nats - truth) < 0.05
+
+
+def test_names_and_order_of_levels_change_nothing():
+    rng = np.random.default_rng(100)
+    x = rng.normal(size=500)
+    grade = np.digitize(x + rng.normal(size=500), [-1, 0, 1])
+    names = np.array(["fair", "poor", "good", "best"])[grade]
+    for other in (x, np.digitize(x, [0])):
+        values = [mine.estimate(other, v).nats for v in (grade, 10**grade, -grade, names)]
+        assert values == pytest.approx([values[0]] * 4, abs=1e-9)
+
+
 def test_an_estimate_of_5000_labels_takes_less_than_a_second():
     x, y = label(30, 5000, np.random.default_rng(100))
     began = time.perf_counter()
