@@ -1,6 +1,6 @@
 """How often the intervals of `plugin` and `mixed` cover the truth, and how often they see nothing.
 
-`python -m benchmarks.labels` prints the tables of docs/accuracy.md, in a minute. Tables of labels:
+`python -m benchmarks.labels` prints the tables of docs/accuracy.md, in some minutes. Tables of labels:
 y is x in a share of the rows, else any level; or independent levels of weights 1 / i.
 """
 
@@ -22,7 +22,7 @@ Found = PluginResult | MixedResult
 
 DRAWS = 1000
 COPIES = 19
-COPIED = 200  # draws that are compared with permuted copies
+COPIED = 1000  # draws that are compared with permuted copies
 SEED = 100
 
 
@@ -36,7 +36,7 @@ def uneven(levels: int) -> Law:
 
 
 def information(p: Law) -> float:
-    return float(xlogy(p, p / np.outer(p.sum(1), p.sum(0))).sum())
+    return max(0.0, float(xlogy(p, p / np.outer(p.sum(1), p.sum(0))).sum()))
 
 
 TABLES = {
