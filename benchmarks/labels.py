@@ -1,7 +1,7 @@
 """How often the intervals of `plugin` and `mixed` cover the truth, and how often they see nothing.
 
-`python -m benchmarks.labels` prints the tables of docs/accuracy.md, in some minutes. Tables of labels:
-y is x in a share of the rows, else any level; or independent levels of weights 1 / i.
+`python -m benchmarks.labels` prints the table of docs/accuracy.md, in some minutes. Its tables of
+labels: y is x in a share of the rows, else any level; or independent levels of weights 1 / i.
 """
 
 from __future__ import annotations
