@@ -99,11 +99,9 @@ def conditional(
     make = None if critic is None else Modules(critic)
 
     def jobs_of(trains: bool) -> list[Job]:
+        of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
         return [
-            own_job(
-                xs, of, method, seed, make, preprocess, folds, key, True, None, trains, **overrides
-            )
-            for of in (both, zs)
+            own_job(xs, of, method, seed, make, preprocess, folds, **of_both) for of in (both, zs)
         ]
 
     jobs = jobs_of(False)
