@@ -22,7 +22,7 @@ Found = PluginResult | MixedResult
 
 DRAWS = 1000
 COPIES = 19
-COPIED = 1000  # draws that are compared with permuted copies
+COPIED = 200  # draws that are compared with permuted copies
 SEED = 100
 
 
