@@ -30,7 +30,7 @@ from mine.method.ksg import ksg
 from mine.networks.layers import Activation, BatchNorm, Layer, Linear
 from mine.networks.stacked import stacked
 from mine.running.applications import ApplicationJob, Measured, Records
-from mine.running.statistics_networks import held_out_bound, statistics_networks
+from mine.running.statistics_networks import held_out_bound, noise_of, statistics_networks
 from mine.training.arms import per_cell
 from mine.training.descent import make_descent
 from mine.training.gan import Gan, InformationTerm
@@ -54,6 +54,7 @@ class Collapse:
         codes: columns of c.
         generator: widths of the generator's hidden layers.
         discriminator: widths of the discriminator's.
+        activation: of the hidden layers of both.
         batch_norm: whether the generator has it.
         rate: the learning rate of the generator; T's is the training's.
         discriminator_rate: that of the discriminator.
@@ -72,6 +73,7 @@ class Collapse:
     codes: int = 2
     generator: Sequence[int] = (64, 64)
     discriminator: Sequence[int] = (64, 64)
+    activation: str = "leaky_relu"
     batch_norm: bool = False
     rate: float = 1e-3
     discriminator_rate: float = 1e-3
@@ -123,6 +125,14 @@ class Collapse:
     def _pictures(self, steps: int) -> list[int]:
         return [max(1, round(steps * share)) for share in self.pictures]
 
+    def hidden(self, widths: Sequence[int], batch_norm: bool) -> list[Layer]:
+        """Hidden layers of a perceptron."""
+        layers: list[Layer] = []
+        for width in widths:
+            norm = [BatchNorm()] if batch_norm else []
+            layers += [Linear(width, bias=not batch_norm), *norm, Activation(self.activation)]
+        return layers
+
     def start(self, jobs: Sequence[ApplicationJob], device: torch.device) -> CollapseModel:
         return CollapseModel(self, jobs, device)
 
@@ -166,7 +176,7 @@ class CollapseModel:
     ) -> None:
         self.of, self.jobs, self.device = application, jobs, device
         self.anchors = torch.tensor(application.target.anchors, dtype=torch.float32, device=device)
-        self.generators = [job.generator("data", device) for job in jobs]
+        self.streams = [job.generator("data", device) for job in jobs]
         arms = [ARMS.resolve(job.arm) for job in jobs]
         term = InformationTerm(
             beta=per_cell((arm.beta for arm in arms), device),
@@ -179,23 +189,25 @@ class CollapseModel:
             term=term,
             penalty=per_cell((arm.penalty for arm in arms), device),
             codes=application.codes,
+            pairing=jobs[0].pairing,
         )
+        self.generators = [*self.streams, *noise_of(self.gan.ascent)]
         self.finite, self.named = self.gan.finite, self.gan.named
 
     def _descent(self, part: str, rate: float) -> Any:
         of = self.of
         if part == "generator":
-            layers, inputs = hidden(of.generator, of.batch_norm), of.noise + of.codes
+            layers, inputs = of.hidden(of.generator, of.batch_norm), of.noise + of.codes
             layers += [Linear(2)]
         else:
-            layers, inputs = [*hidden(of.discriminator, False), Linear(1)], 2
+            layers, inputs = [*of.hidden(of.discriminator, False), Linear(1)], 2
         starts = [job.generator(part) for job in self.jobs]
         network = stacked(layers, (inputs,), starts, self.device)
         return make_descent(network, rate, self.jobs[0].training.betas)
 
     def draw(self, steps: int) -> Sequence[Tensor]:
         batch = self.jobs[0].training.batch_size
-        drawn = [self._drawn((steps, batch), g) for g in self.generators]
+        drawn = [self._drawn((steps, batch), g) for g in self.streams]
         return [torch.stack(of, 1) for of in zip(*drawn, strict=True)]
 
     def _drawn(self, shape: tuple[int, int], g: Generator) -> tuple[Tensor, Tensor]:
@@ -220,11 +232,3 @@ class CollapseModel:
             return {"samples": samples}
         nats, stderr = held_out_bound(self.gan.ascent, samples, codes, self.jobs[0].partners)
         return {"samples": samples, "codes": codes, "nats": nats, "stderr": stderr}
-
-
-def hidden(widths: Sequence[int], batch_norm: bool) -> list[Layer]:
-    """The hidden layers of a perceptron, with leaky ReLU."""
-    layers: list[Layer] = []
-    for width in widths:
-        layers += [Linear(width), *([BatchNorm()] if batch_norm else []), Activation("leaky_relu")]
-    return layers

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +151,7 @@ def check_count(n: int, shape: Shape) -> None:
         )
 
 
+@cache
 def null_quality(shape: Shape, n: int, draws: int = 20) -> Quality:
     """The mean measures of `draws` uniform clouds of n samples; counts are rounded."""
     rng = np.random.default_rng(0)
