@@ -54,8 +54,7 @@ def blank(name: str, scale: str = "default") -> pd.DataFrame:
     estimates = [
         Estimate(nats, 0.01, nats, cell.method, cell.n or 1000, 10_000, cell.steps)
         for cell, job in zip(cells, jobs, strict=True)
-        for mi in [getattr(job.source.task, "mi", 1.0)]
-        for nats in [mi if math.isfinite(mi) else 1.0]
+        for nats in [job.truth if math.isfinite(job.truth) else 1.0]
     ]
     return row_frame(
         to_row(cell, job, estimate, where, 1.0, "cpu")
