@@ -41,9 +41,15 @@ DATA, CLOUD = "data", "uniform cloud"
 DOTS: Any = (0, (1, 1.6))
 SHOWN = 300
 """Points of the data and of the cloud in a panel."""
-CLOUD_NOTE = (
-    "A mode counts with a fifth of its fair part of samples of high quality; in brackets with one"
-    " sample, as is usual. The cloud knows nothing of the data."
+NOTES = (
+    (
+        "Below: modes, and the share of samples of high quality (within 3σ of a mode). A mode"
+        " counts with a fifth of its"
+    ),
+    (
+        "fair part of such samples; in brackets with one, as is usual. The cloud knows nothing of"
+        " the data."
+    ),
 )
 
 
@@ -71,9 +77,11 @@ def plot_points(ax: Axes, points: Points, shape: Shape, colour: str) -> Axes:
     return ax
 
 
-def scored(ax: Axes, name: str, found: Quality, total: int) -> None:
+def scored(ax: Axes, name: str, found: Quality, shape: Shape) -> None:
     """The panel's name with its modes and quality below."""
-    text = f"{found.modes} ({found.touched}) of {total} modes, {100 * found.quality:.0f} %"
+    noun = "pieces" if shape.kind == "spiral" else "modes"
+    count = f"{found.modes} ({found.touched}) of {shape.modes} {noun}"
+    text = f"{count}, {100 * found.quality:.0f} %"
     ax.set_title(name)
     ax.set_xlabel(text, fontsize=7.5)
 
@@ -85,7 +93,7 @@ def reference_panels(axes: Iterable[Axes], shape: Shape) -> None:
     found = {DATA: quality_of(drawn[DATA], shape), CLOUD: null_quality(shape, 2500)}
     for ax, (name, points) in zip(axes, drawn.items(), strict=True):
         plot_points(ax, points[:SHOWN], shape, TRUTH if name == DATA else INK)
-        scored(ax, name, found[name], shape.modes)
+        scored(ax, name, found[name], shape)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Trained:
         plot_points(ax, points, self.shape, LOOKS[self.arm]["color"])
         modes, touched, quality, kl = self.path[step]
         found = Quality(int(modes), int(touched), quality, kl)
-        scored(ax, LOOKS[self.arm]["label"], found, self.shape.modes)
+        scored(ax, LOOKS[self.arm]["label"], found, self.shape)
 
 
 def of_first_seed(rows: pd.DataFrame) -> dict[str, Trained]:
@@ -142,7 +150,7 @@ def draw_samples(rows: pd.DataFrame) -> Figure:
         head(
             figure,
             f"Samples of generators on {mixture_name(shape)}: {SETTINGS['weak']}",
-            [f"Seed {int(rows['seed'].min())}, the first. {CLOUD_NOTE}"],
+            [f"Seed {int(rows['seed'].min())}, the first.", *NOTES],
             "Samples over training by arm, beside the data and a uniform cloud.",
         )
     return figure
@@ -175,7 +183,7 @@ def draw_shapes(rows: pd.DataFrame) -> Figure:
         head(
             figure,
             "Samples on the spiral and on grids of 25, at the end of the training",
-            [f"Seed {int(rows['seed'].min())}, the first. {CLOUD_NOTE}"],
+            [f"Seed {int(rows['seed'].min())}, the first.", *NOTES],
             "Spiral and grids: the data, a uniform cloud, and the arms' samples.",
         )
     return figure
