@@ -79,7 +79,7 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
             **{name: panel[name] for name in MIXTURE if name in panel},
             "discriminator_rate": float(panel["slow"]) * float(experiment["model"]["rate"]),
         }
-        train = {**experiment["train"], "betas": [float(panel["beta1"]), BETA2]}
+        train = {**experiment["train"], "betas": (float(panel["beta1"]), BETA2)}
         changes = {"train": train, "critic": experiment["critic"]}
         found += panel_cells(role, [task], config, changes)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +11,13 @@ from torch import Tensor
 
 from mine.running.applications import ApplicationJob, Measured, Model
 from mine.running.estimates import Estimate
-from mine.running.events import Applied
-from mine.running.stack_training import Moment, State
+from mine.running.events import Applied, Failure
+from mine.running.stack_training import Moment, State, thinned
 from mine.training.loop import DECAY
-from mine.training.state import fits
+from mine.training.state import fits, generator_states, set_generators
 
-CURVE_POINTS = 100
+log = logging.getLogger(__name__)
+
 DIVERGED = (
     "the training turned non-finite: lower the learning rates, or clip the gradient of the "
     "mutual information"
@@ -101,7 +103,7 @@ class ApplicationRun:
             "curve.steps": torch.tensor([step for step, _ in self.curve]),
             "curve.values": torch.stack([value for _, value in self.curve]),
             **{f"model.{name}": v for name, v in self.model.named().items()},
-            **{f"generator.{i}": g.get_state() for i, g in enumerate(self.model.generators)},
+            **generator_states(self.model.generators),
         }
         for step, found in self.records.items():
             tensors |= {f"record.{step}.{name}": v for name, v in found.items()}
@@ -125,8 +127,7 @@ class ApplicationRun:
         self._take_curve(tensors)
         for name, tensor in self.model.named().items():
             tensor.copy_(tensors[f"model.{name}"])
-        for i, generator in enumerate(self.model.generators):
-            _set_state(generator, tensors[f"generator.{i}"])
+        set_generators(self.model.generators, tensors)
         self.mean.copy_(tensors["run.mean"])
         self.diverged_at.copy_(tensors["run.diverged_at"])
         self.step = step
@@ -162,20 +163,22 @@ class ApplicationRun:
 
     # ------------------------------------------------------------- its outcomes
 
-    def outcomes(self) -> list[Applied]:
-        """Of each cell; one that has diverged has no measures."""
+    def outcomes(self) -> list[Applied | Failure]:
+        """Of each cell; one that has diverged has no measures.
+
+        A cell that cannot be measured has failed alone: no other has to be trained again.
+        """
         curves = torch.stack([value for _, value in self.curve]).T.tolist()
         diverged = self.diverged_at.tolist()
         return [self._outcome(k, *of) for k, of in enumerate(zip(curves, diverged, strict=True))]
 
-    def _outcome(self, k: int, values: Sequence[float], diverged_at: int) -> Applied:
+    def _outcome(self, k: int, values: Sequence[float], diverged_at: int) -> Applied | Failure:
         job = self.jobs[k]
-        found = Measured({}, warnings=(DIVERGED,))
-        if diverged_at < 0:
-            of_cell = {
-                step: {name: v[k] for name, v in of.items()} for step, of in self.records.items()
-            }
-            found = self.application.measured(job, of_cell)
+        try:
+            found = self._measured(k) if diverged_at < 0 else Measured({}, warnings=(DIVERGED,))
+        except Exception as error:
+            log.error("a cell could not be measured", exc_info=error)
+            return Failure(f"{type(error).__name__}: {error}")
         n_train = self.steps * job.training.batch_size
         estimate = Estimate(
             nats=found.nats,
@@ -186,20 +189,15 @@ class ApplicationRun:
             n_test=found.n_test,
             steps=self.steps,
             warnings=found.warnings,
-            curve=self._thinned(values),
+            curve=thinned(
+                (step, value) for (step, _), value in zip(self.curve, values, strict=True)
+            ),
             diverged_at=diverged_at,
         )
         return Applied(estimate, found.truth, found.measures)
 
-    def _thinned(self, values: Sequence[float]) -> tuple[tuple[int, float], ...]:
-        """The curve of a cell, at most about `CURVE_POINTS` points of it."""
-        shown = [(step, value) for (step, _), value in zip(self.curve, values, strict=True)]
-        every = max(1, len(shown) // CURVE_POINTS)
-        return tuple(shown[every - 1 :: every])
-
-
-def _set_state(generator: torch.Generator, state: Tensor) -> None:
-    try:
-        generator.set_state(state)
-    except RuntimeError as error:
-        raise ValueError(f"expected states of generators, got none: {error}") from error
+    def _measured(self, k: int) -> Measured:
+        of_cell = {
+            step: {name: v[k] for name, v in of.items()} for step, of in self.records.items()
+        }
+        return self.application.measured(self.jobs[k], of_cell)

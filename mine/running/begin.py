@@ -15,7 +15,7 @@ import torch
 from mine.running.application_run import ApplicationRun
 from mine.running.applications import ApplicationJob
 from mine.running.candidates import Candidates
-from mine.running.events import Outcome
+from mine.running.events import Failure, Outcome
 from mine.running.jobs import AnyJob, Job
 from mine.running.stack_training import Moment, StackTraining, State
 
@@ -31,7 +31,7 @@ def begin(jobs: Sequence[AnyJob], device: torch.device) -> StackTraining:
 
 def train_stack(
     jobs: Sequence[AnyJob], device: torch.device, kept: Iterable[State] = ()
-) -> Generator[Moment, None, Sequence[Outcome]]:
+) -> Generator[Moment, None, Sequence[Outcome | Failure]]:
     """Trains jobs of one shape as one stack; returns their outcomes.
 
     Args:

@@ -52,7 +52,7 @@ def halves(stack: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 def _outcomes(
     jobs: Sequence[AnyJob], indices: tuple[int, ...], device: torch.device, options: RunOptions
-) -> Generator[Event, None, Sequence[Outcome]]:
+) -> Generator[Event, None, Sequence[Outcome | Failure]]:
     """The outcomes of a stack; it goes on from a kept state, and keeps its own from time to time.
 
     Raises:
@@ -66,7 +66,7 @@ def _outcomes(
         try:
             moment = next(training)
         except StopIteration as end:
-            outcomes: Sequence[Outcome] = end.value
+            outcomes: Sequence[Outcome | Failure] = end.value
             return outcomes
         yield Advance(indices, moment.steps, moment.values)
         stopping = options.stopping()

@@ -18,13 +18,11 @@ from mine.running.early_stopping import EarlyStopping
 from mine.running.estimates import Estimate
 from mine.running.held_out_rows import Tested, probed, tested, train_values
 from mine.running.jobs import Job
-from mine.running.stack_training import Moment, State
+from mine.running.stack_training import Moment, State, thinned
 from mine.running.warnings import is_void, warnings_of
 from mine.training.loop import begin
 from mine.training.stack import Stack
 from mine.training.state import fits
-
-CURVE_POINTS = 100
 
 
 class StackRun:
@@ -172,11 +170,9 @@ class StackRun:
         return replace(bare, warnings=(*found_in, *dealt.warnings))
 
     def _thinned_curve(self, values: Sequence[float], steps: int) -> tuple[tuple[int, float], ...]:
-        """A cell's training values up to its last step, at most about `CURVE_POINTS` of them."""
+        """Some of a cell's training values up to its last step."""
         points = zip(self.curve, values, strict=True)
-        shown = [(step, value) for (step, _), value in points if step <= steps]
-        every = max(1, len(shown) // CURVE_POINTS)
-        return tuple(shown[every - 1 :: every])
+        return thinned((step, value) for (step, _), value in points if step <= steps)
 
     def _fitted(self, k: int, found: Tested) -> Fitted | None:
         """Cell k's critic, where it is asked for and is a log-ratio of a user's rows."""

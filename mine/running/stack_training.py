@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from mine.running.events import Outcome
+from mine.running.events import Failure, Outcome
 
+CURVE_POINTS = 100
 State = dict[str, np.ndarray]
 """All that the rest of a training depends on, as arrays by name."""
 
@@ -46,6 +47,13 @@ class StackTraining(Protocol):
         """
         ...
 
-    def outcomes(self) -> Sequence[Outcome]:
+    def outcomes(self) -> Sequence[Outcome | Failure]:
         """One a job, when the training has ended."""
         ...
+
+
+def thinned(points: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """At most about `CURVE_POINTS` of a curve's points, (step, value)."""
+    shown = list(points)
+    every = max(1, len(shown) // CURVE_POINTS)
+    return tuple(shown[every - 1 :: every])

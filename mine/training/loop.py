@@ -29,7 +29,7 @@ from mine.data.batches import unpack
 from mine.training.ascent import Ascent, make_ascent
 from mine.training.capture import CapturedStep
 from mine.training.stack import Stack
-from mine.training.state import fits
+from mine.training.state import fits, generator_states, set_generators
 
 DECAY = 0.98  # of the training curve's running mean
 
@@ -146,7 +146,7 @@ class Loop:
         return {
             "step": torch.tensor(self.step),
             **{name: v.clone() for name, v in self._named().items()},
-            **{f"generator.{k}": g.get_state() for k, g in enumerate(self.stack.generators)},
+            **generator_states(self.stack.generators),
         }
 
     @torch.no_grad()
@@ -162,11 +162,7 @@ class Loop:
             raise ValueError(
                 f"expected a step of 1 to {self.stack.training.steps}, got {step}: start anew"
             )
-        try:
-            for k, generator in enumerate(self.stack.generators):
-                generator.set_state(state[f"generator.{k}"])
-        except RuntimeError as error:
-            raise ValueError(f"expected states of generators, got none: {error}") from error
+        set_generators(self.stack.generators, state)
         for name, tensor in self._named().items():
             tensor.copy_(state[name])
         self.step = step

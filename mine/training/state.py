@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 def fits(known: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
@@ -23,3 +23,21 @@ def fits(known: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
             "expected the state of a stack like this one, got another's (it differs in "
             f"{', '.join(sorted(wrong))}): start anew"
         )
+
+
+def generator_states(generators: Sequence[Generator]) -> dict[str, Tensor]:
+    """The generators' states by name: see `set_generators`."""
+    return {f"generator.{k}": g.get_state() for k, g in enumerate(generators)}
+
+
+def set_generators(generators: Sequence[Generator], state: Mapping[str, Tensor]) -> None:
+    """Gives generators the states that `generator_states` gave.
+
+    Raises:
+        ValueError: they are no such states.
+    """
+    try:
+        for k, generator in enumerate(generators):
+            generator.set_state(state[f"generator.{k}"])
+    except RuntimeError as error:
+        raise ValueError(f"expected states of generators, got none: {error}") from error

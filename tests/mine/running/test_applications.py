@@ -83,6 +83,13 @@ def test_a_cells_bits_do_not_depend_on_its_neighbours(part):
         assert numbers(outcome[i]) == numbers(found[k])
 
 
+def test_the_number_of_workers_changes_no_bit():
+    of = jobs()
+    assert [len(plan(of, workers=workers)) for workers in (1, 2)] == [1, 2]
+    one, two = (outcomes(of, workers=workers) for workers in (1, 2))
+    assert [numbers(outcome) for outcome in one] == [numbers(outcome) for outcome in two]
+
+
 def test_arms_begin_alike_and_see_equal_data_and_noise():
     one, other = (begin([ring_job(arm, 3), ring_job(arm, 4)], CPU) for arm in ("gan", "mine"))
     for k in range(2):
@@ -186,8 +193,15 @@ def test_a_broken_state_begins_anew(caplog):
     assert "cannot be used" in caplog.text
 
 
-def test_a_cell_that_raises_loses_itself_alone(monkeypatch):
-    original = Ring.measured
+def test_a_cell_that_cannot_be_measured_fails_alone_and_nothing_is_trained_again(monkeypatch):
+    original, begun = Ring.measured, []
+    start = Ring.start
+
+    def counted(ring, *args):
+        begun.append(ring)
+        return start(ring, *args)
+
+    monkeypatch.setattr(Ring, "start", counted)
 
     def measured(ring, of, records):
         if of.arm == "mine" and of.seed == 1:
@@ -196,7 +210,7 @@ def test_a_cell_that_raises_loses_itself_alone(monkeypatch):
 
     monkeypatch.setattr(Ring, "measured", measured)
     found = outcomes(jobs())
-    assert found[3] == Failure("RuntimeError: no such measure")
+    assert found[3] == Failure("RuntimeError: no such measure") and len(begun) == 1
     assert all(isinstance(one, Applied) for i, one in enumerate(found) if i != 3)
 
 
