@@ -37,14 +37,9 @@ def log_densities(codes: Tensor, means: Tensor, scales: Tensor) -> Tensor:
         (n, m), in nats.
     """
     codes, means, scales = (one.double() for one in (codes, means, scales))
-    precisions = scales.pow(-2)
-    squares = (
-        codes.square() @ precisions.T
-        - 2.0 * codes @ (means * precisions).T
-        + (means.square() * precisions).sum(-1)
-    )
     constants = scales.log().sum(-1) + codes.shape[-1] * HALF_LOG_TWO_PI
-    return -0.5 * squares - constants
+    squares = [((codes[i] - means) / scales).square().sum(-1) for i in range(len(codes))]
+    return -0.5 * torch.stack(squares) - constants
 
 
 def code_information(codes: Tensor, means: Tensor, scales: Tensor) -> tuple[float, float]:

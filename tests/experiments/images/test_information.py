@@ -74,6 +74,12 @@ def test_a_map_of_the_codes_one_to_one_changes_nothing() -> None:
     assert moved == pytest.approx(code_information(codes, means, scales), abs=1e-5)
 
 
+def test_codes_far_from_zero_with_little_noise_lose_no_digits() -> None:
+    codes, means, scales = (one.double() for one in linear_gaussian(100, torch.tensor([1.0, 1.0])))
+    moved = code_information(1e6 + codes, 1e6 + means, scales)
+    assert moved == pytest.approx(code_information(codes, means, scales), abs=1e-6)
+
+
 def test_where_the_densities_overflow_there_is_no_number() -> None:
     codes, means, scales = linear_gaussian(4, torch.ones(2))
     assert all(map(math.isnan, code_information(codes * math.inf, means, scales)))
