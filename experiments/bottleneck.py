@@ -340,8 +340,8 @@ def draw_errors(rows: pd.DataFrame) -> Figure:
         notes=[
             f"{seed_note(rows)}; faint: single seeds. β was chosen on validation images.",
             (
-                "Right: the ICML version's numbers as recalled, of 60,000 MNIST images and layers of"
-                " 1,024 units."
+                "Right: the ICML version's numbers as recalled, of 60,000 MNIST images and layers"
+                " of 1,024 units."
             ),
         ],
     ) as figure:

@@ -20,17 +20,16 @@ from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import nll_loss, softplus
+from torch.nn.functional import logsigmoid, nll_loss
 
 from experiments.generative.cell_noise import CellDropout, CellNoise
 from experiments.images.data import ImageData, Labelled
 from experiments.images.information import code_information
 from mine.data.batches import batch_rows
-from mine.data.pairs import Shifts
 from mine.networks.layers import Activation, Layer, Linear
 from mine.networks.stacked import stacked
 from mine.running.applications import ApplicationJob, Measured, Records
-from mine.running.statistics_networks import held_out_bound, statistics_networks
+from mine.running.statistics_networks import held_out_bound, noise_of, statistics_networks
 from mine.training.arms import Arms, per_cell
 from mine.training.bottleneck import Bottleneck
 from mine.training.descent import make_descent
@@ -211,7 +210,6 @@ class ImageBottlenecks:
         training = jobs[0].training
         names = "data", "code", "noise"
         self.streams = {n: [job.generator(n, device) for job in jobs] for n in names}
-        self.generators = [g for of in self.streams.values() for g in of]
         self.gaussian = per_cell((arm.gaussian for arm in arms), device).view(-1, 1, 1)
         networks = {
             name: stacked(layers, (inputs,), [job.generator(name) for job in jobs], device)
@@ -230,9 +228,11 @@ class ImageBottlenecks:
             ),
             rate=per_cell((arm.rate for arm in arms), device),
             noise=self.streams["noise"],
-            pairing=Shifts(training.marginal_samples),
+            pairing=jobs[0].pairing,
             ascents=model.ascents,
         )
+        drawn = [g for of in self.streams.values() for g in of]
+        self.generators = [*drawn, *noise_of(self.bottleneck.ascent)]
         self.finite, self.named = self.bottleneck.finite, self.bottleneck.named
 
     def _layers(self, arms: Sequence[Arm]) -> list[Layer]:
@@ -290,7 +290,7 @@ class ImageBottlenecks:
     def _density(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma, (K, B, d) each."""
         means, raw = h.split(self.model.code, -1)
-        return means, softplus(raw + self.model.sigma_shift)
+        return means, -logsigmoid(-raw - self.model.sigma_shift)  # softplus, to the same bits
 
     # ----------------------------------------------------------------- its measures
 
