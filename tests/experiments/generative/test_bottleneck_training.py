@@ -162,10 +162,8 @@ def test_a_layer_of_other_cells_is_refused() -> None:
 # ------------------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize(
-    "arm", ["vib(beta=-0.1)", "mine_gaussian(beta=-1)", "mine_additive(beta=-1)"]
-)
-def test_a_beta_below_0_is_refused(arm: str) -> None:
+@pytest.mark.parametrize("name", ["vib", "mine_gaussian", "mine_propagated", "mine_additive"])
+def test_a_beta_below_0_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"beta must be a number >= 0, got -0.1: give one"):
         job(f"{name}(beta=-0.1)")
 
