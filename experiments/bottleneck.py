@@ -15,7 +15,7 @@ The paper does not print its three codes; these are this suite's reading of thei
 
 beta is chosen for each arm by the error on validation images, over all seeds; no test image has a
 part in it. I(X; Z) of the Gaussian codes is computed from the encoder's own density (`exact`,
-experiments/images/information.py), which MINE's value (`own`) is judged by.
+experiments/generative/information.py), which MINE's value (`own`) is judged by.
 
 Minimising a lower bound has no floor: the encoder may lower T's value without lowering I(X; Z).
 So both are measured.

@@ -23,8 +23,8 @@ from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid, nll_loss
 
 from experiments.generative.cell_noise import CellDropout, CellNoise
+from experiments.generative.information import code_information
 from experiments.images.data import ImageData, Labelled
-from experiments.images.information import code_information
 from mine.data.batches import batch_rows
 from mine.networks.layers import Activation, Layer, Linear
 from mine.networks.stacked import stacked

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from experiments.images.information import code_information, log_densities
+from experiments.generative.information import code_information, log_densities
 from mine.data.generators import generator
 
 
