@@ -420,7 +420,9 @@ def draw_plane(rows: pd.DataFrame) -> Figure:
             ),
             (
                 "Exact: from the encoder's density, which the Gaussian codes alone have; it cannot"
-                " pass ln n (dashed). I(Z;Y) is at least ln 10 less the cross-entropy."
+                " pass ln n (dashed), and a faint line"
+                "\nleads to a value that is above I(X;Z) on average. I(Z;Y) is at least ln 10 less the"
+                " cross-entropy."
             ),
         ],
     ) as figure:
@@ -429,12 +431,24 @@ def draw_plane(rows: pd.DataFrame) -> Figure:
         top = 1.25 * math.log(max(2, n_test))
         for ax, (column, text) in zip(axes, names.items(), strict=True):
             ax.set_xlim(-0.14 * top, top)
+            if column == "exact":
+                plot_doubt(ok, ax)
             ax.axvline(math.log(max(1, n_test)), color=TRUTH, ls=DASHES, lw=1.0, zorder=1)
             ax.axvline(0.0, color=GRID, lw=0.8, zorder=0)
             plot_plane(ok, column, ax)
             ax.set_xlabel(text)
         axes[0].set_ylabel("I(Z;Y) at least, nats")
     return figure
+
+
+def plot_doubt(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Faint lines from the exact value to the one that is above I(X;Z), or to the axis' end."""
+    high = ax.get_xlim()[1]
+    means = rows.groupby(["arm", "beta"])[["exact", "exact_upper", "test_nats"]].mean().dropna()
+    for (arm, _), (lower, upper, nats) in zip(means.index, means.to_numpy(float), strict=True):
+        y = math.log(10.0) - nats
+        ax.plot([lower, min(upper, high)], [y, y], color=LOOKS[arm]["color"], lw=2.5, alpha=0.25)
+    return ax
 
 
 def plot_plane(rows: pd.DataFrame, column: str, ax: Axes) -> Axes:

@@ -65,6 +65,17 @@ def test_a_seed_is_not_moved_by_the_seeds_beside_it() -> None:
     assert many[1] == few[0] and many[0] != many[1]
 
 
+def test_a_training_goes_on_from_its_state_to_the_same_bits() -> None:
+    jobs = [job(arm) for arm in ALL]
+    begun, later = ApplicationRun(jobs, CPU), ApplicationRun(jobs, CPU)
+    moment = next(begun.train())
+    assert 0 < begun.step < 24
+    later.take_up(moment.state())
+    for _ in later.train():
+        pass
+    assert later.outcomes() == list(outcomes().values())
+
+
 def test_training_lowers_the_errors() -> None:
     fast = replace(MODEL, rate=0.01)
     for one in trained(
