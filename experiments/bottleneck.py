@@ -323,10 +323,10 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
 def data_words(rows: pd.DataFrame) -> str:
     names = {"digits": "scikit-learn's digits", "mnist": "MNIST"}
     data = str(rows["data"].iloc[0])
-    drew = rows[rows["status"] != "failed"]
-    if not len(drew):
+    ok = rows[rows["status"] == "ok"]
+    if not len(ok):
         return names.get(data, data)
-    counts = [spread(drew[name]) for name in ("n_train", "n_test")]
+    counts = [spread(ok[name]) for name in ("n_train", "n_test")]
     return f"{names.get(data, data)}, {counts[0]} training and {counts[1]} test images"
 
 
@@ -406,6 +406,7 @@ def plot_printed(limits: tuple[float, float], ax: Axes) -> Axes:
 
 def draw_plane(rows: pd.DataFrame) -> Figure:
     ok = rows[rows["status"] == "ok"]
+    ok = ok.assign(arm=ok["arm"].replace(NOISE, ADDITIVE))  # a path from beta 0 on
     n_test = int(ok["n_test"].max()) if len(ok) else 0
     with titled_figure(
         8.6,
@@ -416,7 +417,7 @@ def draw_plane(rows: pd.DataFrame) -> Figure:
         notes=[
             (
                 f"{seed_note(rows, bars=False)}, on test images; a small mark is at the least β, a"
-                " large one at the greatest."
+                " large one at the greatest (MINE, additive at β = 0: the noise alone)."
             ),
             (
                 "Exact: from the encoder's density, which the Gaussian codes alone have; it cannot"

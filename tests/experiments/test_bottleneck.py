@@ -216,6 +216,12 @@ def test_the_errors_stand_beside_the_papers() -> None:
     )
 
 
+def test_lost_cells_do_not_count_as_images() -> None:
+    rows = rows_of()
+    rows.loc[0, ["status", "n_train", "n_test"]] = "diverged", 48_000, 0
+    assert "898 training and 599 test images" in texts(bottleneck.figures(rows)[bottleneck.ERRORS])
+
+
 def test_the_plane_shows_exact_and_own_values_and_what_lies_outside() -> None:
     def change(row: Row) -> dict[str, float]:
         lost = row["arm"] == GAUSSIAN and row["beta"] > 0
