@@ -102,6 +102,7 @@ def test_every_experiment_composes_with_every_scale_into_jobs(experiment: str, s
             steps = own["train"]["steps"] * panels[cell.role]["steps"]
             assert job.training.steps == cell.steps == round(steps)
             train = {**without_target(own["train"]), "steps": cell.steps}
+            train |= {key: tuple(v) for key, v in train.items() if isinstance(v, list)}
             assert {key: getattr(job.training, key) for key in train} == train
             fields = without_target(own["critic"])
             for key, value in fields.items():
