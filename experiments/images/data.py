@@ -66,6 +66,11 @@ class ImageData:
         """The highest grey level."""
         return SETS[self.name].white
 
+    @property
+    def n_train(self) -> int:
+        """How many images `train` has; known before they are fetched."""
+        return SETS[self.name].n_train
+
     def fetch(self) -> None:
         """Fetch the images, unless they are on this machine already.
 
@@ -91,6 +96,7 @@ class ImageData:
 class _Set:
     side: int
     white: int
+    n_train: int
     fetch: Callable[[Path, bool], None]
     images: Callable[[Path], Levels]
     labelled: Callable[[Path], tuple[Labelled, Labelled]]
@@ -148,6 +154,6 @@ def labelled_mnist(cache: Path) -> tuple[Labelled, Labelled]:
 
 
 SETS = {
-    "digits": _Set(8, 16, fetch_digits, digits, labelled_digits),
-    "mnist": _Set(28, 255, fetch_mnist, mnist_images, labelled_mnist),
+    "digits": _Set(8, 16, DIGITS_TRAIN, fetch_digits, digits, labelled_digits),
+    "mnist": _Set(28, 255, 60_000, fetch_mnist, mnist_images, labelled_mnist),
 }

@@ -109,7 +109,8 @@ def test_the_digits_are_tested_on_the_last_third_of_them() -> None:
     data = ImageData("digits", 8, labelled=True)
     train, test = data.train(), data.test()
     np.testing.assert_array_equal(np.concatenate([train.images, test.images]), data.images())
-    assert train.labels.tolist()[:10] == list(range(10)) and len(test.labels) == 599
+    assert train.labels.tolist()[:10] == list(range(10)) and len(train.labels) == data.n_train
+    assert len(test.labels) == 599
     assert set(train.labels) == set(test.labels) == set(range(10))
 
 
