@@ -19,6 +19,12 @@ from torch import Generator, Tensor
 
 from experiments.generative.digit_classifier import tensors
 from experiments.generative.digit_modes import CHANNELS
+from experiments.generative.image_networks import (
+    STD,
+    hidden_units,
+    image_features,
+    image_generator,
+)
 from experiments.generative.stacked_images import (
     CHUNK,
     check_batch,
@@ -29,15 +35,7 @@ from experiments.generative.stacked_images import (
     stacks,
 )
 from experiments.images.data import ImageData
-from mine.networks.layers import (
-    Activation,
-    BatchNorm,
-    Conv,
-    Layer,
-    Linear,
-    Reshape,
-    TransposedConv,
-)
+from mine.networks.layers import Layer, Linear
 from mine.networks.stacked import stacked
 from mine.running.applications import ApplicationJob, Measured, Records
 from mine.running.statistics_networks import held_out_bound, statistics_networks
@@ -47,8 +45,6 @@ from mine.training.gan import Gan, InformationTerm
 
 BOUND_ROWS = 2000
 """Samples that the held-out I(G; c) is measured on."""
-STD = 0.02
-"""Of DCGAN's initial weights."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ class StackedDigits:
 
     def activations(self, job: ApplicationJob) -> int:
         """Of two hidden layers of three networks, forward and backward."""
-        units = 3 * self.dim * self.width // 16 if self.convolutional else 2 * self.width
+        units = hidden_units(*self.architecture[1:])
         return 6 * job.training.batch_size * (units + self.dim)
 
     def moments(self, steps: int) -> Sequence[int]:
@@ -128,28 +124,10 @@ class StackedDigits:
             n_test=min(BOUND_ROWS, self.images),
         )
 
-    def generator_layers(self) -> list[Layer]:
-        side, w = self.data.side, self.width
-        tanh, slope = Activation("tanh"), Activation("leaky_relu")
-        if not self.convolutional:
-            hidden = (Linear(w), BatchNorm(), slope)
-            return [*hidden, *hidden, Linear(self.dim), tanh]
-        small = (2 * w, side // 4, side // 4)
-        relu = Activation("relu")
-        return [
-            *(Linear(2 * w * (side // 4) ** 2, STD), Reshape(small), BatchNorm(), relu),
-            *(TransposedConv(w, std=STD), BatchNorm(), relu),
-            *(TransposedConv(CHANNELS, std=STD), Reshape((self.dim,)), tanh),
-        ]
-
-    def discriminator_layers(self) -> list[Layer]:
-        side, w, slope = self.data.side, self.width, Activation("leaky_relu")
-        if not self.convolutional:
-            return [Linear(w), slope, Linear(w), slope, Linear(1)]
-        return [
-            *(Reshape((CHANNELS, side, side)), Conv(w, std=STD), slope),
-            *(Conv(2 * w, std=STD), BatchNorm(), slope, Linear(1, STD)),
-        ]
+    @property
+    def architecture(self) -> tuple[int, int, int, bool]:
+        """The arguments of `image_generator` and `image_features`."""
+        return CHANNELS, self.data.side, self.width, self.convolutional
 
 
 class StackedGan:
@@ -164,15 +142,17 @@ class StackedGan:
         self.digits, _ = tensors(of.data.train(), of.data.white, device)
         self.generators = [job.generator("data", device) for job in jobs]
         arms = [ARMS.resolve(job.arm) for job in jobs]
+        judge = [*image_features(*of.architecture), Linear(1, STD if of.convolutional else 0.0)]
         self.gan = Gan(
-            self._descent("generator", of.generator_layers(), of.noise + of.codes),
-            self._descent("discriminator", of.discriminator_layers(), of.dim),
+            self._descent("generator", image_generator(*of.architecture), of.noise + of.codes),
+            self._descent("discriminator", judge, of.dim),
             statistics_networks(jobs, of.dim, of.codes, device),
             InformationTerm(
                 beta=per_cell((arm.beta for arm in arms), device),
                 clip=per_cell((arm.clip for arm in arms), device).bool(),
             ),
             penalty=torch.zeros(len(jobs), device=device),
+            pairing=jobs[0].pairing,
             codes=of.codes,
         )
         self.finite, self.named = self.gan.finite, self.gan.named
