@@ -28,7 +28,7 @@ from experiments.suite.claims.measures import measured
 from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import DASHES, even_axis
 from experiments.suite.figures.notes import seed_note, titled_figure
-from experiments.suite.figures.palette import GRID
+from experiments.suite.figures.palette import INK
 from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
 
@@ -245,12 +245,12 @@ def plot_images(rows: pd.DataFrame, ax: Axes, of: str, name: str) -> Axes:
 def plot_measure(rows: pd.DataFrame, ax: Axes, name: str, top: float, said: str) -> Axes:
     """A measure by arm; the dashed line is the mean image's, which knows nothing of x."""
     places = {method: float(i) for i, method in enumerate(NAMES)}
-    own = rows.assign(place=rows["method"].map(places), nats=rows[name])
+    own = rows.assign(place=rows["method"].map(places), nats=rows[name], of="reconstructions")
     ax.set_ylim(0.0, top)
     null = rows[f"mean_{name}"].mean()
     if np.isfinite(null):
-        ax.axhline(null, color=GRID, ls=DASHES, lw=1.4, zorder=1, label="the mean image")
-    method_series(own, ax, "place", list(places.values()), "nats", joined=False)
+        ax.axhline(null, color=INK, ls=DASHES, lw=0.9, zorder=1, label="the mean image")
+    method_series(own, ax, "place", list(places.values()), "nats", by="of", joined=False)
     even_axis(ax, list(NAMES.values()))
     ax.set_ylabel(said)
     return ax
