@@ -75,10 +75,10 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_seed(rows: pd.DataFrame, method: str, name: str) -> pd.Series:
-    """A measure of one arm by seed. A diverged cell has the worst value; others may be missing."""
+    """A measure of one arm by seed. A cell that diverged, or has no measure, has the worst one."""
     own = rows[(rows["method"] == method) & (rows["status"] != "failed")]
-    values = own[name].where(own["status"] == "ok", WORST[name])
-    return values.set_axis(own["seed"]).dropna()
+    values = own[name].where(own["status"] == "ok").fillna(WORST[name])
+    return values.set_axis(own["seed"])
 
 
 def pairs(rows: pd.DataFrame, one: str, two: str, name: str) -> tuple[Array, Array]:

@@ -126,7 +126,10 @@ def test_arms_of_one_seed_are_pairs() -> None:
     [
         ("experiment.methods=['mine(beta=-1)']", "beta must be a number >= 0, got -1"),
         ("experiment.methods=['alice(weight=-1)']", "weight must be a number >= 0, got -1"),
-        ("experiment.cuts.digits.smoke.model.sigma=1.0", "sigma must be above 0, where I(x; z) is infinite"),
+        (
+            "experiment.cuts.digits.smoke.model.sigma=1.0",
+            "sigma must be above 0, where I(x; z) is infinite",
+        ),
         ("experiment.train.batch_size=5000", "batch_size must be at most the 1198 images"),
         ("data.labelled=false", "a classifier needs labels"),
     ],
