@@ -62,19 +62,29 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
     """Arms and null lines x seeds."""
     experiment = config["experiment"]
     cut = experiment["cut"]
+    if int(experiment["images"]) < MODES:
+        raise ValueError(
+            f"experiment.images must be at least the {MODES} modes, got {experiment['images']}: "
+            "score more images"
+        )
     common = {
         "data": config["data"]["name"],
-        "images": int(experiment["images"]),
         "classifier_steps": int(cut["classifier_steps"]),
     }
     gan = {"_target_": "experiments.generative.stacked_gan.StackedDigits"} | common
     null = {"_target_": "experiments.generative.stacked_references.StackedReference"} | common
-    train = {"train": dict(experiment["train"])}
+    settings = {
+        "train": dict(experiment["train"]),
+        "scale": {"n_test": int(experiment["images"])},
+    }
     return [
         *panel_cells(
-            "samples", [gan | dict(cut["model"])], config, train | {"critic": dict(cut["critic"])}
+            "samples",
+            [gan | dict(cut["model"])],
+            config,
+            settings | {"critic": dict(cut["critic"])},
         ),
-        *panel_cells("references", [null], config, train),
+        *panel_cells("references", [null], config, settings),
     ]
 
 

@@ -15,7 +15,8 @@ log(1 / .3) = 1.2 nats.
 All networks have the training's learning rate and betas. They are dense, or the encoder and the
 generator are DCGAN's where `convolutional`; the discriminator of pairs is dense.
 
-What is measured of reconstructions G(E(x)) with the encoder's noise, on the data's test part:
+What is measured of reconstructions G(E(x)) with the encoder's noise, on (the first `n_test` of)
+the data's test part:
 
     error        squared, of grey levels in [0, 1], summed over the pixels; mean over images
     correct      how often a classifier reads x's label from the reconstruction
@@ -226,7 +227,10 @@ class Inference:
 
     def record(self, last: bool) -> Mapping[str, Tensor]:
         of, game = self.of, self.game
-        images, labels = tensors(of.data.test(), of.data.white, self.device)
+        n_test = self.jobs[0].n_test
+        images, labels = (
+            part[:n_test] for part in tensors(of.data.test(), of.data.white, self.device)
+        )
         x = (2 * images.flatten(1) - 1).expand(len(self.jobs), -1, -1)
         look = [job.generator("look", self.device) for job in self.jobs]
         z = game.encoder.network(x, noise=look, noisy=True)

@@ -76,7 +76,6 @@ class StackedDigits:
 
     Attributes:
         data: the digits; `data.labelled` must be true.
-        images: samples that are scored.
         noise: columns of eps.
         codes: columns of c.
         width: units of each of two hidden layers; DCGAN's channels before the last layer.
@@ -85,7 +84,6 @@ class StackedDigits:
     """
 
     data: ImageData
-    images: int = 26_000
     noise: int = 32
     codes: int = 32
     width: int = 256
@@ -93,7 +91,7 @@ class StackedDigits:
     classifier_steps: int = 1500
 
     def __post_init__(self) -> None:
-        check_counts(self, "images", "noise", "codes", "width", "classifier_steps")
+        check_counts(self, "noise", "codes", "width", "classifier_steps")
         check_labelled(self.data)
 
     @property
@@ -121,7 +119,7 @@ class StackedDigits:
             score_measures(last),
             nats=float(last["nats"]),
             stderr=float(last["stderr"]),
-            n_test=min(BOUND_ROWS, self.images),
+            n_test=min(BOUND_ROWS, job.n_test),
         )
 
     @property
@@ -184,7 +182,7 @@ class StackedGan:
         z = torch.stack(
             [
                 torch.randn(
-                    of.images, of.noise + of.codes,
+                    job.n_test, of.noise + of.codes,
                     generator=job.generator("look", self.device), device=self.device,
                 )
                 for job in self.jobs

@@ -49,16 +49,14 @@ class StackedReference:
 
     Attributes:
         data: the digits; `data.labelled` must be true.
-        images: how many are scored.
         classifier_steps: of the classifier that scores them.
     """
 
     data: ImageData
-    images: int = 26_000
     classifier_steps: int = 1500
 
     def __post_init__(self) -> None:
-        check_counts(self, "images", "classifier_steps")
+        check_counts(self, "classifier_steps")
         check_labelled(self.data)
 
     @property
@@ -109,10 +107,10 @@ class References:
         return scored(images, self.jobs, self.of.data, self.of.classifier_steps)
 
     def _images(self, job: ApplicationJob) -> Tensor:
-        """(images, 3, side, side) in [0, 1]."""
+        """(n_test, 3, side, side) in [0, 1]."""
         of, draws = self.of, job.generator("look", self.device)
         if KINDS.resolve(job.arm).real:
             levels, _ = tensors(of.data.train(), of.data.white, self.device)
-            return stacks(levels, of.images, draws)
-        shape = (of.images, CHANNELS, of.data.side, of.data.side)
+            return stacks(levels, job.n_test, draws)
+        shape = (job.n_test, CHANNELS, of.data.side, of.data.side)
         return torch.rand(shape, generator=draws, device=self.device)

@@ -138,7 +138,7 @@ def test_arms_of_one_seed_are_pairs_and_null_lines_apart() -> None:
             "experiment.panels.samples.methods=['mine(beta=-1)']",
             "beta must be a number >= 0, got -1",
         ),
-        ("experiment.images=0", "images must be a whole number of at least 1, got 0"),
+        ("experiment.images=999", "experiment.images must be at least the 1000 modes, got 999"),
         ("experiment.train.batch_size=5000", "batch_size must be at most the 1198 images"),
         ("data.labelled=false", "a classifier needs labels"),
     ],

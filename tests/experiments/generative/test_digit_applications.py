@@ -27,13 +27,18 @@ from mine.training.settings import Training
 DIGITS = ImageData("digits", 8, labelled=True)
 STEPS = 600
 """Of a classifier that is good enough to tell digits from noise."""
-GAN = StackedDigits(DIGITS, images=300, noise=4, codes=4, width=8, classifier_steps=STEPS)
+GAN = StackedDigits(DIGITS, noise=4, codes=4, width=8, classifier_steps=STEPS)
 GAME = DigitInference(DIGITS, code=4, width=8, classifier_steps=STEPS)
 
 
 def job_of(of: Application, arm: str, seed: int = 0, **changes: Any) -> ApplicationJob:
     training = Training(steps=6, batch_size=16, marginal_samples=1, learning_rate=1e-3)
-    options: dict[str, Any] = {"training": training, "critic": MLP((8,)), "key": "digits"}
+    options: dict[str, Any] = {
+        "training": training,
+        "critic": MLP((8,)),
+        "key": "digits",
+        "n_test": 300,
+    }
     return ApplicationJob(of, arm, seed, **{**options, **changes})
 
 
@@ -57,8 +62,8 @@ def test_the_classifier_reads_digits_that_it_has_not_seen() -> None:
 
 
 def test_real_digits_have_nearly_all_modes_and_noise_has_none_for_sure() -> None:
-    of = StackedReference(DIGITS, images=5000, classifier_steps=STEPS)
-    jobs = [job_of(of, arm) for arm in ("digits", "uniform")]
+    of = StackedReference(DIGITS, classifier_steps=STEPS)
+    jobs = [job_of(of, arm, n_test=5000) for arm in ("digits", "uniform")]
     real, noise = (one.measures for one in outcomes_of(jobs, [(0, 1)]))
     assert real["modes"] > 950 and real["kl"] < 0.3
     assert real["sure"] > 0.5 > 0.1 > noise["sure"]
