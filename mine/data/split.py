@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mine.data.dependence import Dependence
+
 SPLIT = 0.6, 0.2  # training and validation shares of one split; the rest is for the test
 
 
@@ -25,14 +27,18 @@ class Split:
         fold: which block is the test, from 0 to folds - 1.
         share: the share of the training rows that is used; less than 1 to learn what more rows
             are worth.
+        dependence: how rows hang together, and are dealt together; None where they do not.
     """
 
     folds: int = 1
     fold: int = 0
     share: float = 1.0
+    dependence: Dependence | None = None
 
     def training_rows(self, n: int) -> int:
         """The number of training rows of n rows, in the fold that has the fewest."""
+        if self.dependence is not None:
+            return self.dependence.training_rows(n, self.folds, self.share)
         if self.folds == 1:
             return self._used(math.floor(n * SPLIT[0]))
         return self._used(n - -(-n // self.folds) - self.validation_rows(n))
@@ -43,7 +49,12 @@ class Split:
         return math.floor(rest * SPLIT[1] / (SPLIT[0] + SPLIT[1]))
 
     def deal(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices of the training, validation and test rows of n rows, in random order."""
+        """Indices of the training, validation and test rows of n rows, in random order.
+
+        Rows that hang together come in the order of their `dependence`.
+        """
+        if self.dependence is not None:
+            return self.dependence.deal(n, self.folds, self.fold, self.share, generator)
         order = torch.randperm(n, generator=generator)
         if self.folds == 1:
             cuts = math.floor(n * SPLIT[0]), math.floor(n * (SPLIT[0] + SPLIT[1]))

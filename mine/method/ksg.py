@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mine.method.neighbour_counts import Columns, neighbour_counts
+from mine.data.dependence import Clusters, Dependence, clusters_of
+from mine.method.neighbour_counts import Columns, counts_among_others, neighbour_counts
 
 if TYPE_CHECKING:
     import torch
@@ -71,6 +72,7 @@ def ksg(
     seed: int = 0,
     device: str | torch.device = "cpu",
     workers: int = -1,
+    dependence: Dependence | None = None,
 ) -> KsgResult:
     """Kraskov's first estimator of I(X; Y).
 
@@ -81,16 +83,28 @@ def ksg(
         seed: of the jitter, which is drawn only where values are tied.
         device: "cpu", or a torch device, on which all distances are computed.
         workers: threads on the CPU, -1 for one a core; the result does not depend on it.
+        dependence: how rows hang together. Rows that do are no neighbours (Theiler, 1986,
+            https://doi.org/10.1103/PhysRevA.34.2427), and the error is of clusters.
     """
     xs, ys = _columns("x", x), _columns("y", y)
     n = _check(xs, ys, k)
     xs, ys, ties, warnings = _break_ties(xs, ys, seed)
     threads = workers if workers > 0 else os.cpu_count() or 1
-    nx, ny = neighbour_counts(xs, ys, k, str(device), threads)
-    local = digamma(k) + digamma(n) - digamma(nx + 1) - digamma(ny + 1)
+    if dependence is None:
+        nx, ny = neighbour_counts(xs, ys, k, str(device), threads)
+        local = digamma(k) + digamma(n) - digamma(nx + 1) - digamma(ny + 1)
+        stderr = INFLATION * float(local.std(ddof=1)) / math.sqrt(n)
+    else:
+        nx, ny, others = counts_among_others(xs, ys, k, dependence)
+        local = digamma(k) + digamma(others + 1) - digamma(nx + 1) - digamma(ny + 1)
+        stderr = INFLATION * _clustered_error(local, clusters_of(dependence, n))
     nats = float(local.mean())
-    stderr = INFLATION * float(local.std(ddof=1)) / math.sqrt(n)
     return KsgResult(nats, stderr, ties, warnings + _limits(nats, n, k, len(xs) + len(ys)))
+
+
+def _clustered_error(local: NDArray[np.float64], clusters: Clusters) -> float:
+    sums = np.bincount(clusters.index.numpy(), local - local.mean())
+    return clusters.widening * math.sqrt(clusters.factor * float((sums**2).sum())) / len(local)
 
 
 def _limits(nats: float, n: int, k: int, dim: int) -> tuple[str, ...]:

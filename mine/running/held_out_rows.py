@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mine.critics.protocol import Critic
+from mine.data.dependence import Clusters
 from mine.data.sources import Dealt, Pairs
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
 from mine.method.method import Method, Probe
@@ -46,7 +47,7 @@ def tested(
     found: dict[int, Tested] = {}
     for n in sorted({len(x) for x, _ in tests}):
         equal = [k for k, (x, _) in enumerate(tests) if len(x) == n]
-        held_out = on_rows(critic, [_resized(rows, n) for rows in tests], partners)
+        held_out = _on_test_rows(critic, data, n, partners)
         values, errors = method.test(held_out)
         offsets = held_out.joint.mean(-1) - values
         # At once: on CUDA each look at a single cell would wait for the device.
@@ -83,12 +84,34 @@ def train_values(
         return last.train_value
     n = min(len(data[0].test[0]), *(len(x) for x, _ in seen))
     rows = [(x[:n], y[:n]) for x, y in seen]
-    return method.test(on_rows(critic, rows, partners))[0]
+    return method.test(on_rows(critic, rows, partners, distance_of(data)))[0]
 
 
-def on_rows(critic: Critic, rows: Sequence[Pairs], partners: int) -> HeldOutValues:
-    """Critic values on the rows of each cell, each row beside this many marginal partners."""
-    return held_out_values(critic, *_stacked(rows), partners)
+def on_rows(
+    critic: Critic, rows: Sequence[Pairs], partners: int, distance: int = 0
+) -> HeldOutValues:
+    """Critic values on the rows of each cell, each row beside this many marginal partners, which
+    are a distance away."""
+    return held_out_values(critic, *_stacked(rows), partners, distance)
+
+
+def distance_of(data: Sequence[Dealt]) -> int:
+    """Rows so many places apart do not hang together: one number for all cells of a stack."""
+    clusters = data[0].clusters
+    return clusters.distance if clusters else 0
+
+
+def _on_test_rows(critic: Critic, data: Sequence[Dealt], n: int, partners: int) -> HeldOutValues:
+    """On n test rows of each cell, with the clusters of those that have so many."""
+    rows = [_resized(dealt.test, n) for dealt in data]
+    found = on_rows(critic, rows, partners, distance_of(data))
+    clusters = [dealt.clusters for dealt in data if dealt.clusters]
+    return replace(found, clusters=tuple(_resized_clusters(of, n) for of in clusters))
+
+
+def _resized_clusters(clusters: Clusters, n: int) -> Clusters:
+    index = clusters.index
+    return replace(clusters, index=index[torch.arange(n) % len(index)])
 
 
 def _influences(method: Method, held_out: HeldOutValues) -> Influence:
