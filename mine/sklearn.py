@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.estimators.dependence import grouped
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
@@ -36,6 +37,7 @@ def mutual_info(
     seed: int = 0,
     device: str = "auto",
     preprocess: str | None = None,
+    groups: Any = None,
     **overrides: Any,
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
@@ -50,6 +52,8 @@ def mutual_info(
             classes if it is text, categories or booleans, or whole numbers of at most `CLASSES`
             different values.
 
+        groups: (n,) ids: rows of one group are split together, as for `mine.estimate`.
+
     Other arguments and errors as for `mine.estimate`.
     """
     table, target = as_rows("X", X), _target(y, discrete_target)
@@ -57,9 +61,14 @@ def mutual_info(
     check_varying("y", target)
     features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
+    hangs = None if groups is None else grouped(groups, len(target.values))
     jobs = [
         own_job(
-            features[i], target, method, seed, preprocess=preprocess, defaults=SMALL, **overrides
+            *(features[i], target, method, seed),
+            preprocess=preprocess,
+            defaults=SMALL,
+            dependence=hangs,
+            **overrides,
         )
         for i in telling
     ]

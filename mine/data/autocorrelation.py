@@ -37,7 +37,7 @@ def block_length(x: Tensor, y: Tensor) -> int:
 
 def autocorrelation_time(x: Tensor, y: Tensor) -> float:
     """tau, in rows, at least 1, of the slowest pair of columns."""
-    of_x, of_y = ([_autocorrelations(s) for v in _columns(t) for s in scores(v)] for t in (x, y))
+    of_x, of_y = ([_autocorrelations(s) for v in columns_of(t) for s in scores(v)] for t in (x, y))
     return max(1.0, *(_time(a * b) for a, b in product(of_x, of_y)))
 
 
@@ -49,22 +49,28 @@ def scores(column: Series) -> tuple[Series, Series]:
     return normal, np.abs(normal)
 
 
-def _columns(v: Tensor) -> list[Series]:
+def columns_of(v: Tensor) -> list[Series]:
+    """At most `COLUMNS` of the columns of v (n, d)."""
     table = v.detach().cpu().double().numpy()
     d = table.shape[1]
     chosen = range(d) if d <= COLUMNS else np.linspace(0, d - 1, COLUMNS).astype(int)
     return [table[:, i] for i in chosen]
 
 
-def _autocorrelations(v: Series) -> Series:
-    """rho at lags 0, 1, ..., n - 1."""
+def sample_autocorrelations(v: Series) -> Series:
+    """Of n rows at lags 0, 1, ..., n - 1; of equal values as if they were independent."""
     n = len(v)
     centred = v - v.mean()
-    power = np.abs(np.fft.rfft(centred, 2 * n)) ** 2
-    covariance = np.fft.irfft(power)[:n]
-    if not covariance[0] > 0:  # the sizes of two equally frequent values are all equal
+    if float(centred @ centred) <= 1e-12 * float(v @ v):  # sizes of two equally frequent values
         return np.eye(1, n)[0]
-    found = rho = covariance / covariance[0]
+    covariance = np.fft.irfft(np.abs(np.fft.rfft(centred, 2 * n)) ** 2)[:n]
+    return np.asarray(covariance / covariance[0])
+
+
+def _autocorrelations(v: Series) -> Series:
+    """The sample's, with what they lack added back."""
+    n, rho = len(v), sample_autocorrelations(v)
+    found = rho
     for _ in range(3):
         lacking = min(_time(found) / n, 0.5)
         found = rho * (1.0 - lacking) + lacking

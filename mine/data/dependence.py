@@ -87,7 +87,11 @@ class Dependence(Protocol):
         ...
 
     def clusters(self, rows: Tensor, folds: int) -> Clusters:
-        """Of a part of the rows, in the order that `deal` gave; folds is 0 for all rows."""
+        """Of the test rows, in the order that `deal` gave."""
+        ...
+
+    def of_all(self, n: int) -> Clusters:
+        """Of all n rows."""
         ...
 
     def together(self, rows: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
@@ -184,7 +188,10 @@ class Grouped:
     def clusters(self, rows: Tensor, folds: int) -> Clusters:
         _, index = self.ids[rows].unique(return_inverse=True)
         tested = self.effective / PARTS if folds == 1 else self.effective
-        return Clusters(index, max(self.sizes), 1.0, widening(tested - max(1, folds)))
+        return Clusters(index, max(self.sizes), 1.0, widening(tested - folds))
+
+    def of_all(self, n: int) -> Clusters:
+        return Clusters(self.ids, max(self.sizes), 1.0, widening(self.effective - 1))
 
     def together(self, rows: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
         ids = self.ids.numpy()
@@ -235,17 +242,15 @@ class Timed:
     def clusters(self, rows: Tensor, folds: int) -> Clusters:
         n = len(rows)
         blocks = max(2, n // self.length)
-        freedom = blocks * (1 if folds <= 1 else folds) - max(1, folds)
+        freedom = (blocks - 1) * folds
         index = torch.arange(n) * blocks // n
         return Clusters(index, self.length, 1.0 / _batched(n / blocks), widening(freedom))
 
+    def of_all(self, n: int) -> Clusters:
+        return self.clusters(torch.arange(n), 1)
+
     def together(self, rows: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
         return np.asarray(np.abs(rows[:, None] - np.arange(n)[None]) < self.length)
-
-
-def clusters_of(dependence: Dependence, n: int) -> Clusters:
-    """How all n rows hang together."""
-    return dependence.clusters(torch.arange(n), 0)
 
 
 def widening(freedom: float) -> float:

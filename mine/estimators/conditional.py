@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_pair
@@ -70,6 +71,9 @@ def conditional(
     *,
     folds: int | None = None,
     preprocess: str | None = None,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
@@ -91,8 +95,13 @@ def conditional(
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
+    hangs = dependence_of([(xs, both)], groups, order, blocks)
     jobs = [
-        own_job(xs, of, method, seed, make, preprocess, folds, key, True, **overrides)
+        own_job(
+            *(xs, of, method, seed, make, preprocess, folds, key, True),
+            dependence=hangs,
+            **overrides,
+        )
         for of in (both, zs)
     ]
     whole, part = estimates_of([Request(job) for job in jobs], device)

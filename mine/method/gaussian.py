@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
-from mine.data.dependence import Clusters, clusters_of
+from mine.data.dependence import Clusters
 from mine.data.whitening import Rows, whitening
 from mine.method.method import NEITHER, Method, direct_method
 
@@ -201,7 +201,7 @@ def gaussian_method() -> Method:
         source="Hotelling 1936; Misra et al. 2005",
         good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
-        dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, clusters_of(hangs, len(x))),
+        dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
     )
 
 
@@ -213,9 +213,7 @@ def gaussian_copula_method() -> Method:
         source="Ince et al. 2017",
         good_at="monotone dependence with heavy tails or odd units; blind to the rest",
         estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
-        dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(
-            x, y, clusters_of(hangs, len(x))
-        ),
+        dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(x, y, hangs.of_all(len(x))),
     )
 
 

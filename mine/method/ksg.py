@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mine.data.dependence import Clusters, Dependence, clusters_of
 from mine.method.neighbour_counts import Columns, counts_among_others, neighbour_counts
 
 if TYPE_CHECKING:
     import torch
+
+    from mine.data.dependence import Clusters, Dependence
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def ksg(
     else:
         nx, ny, others = counts_among_others(xs, ys, k, dependence)
         local = digamma(k) + digamma(others + 1) - digamma(nx + 1) - digamma(ny + 1)
-        stderr = INFLATION * _clustered_error(local, clusters_of(dependence, n))
+        stderr = INFLATION * _clustered_error(local, dependence.of_all(n))
     nats = float(local.mean())
     return KsgResult(nats, stderr, ties, warnings + _limits(nats, n, k, len(xs) + len(ys)))
 

@@ -10,13 +10,14 @@ both ways count the same. On a torch device all distances are computed.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from mine.data.dependence import Dependence
+if TYPE_CHECKING:
+    from mine.data.dependence import Dependence
 
 Columns = NDArray[np.float64]  # (d, N): a column of the data is a contiguous row
 Counts = NDArray[np.int64]  # (N,)
