@@ -1,4 +1,4 @@
-"""`python -m benchmarks.dependence`: how often intervals and p-values err on rows that hang together.
+"""`python -m benchmarks.dependence`: how often intervals and p-values err on dependent rows.
 
 Cases whose mutual information is known are drawn again and again and estimated with `groups=` or
 `order="time"`; in one column without either. A row is written after each draw, so that a run that
