@@ -147,7 +147,12 @@ def test_the_errors_of_the_decision_page_are_those_of_the_tables() -> None:
 # -------------------------------------------------------------------- warnings
 
 WARNING = re.compile(r"([a-z][a-z ]+): ")
-SOURCES = ("running/warnings.py", "running/extrapolation.py", "data/diagnostics.py")
+SOURCES = (
+    "running/warnings.py",
+    "running/extrapolation.py",
+    "data/diagnostics.py",
+    "data/file_order.py",
+)
 
 
 def kinds_in(source: Path, plain: bool = True) -> set[str]:
@@ -197,7 +202,7 @@ def test_the_tutorial_runs_in_small(
 ) -> None:
     names: dict[str, Any] = {}
     parts = TUTORIAL.findall(text_of("tutorial.md"))
-    assert len(parts) == text_of("tutorial.md").count("```python") == 6
+    assert len(parts) == text_of("tutorial.md").count("```python") == 8
     for code, shown in parts:
         run_in_small(code.replace("null=19", "null=2"), names)
         assert len(capsys.readouterr().out.splitlines()) == len(shown.splitlines())
