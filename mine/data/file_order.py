@@ -24,7 +24,7 @@ from mine.data.autocorrelation import Series, columns_of, sample_autocorrelation
 
 ALARM = 0.002
 LEAST = 0.05  # a correlation that matters
-SAME = 0.5  # share of the rows whose value stands in other rows too
+SAME = 0.5  # share of a column's values that stand in several rows
 FEW = 20  # values that a label may have
 DIGITS = 4  # a value with more of them is measured, and repeats where a case does
 LAGS = 200
@@ -99,9 +99,9 @@ def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
 
 
 def _repeats(column: Series) -> bool:
-    """Whether most rows have a value that others have too, which was measured, not counted."""
+    """Whether most values stand in several rows, and were measured, not counted."""
     values, counts = np.unique(column, return_counts=True)
-    if len(values) <= FEW or counts[counts > 1].sum() < SAME * len(column):
+    if len(values) <= FEW or float(np.mean(counts > 1)) < SAME:
         return False
     size = float(np.abs(values).max())
     on_grid = np.round(values, DIGITS - 1 - math.floor(math.log10(size))) if size > 0 else values
