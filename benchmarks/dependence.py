@@ -26,7 +26,8 @@ OUT = Path("outputs/dependence/rows.csv")
 FIRST_SEED = 100
 FIELDS = ("case", "method", "seed", "truth", "nats", "low", "high", "p", "reason", "seconds")
 SMALL: dict[str, Any] = {"hidden": (32,), "steps": 300, "batch_size": 128, "folds": 5}
-"""How `mine` is trained here."""
+"""How `mine` and `auto` are trained here."""
+TRAINED = ("mine", "auto")
 KSG_ROWS = 5000  # it computes all distances; copies are made of tables of a fifth of this
 
 
@@ -99,7 +100,7 @@ CASES = (
     Case("block bootstrap", 0.0, bootstrapped, 1000),
     Case("coupled AR(1), .9", -0.5 * math.log(1 - 0.6**2), series(0.9, 0.6), 5000),
 )
-METHODS = ("gaussian", "ksg", "mine")
+METHODS = ("gaussian", "ksg", "mine", "auto")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,7 +162,7 @@ def measured(case: Case, method: str, seed: int) -> dict[str, str]:
     x, y, hangs = case.draw(np.random.default_rng(seed), case.rows)
     name, is_plain = method.removeprefix("plain "), method.startswith("plain ")
     few = case.truth == 0 and (name == "gaussian" or (name == "ksg" and case.rows <= KSG_ROWS / 5))
-    options = {"null": 19 if few else 0, **(SMALL if name == "mine" else {})}
+    options = {"null": 19 if few else 0, **(SMALL if name in TRAINED else {})}
     begun = time.perf_counter()
     row = dict.fromkeys(FIELDS, "") | {"case": case.name, "method": method, "seed": str(seed)}
     try:

@@ -63,6 +63,7 @@ INFLATION = 1.3
 
 TIED_FRACTION = 0.01  # of a column; samples in float32 coincide by chance, but more rarely
 JITTER = 1e-6  # of the median gap between a column's distinct values
+FEW_CLUSTERS = 100  # groups, or blocks of a series
 HIGH_DIMENSION = 10  # columns of x and y together
 
 
@@ -96,11 +97,27 @@ def ksg(
         local = digamma(k) + digamma(n) - digamma(nx + 1) - digamma(ny + 1)
         stderr = INFLATION * float(local.std(ddof=1)) / math.sqrt(n)
     else:
-        nx, ny, others = counts_among_others(xs, ys, k, dependence)
-        local = digamma(k) + digamma(others + 1) - digamma(nx + 1) - digamma(ny + 1)
-        stderr = INFLATION * _clustered_error(local, dependence.of_all(n))
+        local, stderr, few = _among_others(xs, ys, k, dependence)
+        warnings += few
     nats = float(local.mean())
     return KsgResult(nats, stderr, ties, warnings + _limits(nats, n, k, len(xs) + len(ys)))
+
+
+def _among_others(
+    xs: Columns, ys: Columns, k: int, dependence: Dependence
+) -> tuple[NDArray[np.float64], float, tuple[str, ...]]:
+    """The local terms of rows that hang together, the value's error, and warnings."""
+    nx, ny, others = counts_among_others(xs, ys, k, dependence)
+    local = digamma(k) + digamma(others + 1) - digamma(nx + 1) - digamma(ny + 1)
+    clusters = dependence.of_all(xs.shape[1])
+    # Where few rows are independent the value lies too low, and below 0 it shows by how much.
+    shortfall = min(0.0, float(local.mean()))
+    error = math.hypot(INFLATION * _clustered_error(local, clusters), shortfall)
+    few = (
+        f"{clusters.count} groups or blocks: KSG falls short where few rows are independent, by "
+        "more than its standard error says: take auto or gaussian_copula"
+    )
+    return local, error, (few,) * (clusters.count < FEW_CLUSTERS)
 
 
 def _clustered_error(local: NDArray[np.float64], clusters: Clusters) -> float:

@@ -106,6 +106,16 @@ def test_ksg_looks_for_neighbours_among_rows_that_do_not_hang_together(dependenc
     assert ksg(x, y, k, dependence=dependence).nats == pytest.approx(np.mean(terms), abs=1e-12)
 
 
+def test_ksg_says_where_few_groups_make_it_fall_short_and_covers_a_value_below_0():
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(40), 20)
+    x, y = rng.normal(size=(2, 40))[:, who] + 0.05 * rng.normal(size=(2, 800))
+    found = ksg(x, y, dependence=Grouped(torch.from_numpy(who)))
+    assert any(w.startswith("40 groups or blocks: KSG falls short") for w in found.warnings)
+    assert found.nats < -0.1 and abs(found.nats) <= found.stderr
+    assert ksg(x, y, dependence=Timed(1)).warnings == ()
+
+
 def test_ksg_refuses_rows_that_hang_together_with_nearly_all():
     x, y = np.random.default_rng(0).normal(size=(2, 40))
     with pytest.raises(ValueError, match="expected more than k = 3 rows that a row does not hang"):
