@@ -114,7 +114,7 @@ def chosen(job: Job, rounds: Sequence[Estimate]) -> Estimate:
     shares = len(job.shares)
     hangs = job.source.split is not None and job.source.split.dependence is not None
     trained = [rounds[i : i + shares] for i in range(0, len(rounds), shares)]
-    ways = [extrapolated(*of, floored=hangs) for of in trained]
+    ways = [extrapolated(of[0], of[1] if shares > 1 else None, hangs) for of in trained]
     if not job.keeps_influences:
         ways = [replace(e, influences=()) for e in ways]
     names = [str(candidate) for candidate in job.candidates]
