@@ -149,6 +149,7 @@ def test_the_errors_of_the_decision_page_are_those_of_the_tables() -> None:
 WARNING = re.compile(r"([a-z][a-z ]+): ")
 SOURCES = (
     "running/warnings.py",
+    "running/held_out_rows.py",
     "running/extrapolation.py",
     "data/diagnostics.py",
     "data/file_order.py",

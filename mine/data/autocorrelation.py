@@ -41,6 +41,11 @@ def autocorrelation_time(x: Tensor, y: Tensor) -> float:
     return max(1.0, *(_time(a * b) for a, b in product(of_x, of_y)))
 
 
+def time_of(v: Series) -> float:
+    """1 + 2 sum_k rho(k) of one series, in rows."""
+    return _time(_autocorrelations(v))
+
+
 def scores(column: Series) -> tuple[Series, Series]:
     """The normal scores of a column's ranks, and their sizes."""
     from scipy.stats import rankdata  # slow to import

@@ -41,12 +41,14 @@ class Clusters:
         inflation: what the variance of the clusters' sums is multiplied by.
         widening: what the error is multiplied by for an interval of 95 % by the normal's quantile
             to be Student's, which few clusters ask for.
+        timed: whether the rows are in the order of time, and clusters are blocks of them.
     """
 
     index: Tensor
     distance: int
     inflation: float
     widening: float
+    timed: bool = False
 
     @property
     def count(self) -> int:
@@ -244,7 +246,8 @@ class Timed:
         blocks = max(2, n // self.length)
         freedom = (blocks - 1) * folds
         index = torch.arange(n) * blocks // n
-        return Clusters(index, self.length, 1.0 / _batched(n / blocks), widening(freedom))
+        inflation = 1.0 / _batched(n / blocks)
+        return Clusters(index, self.length, inflation, widening(freedom), timed=True)
 
     def of_all(self, n: int) -> Clusters:
         return self.clusters(torch.arange(n), 1)

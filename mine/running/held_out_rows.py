@@ -10,12 +10,18 @@ import torch
 from torch import Tensor
 
 from mine.critics.protocol import Critic
-from mine.data.dependence import Clusters
+from mine.data.autocorrelation import time_of
+from mine.data.dependence import TIMES, Clusters
 from mine.data.sources import Dealt, Pairs
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
 from mine.method.method import Method, Probe
 from mine.running.jobs import Job
 from mine.training.loop import Progress
+
+
+LONG = 4.0
+"""Blocks. Few rows make a time twice as long by chance, and so does what a critic has of x or of y
+alone, whose memory is longer than that of products and which the error counts too often."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class Tested:
         error: its standard error.
         offset: mean T on the joint rows less the value; nan where the value is no bound.
         influences: what each test row adds to the error, where it was asked for.
+        warnings: reasons to doubt the error.
     """
 
     value: float
     error: float
     offset: float
     influences: tuple[InfluenceArrays, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def tested(
@@ -55,9 +63,10 @@ def tested(
         influences = None
         if any(jobs[k].keeps_influences for k in equal):
             influences = _influences(method, held_out).cpu()
+        short = _short_blocks(method, held_out)
         for k in equal:
             of_k = () if influences is None else (influences.arrays(k),)
-            found[k] = Tested(*numbers[k], of_k)
+            found[k] = Tested(*numbers[k], of_k, short[k] if short else ())
     return [found[k] for k in range(len(tests))]
 
 
@@ -124,6 +133,25 @@ def _influences(method: Method, held_out: HeldOutValues) -> Influence:
 
     method.test(replace(held_out, spread=keep))
     return kept[-1]
+
+
+def _short_blocks(method: Method, held_out: HeldOutValues) -> list[tuple[str, ...]]:
+    """Warnings for each cell whose rows' influences hang together for longer than `LONG` blocks;
+    [] where the rows are no series."""
+    if not (held_out.clusters and held_out.clusters[0].timed):
+        return []
+    rows = _influences(method, replace(held_out, clusters=())).rows.cpu().double().numpy()
+    length = held_out.clusters[0].distance
+    times = [time_of(v) for v in rows]
+    return [
+        (
+            f"short blocks: what the rows add to the value hangs together over {time:.0f} rows, "
+            f"much longer than a block of {length}, so that the interval is too narrow: give "
+            f"blocks={math.ceil(TIMES * time)}",
+        )
+        * (time > LONG * length)
+        for time in times
+    ]
 
 
 def _resized(rows: Pairs, n: int) -> Pairs:

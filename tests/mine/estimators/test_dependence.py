@@ -89,6 +89,18 @@ def test_a_coupled_series_has_the_information_of_its_rows(method):
     assert abs(e.nats - truth) < 0.06 and contains(e, truth)
 
 
+def test_a_block_shorter_than_the_influences_hang_together_is_warned_of():
+    rng = np.random.default_rng(0)
+    shocks = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 3000)
+    x, y = lfilter([1.0], [1.0, -0.95], shocks, axis=0).T
+    short, right = (
+        mine.estimate(x, y, "mine", **how, **SMALL) for how in ({"blocks": 2}, {"order": "time"})
+    )
+    assert any(w.startswith("short blocks") for w in short.warnings)
+    assert not any(w.startswith("short blocks") for w in right.warnings)
+    assert right.stderr > 1.5 * short.stderr
+
+
 # ------------------------------------------------------------------ p-values
 
 
