@@ -42,8 +42,8 @@ def autocorrelation_time(x: Tensor, y: Tensor) -> float:
 
 
 def time_of(v: Series) -> float:
-    """1 + 2 sum_k rho(k) of one series, in rows."""
-    return _time(_autocorrelations(v))
+    """1 + 2 sum_k rho(k) of one series, in rows, by the sample's autocorrelations."""
+    return _time(sample_autocorrelations(v))
 
 
 def scores(column: Series) -> tuple[Series, Series]:

@@ -18,7 +18,6 @@ from mine.method.method import Method, Probe
 from mine.running.jobs import Job
 from mine.training.loop import Progress
 
-
 LONG = 4.0
 """Blocks. Few rows make a time twice as long by chance, and so does what a critic has of x or of y
 alone, whose memory is longer than that of products and which the error counts too often."""
@@ -142,16 +141,16 @@ def _short_blocks(method: Method, held_out: HeldOutValues) -> list[tuple[str, ..
         return []
     rows = _influences(method, replace(held_out, clusters=())).rows.cpu().double().numpy()
     length = held_out.clusters[0].distance
-    times = [time_of(v) for v in rows]
-    return [
-        (
-            f"short blocks: what the rows add to the value hangs together over {time:.0f} rows, "
-            f"much longer than a block of {length}, so that the interval is too narrow: give "
-            f"blocks={math.ceil(TIMES * time)}",
-        )
-        * (time > LONG * length)
-        for time in times
-    ]
+    return [_too_short(time_of(v), length) for v in rows]
+
+
+def _too_short(time: float, length: int) -> tuple[str, ...]:
+    text = (
+        f"short blocks: what the rows add to the value hangs together over {time:.0f} rows, much "
+        f"longer than a block of {length}, so that the interval is too narrow: give "
+        f"blocks={math.ceil(TIMES * time)}"
+    )
+    return (text,) * (time > LONG * length)
 
 
 def _resized(rows: Pairs, n: int) -> Pairs:
