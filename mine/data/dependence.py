@@ -73,6 +73,14 @@ class Dependence(Protocol):
         """Equal where all parts of a split have as many rows and distances."""
         ...
 
+    def check(self, n: int, folds: int) -> None:
+        """
+        Raises:
+            ValueError: so many folds leave a part with a single group, or with less than two
+                blocks, whose error nobody can tell.
+        """
+        ...
+
     def training_rows(self, n: int, folds: int, share: float) -> int:
         """The number of training rows of n rows, in the fold that has the fewest."""
         ...
@@ -127,6 +135,16 @@ class Grouped:
     @property
     def shape(self) -> Hashable:
         return "groups", tuple(sorted(self.sizes))
+
+    def check(self, n: int, folds: int) -> None:
+        order = range(len(self.sizes))
+        least = min(len(part) for fold in range(folds) for part in self._parts(order, folds, fold))
+        if least < 2:
+            raise ValueError(
+                f"expected two groups or more in each part of each fold, got {least} of "
+                f"{len(self.sizes)} groups with folds={folds}: take fewer folds, bring more "
+                "groups, or leave out rows of the largest"
+            )
 
     def training_rows(self, n: int, folds: int, share: float) -> int:
         return min(math.floor(rows * share) for rows, _ in self._counts(folds))
@@ -213,6 +231,13 @@ class Timed:
     @property
     def shape(self) -> Hashable:
         return "time", self.length
+
+    def check(self, n: int, folds: int) -> None:
+        if n // (PARTS if folds == 1 else folds) < 2 * self.length:
+            raise ValueError(
+                f"expected two blocks of {self.length} rows or more in each fold, got "
+                f"folds={folds} for {n} rows: take fewer folds, or bring more rows"
+            )
 
     def training_rows(self, n: int, folds: int, share: float) -> int:
         rest, validation = self._rest(n, folds)

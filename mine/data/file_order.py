@@ -28,7 +28,7 @@ SAME = 0.5  # share of a column's values that stand in several rows
 FEW = 20  # values that a label may have
 DIGITS = 4  # a value with more of them is measured, and repeats where a case does
 LAGS = 200
-HEAD = 20_000  # rows that are looked at
+HEAD, MANY = 20_000, 200_000  # rows that are looked at for their order, for repeated values
 
 
 def order_doubts(x: Tensor, y: Tensor) -> str:
@@ -57,6 +57,7 @@ def order_doubts(x: Tensor, y: Tensor) -> str:
 def repeat_doubts(x: Tensor, y: Tensor) -> str:
     """A warning where measured values repeat, as one case's do, and the other side goes with them;
     "" where they do not."""
+    x, y = x[:MANY], y[:MANY]
     for name, one, other in (("x", x, y), ("y", y, x)):
         for i, column in enumerate(columns_of(one)):
             if _repeats(column) and any(_clusters(column, v) for v in columns_of(other)):

@@ -64,9 +64,9 @@ def grouped(groups: Any, n: int) -> Grouped:
             f"expected at least {LEAST_GROUPS} groups, got {count}: rows of one group tell of one "
             "case, so bring more groups"
         )
-    if largest * PARTS > n:
+    if largest * 2 * PARTS > n:
         raise ValueError(
-            f"expected no group with more than a fifth of the rows, got one of {largest} of {n}: "
+            f"expected no group with more than a tenth of the rows, got one of {largest} of {n}: "
             "leave some of its rows out"
         )
     return found

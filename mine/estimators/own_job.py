@@ -126,6 +126,8 @@ def _split(method: Method, folds: int | None, n: int, dependence: Dependence | N
         raise ValueError(
             f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
         )
+    if dependence is not None:
+        dependence.check(n, folds)
     return Split(folds, dependence=dependence)
 
 

@@ -196,13 +196,18 @@ def test_scores_of_features_take_groups():
     ("options", "message"),
     [
         ({"groups": np.arange(200) // 20}, "expected at least 20 groups, got 10"),
-        ({"groups": np.minimum(np.arange(200) // 2, 75)}, "more than a fifth of the rows, got"),
+        ({"groups": np.minimum(np.arange(200) // 2, 75)}, "more than a tenth of the rows, got"),
         ({"groups": np.arange(199)}, "groups must have a value a row, got 199 for 200"),
         ({"groups": np.zeros((200, 2))}, r"groups must have shape \(n,\), got \(200, 2\)"),
         ({"groups": [None, *range(199)]}, "groups must be known, got a missing one"),
         ({"groups": np.arange(200), "order": "time"}, "expected groups or order and blocks"),
         ({"order": "file"}, r"order must be one of \['time'\], got 'file'"),
         ({"blocks": 0}, "blocks must be a whole number of rows >= 1, got 0"),
+        (
+            {"groups": np.arange(200) // 10, "folds": 12},
+            "expected two groups or more in each part",
+        ),
+        ({"blocks": 15, "folds": 10}, "expected two blocks of 15 rows or more in each fold"),
         ({"blocks": 40}, "no answer: expected at least 12 blocks .* 40, which makes 5"),
     ],
 )
