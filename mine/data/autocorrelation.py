@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-from mine.data.dependence import TIMES
+from mine.data.timed import TIMES
 
 Series = NDArray[np.float64]
 WINDOW = 5.0

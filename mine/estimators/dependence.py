@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from mine.data.autocorrelation import block_length
-from mine.data.dependence import PARTS, Dependence, Grouped, Timed
+from mine.data.dependence import PARTS, Dependence
+from mine.data.grouped import Grouped
+from mine.data.timed import Timed
 from mine.estimators.rows import Rows
 
 LEAST_GROUPS = 20

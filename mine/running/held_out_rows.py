@@ -11,8 +11,9 @@ from torch import Tensor
 
 from mine.critics.protocol import Critic
 from mine.data.autocorrelation import time_of
-from mine.data.dependence import TIMES, Clusters
+from mine.data.dependence import Clusters
 from mine.data.sources import Dealt, Pairs
+from mine.data.timed import TIMES
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
 from mine.method.method import Method, Probe
 from mine.running.jobs import Job

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from mine.data.dependence import Grouped, Timed, widening
+from mine.data.dependence import widening
+from mine.data.grouped import Grouped
 from mine.data.split import Split
+from mine.data.timed import Timed
 
 sizes = st.lists(st.integers(1, 30), min_size=20, max_size=40)
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import digamma
 
-from mine.data.dependence import Clusters, Grouped, Timed
+from mine.data.dependence import Clusters
+from mine.data.grouped import Grouped
+from mine.data.timed import Timed
 from mine.method.gaussian import gaussian, gaussian_copula
 from mine.method.held_out import HeldOutValues, Influence, far_shifts, held_out_values
 from mine.method.ksg import ksg
