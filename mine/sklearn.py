@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.levels import is_discrete
+from mine.estimators.dependence import grouped
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
@@ -43,6 +44,7 @@ def mutual_info(
     seed: int = 0,
     device: str = "auto",
     preprocess: str | None = None,
+    groups: Any = None,
     **overrides: Any,
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
@@ -60,6 +62,8 @@ def mutual_info(
         method: one of `mine.methods()`. None: `plugin` where y holds classes and the column is a
             label, too; `mixed` where one of them is; else `mine`.
 
+        groups: (n,) ids: rows of one group are split together, as for `mine.estimate`.
+
     Other arguments and errors as for `mine.estimate`.
     """
     table, target = as_rows("X", X), _target(y, discrete_target)
@@ -68,11 +72,19 @@ def mutual_info(
     features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
     classes = any(target.layout.levels)
+    hangs = None if groups is None else grouped(groups, len(target.values))
     jobs = []
     for x in (features[i] for i in telling):
-        named = method or pair_method(x, target, (is_discrete(x.values, x.layout), classes))
+        discrete = is_discrete(x.values, x.layout), classes
+        named = method or ("mine" if hangs else pair_method(x, target, discrete))
         jobs.append(
-            own_job(x, target, named, seed, preprocess=preprocess, defaults=SMALL, **overrides)
+            own_job(
+                *(x, target, named, seed),
+                preprocess=preprocess,
+                defaults=SMALL,
+                dependence=hangs,
+                **overrides,
+            )
         )
     found = estimates_of([Request(job) for job in jobs], device)
     for i, e in zip(telling, found, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mine.command.options import Options
@@ -37,7 +37,17 @@ def read(source: Source, names: Sequence[str], options: Options) -> Columns:
     from mine.command.tables.picking import pick
 
     levels = pick(options.categorical, names, "--categorical") if options.categorical else ()
-    return read_columns(source, names, levels, options.drop_missing)
+    if options.groups is None:
+        return read_columns(source, names, levels, options.drop_missing)
+    (groups,) = pick([options.groups], source.names, "--groups")
+    if groups in names:
+        raise ValueError(
+            f"expected another column for --groups than those of x and y, got {groups!r}: leave "
+            "it out of these"
+        )
+    found = read_columns(source, [*names, groups], [*levels, groups], options.drop_missing)
+    values = dict(found.values)
+    return replace(found, groups=values.pop(groups), values=values)
 
 
 def read_sides(path: str, x: Sequence[str], y: Sequence[str], options: Options) -> Sides:

@@ -45,7 +45,8 @@ def matrix(
       mine matrix people.csv --target age --plot matrix.png
     """
     source = open_file(file)
-    names, target = _pick(source.names, chosen, target)
+    known = tuple(name for name in source.names if name != options.groups)
+    names, target = _pick(known, chosen, target)
     columns = read(source, names, options)
     with printing.progress("starting ..."):
         checks.check_settings(options.library)

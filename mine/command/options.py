@@ -63,11 +63,11 @@ FOLDS = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 
-LIBRARY = ("seed", "device", "null", "folds", "preprocess", "steps")
+LIBRARY = ("seed", "device", "null", "folds", "preprocess", "steps", "order", "blocks")
 """Options that are keyword arguments of the library's functions."""
-TAKEN = (*LIBRARY, "method", "critic", "x", "y", "target")
+TAKEN = (*LIBRARY, "method", "critic", "x", "y", "target", "groups", "lags")
 """Keyword arguments that `--set` does not set."""
-OTHERS = ("categorical", "drop_missing", "as_json", "plot")
+OTHERS = ("categorical", "drop_missing", "as_json", "plot", "groups")
 """Shared options that the library does not take."""
 
 
@@ -81,6 +81,7 @@ class Options:
         drop_missing: whether rows with missing values are left out.
         as_json: whether the output is JSON.
         plot: where a figure goes.
+        groups: the column whose values say which rows hang together.
     """
 
     library: Mapping[str, Any]
@@ -88,6 +89,7 @@ class Options:
     drop_missing: bool
     as_json: bool
     plot: Path | None
+    groups: str | None = None
 
 
 def shared_options(function: Command) -> Command:
@@ -117,6 +119,13 @@ SHARED: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--preprocess", type=click.Choice(PREPROCESSING), help="How columns are rescaled."
+    ),
+    click.option(
+        "--groups", metavar="COLUMN", help="Rows of one value hang together: a patient's visits."
+    ),
+    click.option("--order", type=click.Choice(("time",)), help="Rows are one series in time."),
+    click.option(
+        "--blocks", type=WholeNumber(1), metavar="N", help="Rows of a series that hang together."
     ),
     click.option("--steps", type=WholeNumber(1), metavar="N", help="Training steps."),
     click.option(

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.dependence import dependence_of
 from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
@@ -76,6 +77,9 @@ def conditional(
     *,
     folds: int | None = None,
     preprocess: str | None = None,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
@@ -97,11 +101,13 @@ def conditional(
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
+    hangs = dependence_of([(xs, both)], groups, order, blocks)
 
     def jobs_of(trains: bool) -> list[Job]:
         of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
         return [
-            own_job(xs, of, method, seed, make, preprocess, folds, **of_both) for of in (both, zs)
+            own_job(*(xs, of, method, seed, make, preprocess, folds), dependence=hangs, **of_both)
+            for of in (both, zs)
         ]
 
     jobs = jobs_of(False)

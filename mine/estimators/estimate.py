@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import as_pair
@@ -25,6 +26,9 @@ def estimate(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Estimate:
     """The mutual information of paired rows, in nats.
@@ -56,6 +60,12 @@ def estimate(
         preprocess: one of `mine.data.preprocessing.KINDS`: "none", "standardise", "rank",
             "copula" or "auto". None for the method's own choice: "auto" tries two, others
             standardise.
+        groups: (n,) ids of any type: rows of one group hang together (visits of a patient). They
+            are dealt together, copies permute groups, and the error is one of groups.
+        order: "time" where the rows are a series: folds are stretches of it with gaps between,
+            copies are circular shifts, and the error is one of blocks.
+        blocks: the length of a block, in rows; None for twice the autocorrelation time
+            (`mine.data.autocorrelation`). With it, the order is "time".
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
@@ -64,7 +74,8 @@ def estimate(
     """
     return estimate_many(
         [(x, y)], method, [seed], device, critic,
-        null=null, folds=folds, preprocess=preprocess, **overrides,
+        null=null, folds=folds, preprocess=preprocess,
+        groups=None if groups is None else [groups], order=order, blocks=blocks, **overrides,
     )[0]  # fmt: skip
 
 
@@ -78,6 +89,9 @@ def estimate_many(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    groups: Sequence[Any] | None = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> list[Estimate]:
     """`estimate` for many pairs of arrays. Pairs of equal shapes are trained as one stack.
@@ -85,6 +99,7 @@ def estimate_many(
     Args:
         pairs: [(x0, y0), (x1, y1), ...], each as for `estimate`.
         seeds: one a pair; None for 0 everywhere.
+        groups: those of each pair's rows, as many as pairs.
 
     Other arguments and errors as for `estimate`.
     """
@@ -95,8 +110,24 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
+    sides = [as_pair(x, y) for x, y in pairs]
+    hanging = [
+        dependence_of([pair], ids, order, blocks)
+        for pair, ids in zip(sides, _each(groups, len(pairs)), strict=True)
+    ]
     jobs = [
-        own_job(*as_pair(x, y), method, seed, make, preprocess, folds, **overrides)
-        for (x, y), seed in zip(pairs, seeds, strict=True)
+        own_job(*pair, method, seed, make, preprocess, folds, dependence=hangs, **overrides)
+        for pair, seed, hangs in zip(sides, seeds, hanging, strict=True)
     ]
     return estimates_of([Request(job, null) for job in jobs], device)
+
+
+def _each(groups: Sequence[Any] | None, pairs: int) -> Sequence[Any]:
+    if groups is None:
+        return [None] * pairs
+    if len(groups) != pairs:
+        raise ValueError(
+            f"expected the groups of each pair, got {len(groups)} for {pairs} pairs: give a list "
+            "of one array of ids a pair"
+        )
+    return groups

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
@@ -60,6 +61,9 @@ def pairwise(
     device: str = "auto",
     preprocess: str | None = None,
     null: int = 0,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Pairwise:
     """The mutual information of all pairs of columns, in nats. Pairs of one shape share a stack.
@@ -77,6 +81,7 @@ def pairwise(
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
             "0", "1", ...
         target: the name (or place) of a column, or n rows of another one; None for all pairs.
+        blocks: the length of a block; None for that of the slowest pair, for all pairs.
 
     Other arguments and errors as for `mine.estimate`.
     """
@@ -89,6 +94,8 @@ def pairwise(
     for rows in columns.values():
         check_paired(rows, rows)
         check_varying("the table", rows)
+    sides = [(columns[a], columns[b]) for a, b in wanted]
+    hangs = dependence_of(sides, groups, order, blocks)
     jobs = [
         own_job(
             columns[a],
@@ -97,6 +104,7 @@ def pairwise(
             seed,
             preprocess=preprocess,
             defaults=SMALL,
+            dependence=hangs,
             **overrides,
         )
         for a, b in wanted

@@ -21,10 +21,12 @@ class Columns:
     Attributes:
         values: name -> (n,), float64 or, for categories, str.
         dropped: rows left out because one of their values is missing.
+        groups: which rows hang together, (n,); None where no column says so.
     """
 
     values: Mapping[str, Values]
     dropped: int = 0
+    groups: Values | None = None
 
     @property
     def rows(self) -> int:
