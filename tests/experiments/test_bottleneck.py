@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from experiments import bottleneck
-from experiments.bottleneck import ADDITIVE, BASELINE, GAUSSIAN, NOISE, VIB, chosen, table
+from experiments.bottleneck import table
+from experiments.image_codes.arms import (
+    ADDITIVE,
+    BASELINE,
+    GAUSSIAN,
+    NOISE,
+    PRINTED,
+    VIB,
+    chosen,
+)
 from experiments.images import mnist
 from experiments.suite.claims.claim import Claim, judge
 from experiments.suite.run.command import CONFIGS, command
@@ -210,7 +219,7 @@ def test_the_errors_stand_beside_the_papers() -> None:
     shown = {text.get_text() for text in left.texts}
     assert {"7.00", "5.00", "4.00", "3.00"} == shown
     printed = {float(text.get_text()) for text in right.texts}
-    assert printed == set(bottleneck.PRINTED.values())
+    assert printed == set(PRINTED.values())
     assert "as recalled" in texts(figure) and "scikit-learn's digits, 898 training" in texts(
         figure
     )
