@@ -26,7 +26,7 @@ ALARM = 0.002
 LEAST = 0.05  # a correlation that matters
 SAME = 0.5  # share of a column's values that stand in several rows
 FEW = 20  # values that a label may have
-DIGITS = 4  # a value with more of them is measured, and repeats where a case does
+GRID = 0.9  # share of the gaps between rounded values that are multiples of one step
 LAGS = 200
 HEAD, MANY = 20_000, 200_000  # rows that are looked at for their order, for repeated values
 
@@ -100,23 +100,34 @@ def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
 
 
 def _repeats(column: Series) -> bool:
-    """Whether most values stand in several rows, and were measured, not counted."""
+    """Whether most values stand in several rows, and were measured: they are on no grid, as counts
+    and rounded values are, in whatever units."""
     values, counts = np.unique(column, return_counts=True)
     if len(values) <= FEW or float(np.mean(counts > 1)) < SAME:
         return False
-    size = float(np.abs(values).max())
-    on_grid = np.round(values, DIGITS - 1 - math.floor(math.log10(size))) if size > 0 else values
-    return float(np.mean(on_grid != values)) > SAME
+    gaps = np.diff(values)
+    gaps = gaps[gaps > 1e-9 * (values[-1] - values[0])]
+    steps = gaps.min() / np.arange(1, 11)
+    places = gaps / steps[:, None]
+    on_grid = (np.abs(places - np.round(places)) < 0.05).mean(1)
+    return float(on_grid.max()) < GRID
 
 
 def _clusters(column: Series, other: Series) -> bool:
-    """Whether rows of one value are nearer in the other column's ranks than others are: Kruskal
-    and Wallis' test, in the normal's approximation."""
+    """Whether rows of one value are nearer in the other column's ranks than to those of the next
+    values, as no smooth relation makes them.
+
+    A value's mean rank less the mean of its two neighbours' has, where they are alike, a variance
+    that the ranks within values tell. Its squares are compared with that.
+    """
     from scipy.stats import rankdata
 
     _, group, counts = np.unique(column, return_inverse=True, return_counts=True)
     ranks = rankdata(other)
-    centred = (ranks - ranks.mean()) / max(float(ranks.std()), 1e-300)
-    statistic = float((np.bincount(group, centred) ** 2 / counts).sum())
-    freedom = len(counts) - 1
-    return statistic > freedom - float(ndtri(ALARM)) * math.sqrt(2.0 * freedom)
+    means = np.bincount(group, ranks) / counts
+    within = float(((ranks - means[group]) ** 2).sum()) / max(1, len(ranks) - len(counts))
+    bends = means[1:-1] - (means[:-2] + means[2:]) / 2.0
+    chance = 1.0 / counts[1:-1] + (1.0 / counts[:-2] + 1.0 / counts[2:]) / 4.0
+    ratio = float((bends**2).mean()) / max(float(chance.mean()) * within, 1e-300)
+    # Neighbouring bends share means, which doubles the variance of their squares' mean at most.
+    return ratio > 1.0 - float(ndtri(ALARM)) * math.sqrt(4.0 / len(bends))

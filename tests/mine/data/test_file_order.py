@@ -56,6 +56,10 @@ def independent(rng, kind, n):
         "labels": (np.eye(4)[label], label + rng.normal(size=n)),
         "counts": (rng.poisson(2, n), rng.poisson(2, n)),
         "rounded": (np.round(x, 1), np.round(x, 1)),
+        "rounded in other units": (
+            np.round(x, 1) / np.pi,
+            np.round(x, 1) + rng.normal(size=(n, 1)),
+        ),
         "with zeros": (np.where(x > 0.3, x, 0.0), x),
         "many": (rng.lognormal(size=(n, 15)), rng.lognormal(size=n)),
         "sorted by the label": (np.eye(4)[np.sort(label)], np.sort(label) + rng.normal(size=n)),
@@ -64,7 +68,7 @@ def independent(rng, kind, n):
 
 def test_at_most_one_in_a_hundred_tables_of_independent_rows_is_warned_of():
     kinds = ("the same", "linear", "labels", "counts", "rounded", "with zeros", "many")
-    kinds += ("sorted by the label",)
+    kinds += ("sorted by the label", "rounded in other units")
     alarms = [
         bool(order_doubts(x, y) or repeat_doubts(x, y))
         for seed, kind in enumerate(kinds * 60)
