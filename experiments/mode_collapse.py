@@ -23,12 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.generative.mixture_figures import (
-    draw_samples,
-    draw_shapes,
-    draw_tradeoff,
-    draw_training,
-)
+from experiments.generative.mixture_measures import draw_tradeoff, draw_training
+from experiments.generative.mixture_samples import draw_samples, draw_shapes
 from experiments.generative.shapes import Shape, null_quality
 from experiments.suite.claims.checks import (
     Check,
