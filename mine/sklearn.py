@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.columns import as_raw
+from mine.data.containers import unpacked
+from mine.estimators.alignment import aligned
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
@@ -52,6 +55,7 @@ def mutual_info(
 
     Other arguments and errors as for `mine.estimate`.
     """
+    X, y = aligned((X, y), ("X", "y"))
     table, target = as_rows("X", X), _target(y, discrete_target)
     check_paired(table, target, ("X", "y"))
     check_varying("y", target)
@@ -70,7 +74,13 @@ def mutual_info(
 
 
 def _target(y: Any, discrete: bool | None) -> Rows:
+    values = np.asarray(unpacked("y", y))
+    missing = int(as_raw("y", y).is_missing.sum())
+    if missing:
+        raise ValueError(
+            f"y must be known, got {missing} of {len(values)} labels missing: drop these "
+            "rows of X and y"
+        )
     if discrete is None:
-        values = np.asarray(y)
         discrete = values.dtype.kind in "iu" and len(np.unique(values)) <= CLASSES
-    return as_rows("y", np.asarray(y).astype(str) if discrete else y)
+    return as_rows("y", values.astype(str) if discrete else y)

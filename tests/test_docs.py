@@ -147,7 +147,12 @@ def test_the_errors_of_the_decision_page_are_those_of_the_tables() -> None:
 # -------------------------------------------------------------------- warnings
 
 WARNING = re.compile(r"([a-z][a-z ]+): ")
-SOURCES = ("running/warnings.py", "running/extrapolation.py", "data/diagnostics.py")
+SOURCES = (
+    "running/warnings.py",
+    "running/extrapolation.py",
+    "data/diagnostics.py",
+    "estimators/rows.py",
+)
 
 
 def kinds_in(source: Path, plain: bool = True) -> set[str]:

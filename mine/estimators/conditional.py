@@ -22,7 +22,7 @@ from torch import nn
 from mine.critics.modules import Modules
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_pair
+from mine.estimators.rows import Rows, as_sides, noted
 from mine.running.estimates import Estimate, normal_interval
 from mine.running.extrapolation import RATES, combined
 
@@ -70,6 +70,7 @@ def conditional(
     *,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
@@ -86,8 +87,7 @@ def conditional(
 
     Other arguments and errors as for `mine.estimate`.
     """
-    xs, ys = as_pair(x, y)
-    _, zs = as_pair(xs, z, ("x", "z"))
+    xs, ys, zs = as_sides((x, y, z), ("x", "y", "z"), drop_missing)
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
@@ -99,8 +99,8 @@ def conditional(
     return Conditional(
         nats=whole.nats - part.nats,
         stderr=_error(whole, part),
-        whole=replace(whole, influences=()),
-        part=replace(part, influences=()),
+        whole=noted(replace(whole, influences=()), xs),
+        part=noted(replace(part, influences=()), xs),
     )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from mine.critics.modules import Modules
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import as_pair
+from mine.estimators.rows import as_pair, noted
 from mine.running.estimates import Estimate
 
 
@@ -25,6 +25,7 @@ def estimate(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     **overrides: Any,
 ) -> Estimate:
     """The mutual information of paired rows, in nats.
@@ -39,8 +40,10 @@ def estimate(
     them by validation rows.
 
     Args:
-        x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
-            text, categories and booleans become one column a level.
+        x: (n, dx), numpy (masked arrays too), torch, pandas, polars, pyarrow, scipy's sparse
+            arrays, a mapping of columns or nested lists; 1-D is one column. Columns of text,
+            categories and booleans become one column a level, dates become days. Rows of pandas'
+            pair up by their index.
         y: (n, dy), likewise.
         method: one of `methods()`.
         seed: equal calls with equal seeds give equal bits on a CPU.
@@ -56,6 +59,7 @@ def estimate(
         preprocess: one of `mine.data.preprocessing.KINDS`: "none", "standardise", "rank",
             "copula" or "auto". None for the method's own choice: "auto" tries two, others
             standardise.
+        drop_missing: whether rows with a missing value are left out; otherwise they are refused.
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
@@ -64,7 +68,7 @@ def estimate(
     """
     return estimate_many(
         [(x, y)], method, [seed], device, critic,
-        null=null, folds=folds, preprocess=preprocess, **overrides,
+        null=null, folds=folds, preprocess=preprocess, drop_missing=drop_missing, **overrides,
     )[0]  # fmt: skip
 
 
@@ -78,6 +82,7 @@ def estimate_many(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     **overrides: Any,
 ) -> list[Estimate]:
     """`estimate` for many pairs of arrays. Pairs of equal shapes are trained as one stack.
@@ -95,8 +100,10 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
+    sides = [as_pair(x, y, drop_missing=drop_missing) for x, y in pairs]
     jobs = [
-        own_job(*as_pair(x, y), method, seed, make, preprocess, folds, **overrides)
-        for (x, y), seed in zip(pairs, seeds, strict=True)
+        own_job(*pair, method, seed, make, preprocess, folds, **overrides)
+        for pair, seed in zip(sides, seeds, strict=True)
     ]
-    return estimates_of([Request(job, null) for job in jobs], device)
+    found = estimates_of([Request(job, null) for job in jobs], device)
+    return [noted(e, x) for e, (x, _) in zip(found, sides, strict=True)]
