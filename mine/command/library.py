@@ -11,9 +11,8 @@ from mine.command.options import Options
 if TYPE_CHECKING:
     from mine.command.tables.columns import Columns
     from mine.command.tables.source import Values
+    from mine.estimators.pairwise import Pairwise
     from mine.running.estimates import Estimate
-
-Pair = tuple[str, str]
 
 
 def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estimate:
@@ -25,12 +24,12 @@ def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estima
 
 def estimate_pairs(
     columns: Columns, target: str | None, method: str | None, options: Options
-) -> dict[Pair, Estimate]:
+) -> Pairwise:
     import mine
 
     table = _frame(columns, list(columns.values))
     named = _named(method=method, target=target)
-    return dict(mine.pairwise(table, **named, **options.library).estimates)
+    return mine.pairwise(table, **named, **options.library)
 
 
 def _named(**arguments: str | None) -> dict[str, Any]:
