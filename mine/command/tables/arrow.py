@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,13 @@ from mine.command.tables.numbers import column_of_texts, texts_of
 from mine.command.tables.source import CODED, DATES, Column, Values
 
 
-def column_of(name: str, column: Any, is_level: bool, decimal: str | None = None) -> Column:
+def column_of(
+    name: str,
+    column: Any,
+    is_level: bool,
+    decimal: str | None = None,
+    na: Sequence[str] = (),
+) -> Column:
     """One column: float64 with nan for missing values or, for categories, str with None.
 
     A dictionary holds categories, whatever the type of its values: pandas writes its category so.
@@ -21,6 +28,7 @@ def column_of(name: str, column: Any, is_level: bool, decimal: str | None = None
         column: pyarrow's.
         is_level: whether its values are categories, even where they look like numbers.
         decimal: the decimal sign of text; None for what is recognised.
+        na: what the user says stands for a missing value.
 
     Raises:
         ValueError: the column holds neither numbers nor text nor dates.
@@ -35,7 +43,7 @@ def column_of(name: str, column: Any, is_level: bool, decimal: str | None = None
     if is_level:
         return Column(_levels(name, column))
     if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
-        return column_of_texts(name, column.cast(pyarrow.large_string()), decimal)
+        return column_of_texts(name, column.cast(pyarrow.large_string()), decimal, na)
     if _is_numeric(kind):
         return Column(_numbers(column))
     days = days_of(column)

@@ -48,7 +48,8 @@ class Feather:
                 self.asked.check_size(repr(self.path), count)
             table = pyarrow.Table.from_batches(batches, reader.schema)
             table.validate(full=True)
-        return read_each(names, lambda name: column_of(name, table[name], name in levels))
+        na = self.asked.na
+        return read_each(names, lambda name: column_of(name, table[name], name in levels, na=na))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ class Frame:
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError):
             texts = [None if value is None else str(value) for value in values]
             column = pyarrow.chunked_array([pyarrow.array(texts, pyarrow.string())])
-        return column_of(name, column, is_level)
+        return column_of(name, column, is_level, na=self.asked.na)
 
 
 def _records(content: bytes) -> Any:

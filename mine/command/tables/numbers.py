@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from mine.command.tables.source import TEXT, Column, Values
 
 PLAIN = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
 """What is a number without further ado."""
+NOTHING = ("", "?")
+"""What stands for a missing value in every column of text: UCI's files have question marks."""
+WORDS = ("#N/A", "N/A", "n/a", "#NA", "NA", "NULL", "null", "NaN", "nan", "-NaN", "-nan")
+"""The same, in a file of text: arrow's list."""
 MARKS = ("?", ".", "-", "--", "None", "none", "<NA>", "*")
 """What stands for a missing value in a column of numbers or dates. Elsewhere it may be a level."""
 _BLANK = r" '\x{a0}\x{202f}"
@@ -33,13 +38,16 @@ class _Signs:
     names: tuple[str, ...]
 
 
-def column_of_texts(name: str, column: Any, decimal: str | None = None) -> Column:
+def column_of_texts(
+    name: str, column: Any, decimal: str | None = None, na: Sequence[str] = ()
+) -> Column:
     """A column of text as numbers, dates or categories, whichever it holds.
 
     Args:
         name: of the column, for errors.
         column: pyarrow's strings, null where a value is missing.
         decimal: the decimal sign; None for what is recognised.
+        na: what the user says stands for a missing value.
 
     Raises:
         ValueError: most of its values are numbers, and one is not: its row is named.
@@ -49,8 +57,8 @@ def column_of_texts(name: str, column: Any, decimal: str | None = None) -> Colum
     from mine.command.tables.dates import days_of_texts
 
     place, different = _different(column)
-    texts = _without(compute.utf8_trim_whitespace(different), ("",))
-    marked = _without(texts, MARKS)
+    texts = _without(compute.utf8_trim_whitespace(different), (*NOTHING, *na))
+    marked = _without(texts, (*MARKS, *WORDS))
     signs = _bare(marked, decimal)
     is_number = _booleans(compute.match_substring_regex(signs.texts, PLAIN))
     is_there = ~_booleans(marked.is_null())
@@ -97,7 +105,7 @@ def texts_of(column: Any) -> Values:
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=object)
 
 
-def _without(texts: Any, marks: tuple[str, ...]) -> Any:
+def _without(texts: Any, marks: Sequence[str]) -> Any:
     """Null where a text is one of these."""
     import pyarrow
     from pyarrow import compute

@@ -39,7 +39,7 @@ class Parquet:
 
         def read(name: str) -> Column:
             column = table[name].dictionary_encode() if name in coded else table[name]
-            return column_of(name, column, name in levels)
+            return column_of(name, column, name in levels, na=self.asked.na)
 
         return read_each(names, read)
 

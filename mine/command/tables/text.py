@@ -11,7 +11,7 @@ from mine.command.tables.arrow import column_of
 from mine.command.tables.decoding import SHOWN, decoded, encoding_of
 from mine.command.tables.dialect import Dialect, dialect_of
 from mine.command.tables.lines import BLANKS
-from mine.command.tables.numbers import MARKS
+from mine.command.tables.numbers import MARKS, NOTHING, WORDS
 from mine.command.tables.reading import Reading
 from mine.command.tables.source import Column, read_each, reading
 from mine.command.tables.unpacking import Packed
@@ -23,22 +23,6 @@ _LETTER_BYTES = 4
 _NUMBER_BYTES = 8
 _HEAD_LINES = 10
 _MOST_HEAD_BYTES = 1 << 26
-_MISSING = (
-    "",
-    "#N/A",
-    "N/A",
-    "n/a",
-    "#NA",
-    "NA",
-    "NULL",
-    "null",
-    "NaN",
-    "nan",
-    "-NaN",
-    "-nan",
-    "?",
-)
-"""What stands for a missing value in every column: arrow's list, and UCI's question mark."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +96,10 @@ class Text:
             with reading(self.packed.path, f"text ({self.encoding})"):
                 table = self._texts(names)
         decimal = self.asked.decimal or ("," if self.dialect.decimal == "," else None)
-        return read_each(names, lambda name: column_of(name, table[name], name in levels, decimal))
+        return read_each(
+            names,
+            lambda name: column_of(name, table[name], name in levels, decimal, self.asked.na),
+        )
 
     def _texts(self, names: Sequence[str]) -> Any:
         import pyarrow
@@ -139,7 +126,7 @@ class Text:
             include_columns=list(kinds),
             column_types=dict(kinds),
             strings_can_be_null=True,
-            null_values=[*_MISSING, *marks, *self.asked.na],
+            null_values=[*NOTHING, *WORDS, *marks, *self.asked.na],
             decimal_point=dialect.decimal,
         )
         parsing = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)

@@ -42,10 +42,21 @@ def test_every_bit_of_a_number_is_kept(values: list[float]) -> None:
     assert column(*map(repr, values)).values.tolist() == values
 
 
-@pytest.mark.parametrize("mark", ["?", ".", "-", "--", "None", "*", "", " "])
+@pytest.mark.parametrize("mark", ["?", ".", "-", "--", "None", "*", "", " ", " NA"])
 def test_marks_are_missing_among_numbers_and_dates(mark: str) -> None:
     assert np.isnan(column("1", mark, "2").values).tolist() == [False, True, False]
     assert np.isnan(column("2020-01-01", mark).values).tolist() == [False, True]
+
+
+def test_what_a_user_says_is_missing_is_missing_in_every_column() -> None:
+    texts = pa.array(["1", "gone", "2"]), pa.array(["u", "gone", "v"])
+    numbers, levels = (column_of_texts("a", one, na=("gone",)).values for one in texts)
+    assert np.isnan(numbers).tolist() == [False, True, False]
+    assert levels.tolist() == ["u", None, "v"]
+
+
+def test_a_question_mark_is_missing_in_every_column() -> None:
+    assert column("Private", " ?", "State-gov").values.tolist() == ["Private", None, "State-gov"]
 
 
 def test_marks_are_levels_among_levels() -> None:
