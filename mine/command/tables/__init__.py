@@ -3,8 +3,8 @@
 A source knows its columns' names before it reads values, and then reads only the wanted columns:
 
     .csv .tsv .txt .data .dat   `text`, also on stdin as "-"; `dialect` (by `lines`, `header` and
-                                `cells`) and `decoding` recognise
-                                how it is written, `numbers` and `dates` what cells mean
+                                `cells`) and `decoding` recognise how it is written, and
+                                `numbers` and `dates` what its cells mean
     .json .jsonl .xlsx .feather `frames`
     .parquet .pq                `parquet`
     .npy                        `arrays`: columns "0", "1", ...
