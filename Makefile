@@ -29,7 +29,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -89,6 +89,9 @@ status: $(READY) ## every run with its state, cells done, pace and time left
 bench: $(READY) ## microseconds per network-step against three baselines
 	$(RUN) -m benchmarks $(ARGS)
 	$(RUN) -m benchmarks.checkpointing
+
+dependence: $(READY) ## how often intervals and p-values err on rows that hang together (an hour; it resumes)
+	$(RUN) -m benchmarks.dependence --out "$(OUTPUTS)/dependence/rows.csv" $(ARGS)
 
 cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at scale paper (8 minutes)
 	$(RUN) -m benchmarks.cuda --out "$(OUTPUTS)/cuda" $(ARGS)

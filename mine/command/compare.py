@@ -13,7 +13,7 @@ from mine.command import checks, figures, printing
 from mine.command import options as opt
 from mine.command.errors import FAILED, OK, one_line
 from mine.command.inputs import Sides, read_sides
-from mine.command.library import estimate_sides
+from mine.command.library import estimate_sides, fitting_methods
 from mine.command.records import as_record, failure, is_infinite, warnings_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Found = Mapping[str, "Estimate | Exception"]
 @opt.FOLDS
 @opt.shared_options
 def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) -> int:
-    """The same columns by all methods, or by some, side by side.
+    """The same columns by all methods that take them, or by some, side by side.
 
     A method that fails is a row with its reason, and the exit status is 1.
 
@@ -44,7 +44,7 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
     sides = read_sides(file, x, y, options)
     with printing.progress("starting ..."):
         checks.check_settings(options.library)
-        names = _methods(method)
+        names = _methods(method) or fitting_methods(sides)
     found = _by_each(names, sides, options)
     _check_any(found)
     _print_json(found, sides) if options.as_json else _print_table(found, sides)
@@ -55,15 +55,13 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
 
 
 def _methods(text: str) -> list[str]:
-    """The methods named, each once; all methods where none is.
+    """The methods named, each once.
 
     Commas stand between names. A comma in parentheses belongs to a name.
     """
-    import mine
-
     names = [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
     checks.check_methods(names)
-    return list(dict.fromkeys(names or mine.methods()))
+    return list(dict.fromkeys(names))
 
 
 def _by_each(names: Sequence[str], sides: Sides, options: opt.Options) -> Found:

@@ -12,6 +12,7 @@ from mine.command.printing import INFINITE, shown
 from mine.command.records import LEVEL
 
 if TYPE_CHECKING:
+    from mine.estimators.lagged import Lagged
     from mine.running.estimates import Estimate
 
 
@@ -46,6 +47,17 @@ def draw_methods(ax: Any, found: Mapping[str, Estimate]) -> None:
     ax.set_yticks(range(len(found)), list(found))
     ax.invert_yaxis()
     ax.set(xlabel="mutual information (nats), 95 % interval")
+
+
+def draw_lags(ax: Any, found: Lagged) -> None:
+    """A point and an interval for each lag."""
+    order = sorted(range(len(found.lags)), key=found.lags.__getitem__)
+    lags = [found.lags[i] for i in order]
+    estimates = [found.estimates[i] for i in order]
+    ax.plot(lags, [e.nats for e in estimates], "o-", color="C0", markersize=4)
+    ax.vlines(lags, *zip(*(e.interval(LEVEL) for e in estimates), strict=True), color="C0")
+    ax.axhline(0.0, color="0.6", linewidth=0.8)
+    ax.set(xlabel="lag of y behind x (rows)", ylabel="mutual information (nats), 95 % interval")
 
 
 def draw_matrix(

@@ -12,7 +12,7 @@ import click
 from mine.command import checks, figures, printing
 from mine.command import options as opt
 from mine.command.errors import OK
-from mine.command.inputs import counts, open_file, read
+from mine.command.inputs import counts, groups_of, open_file, read
 from mine.command.library import estimate_pairs
 from mine.command.records import as_record, failure, warnings_of
 
@@ -44,7 +44,8 @@ def matrix(
       mine matrix people.csv --target age --plot matrix.png
     """
     source = open_file(file, options)
-    names, target = _pick(source.names, chosen, target)
+    groups = groups_of(source, options)
+    names, target = _pick(tuple(n for n in source.names if n != groups), chosen, target)
     columns = read(source, names, options, whole=True)
     names = tuple(columns.values)
     if target is not None and target not in names:

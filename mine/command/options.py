@@ -93,11 +93,11 @@ FOLDS = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 
-LIBRARY = ("seed", "device", "null", "folds", "preprocess", "steps")
+LIBRARY = ("seed", "device", "null", "folds", "preprocess", "steps", "order", "blocks")
 """Options that are keyword arguments of the library's functions."""
-TAKEN = (*LIBRARY, "method", "critic", "x", "y", "target")
+TAKEN = (*LIBRARY, "method", "critic", "x", "y", "target", "groups", "lags")
 """Keyword arguments that `--set` does not set."""
-OTHERS = ("categorical", "drop_missing", "as_json", "plot")
+OTHERS = ("categorical", "drop_missing", "as_json", "plot", "groups")
 """Shared options that the library does not take."""
 OF_TEXT = ("delimiter", "decimal", "encoding", "header", "skip_rows", "comment", "na")
 """Fields of `Reading` that options have the names of."""
@@ -114,6 +114,7 @@ class Options:
         as_json: whether the output is JSON.
         plot: where a figure goes.
         reading: how the table is to be read.
+        groups: the column whose values say which rows hang together.
     """
 
     library: Mapping[str, Any]
@@ -122,6 +123,7 @@ class Options:
     as_json: bool
     plot: Path | None
     reading: Reading
+    groups: str | None
 
 
 def shared_options(function: Command) -> Command:
@@ -154,6 +156,13 @@ SHARED: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option(
         "--preprocess", type=click.Choice(PREPROCESSING), help="How columns are rescaled."
+    ),
+    click.option(
+        "--groups", metavar="COLUMN", help="Rows of one value hang together: a patient's visits."
+    ),
+    click.option("--order", type=click.Choice(("time",)), help="Rows are one series in time."),
+    click.option(
+        "--blocks", type=WholeNumber(1), metavar="N", help="Rows of a series that hang together."
     ),
     click.option("--steps", type=WholeNumber(1), metavar="N", help="Training steps."),
     click.option(

@@ -34,6 +34,12 @@ def failure(e: Estimate) -> str:
     )
 
 
+def normalised_note(e: Estimate) -> str:
+    """The value on scales from 0 to 1."""
+    share = "" if e.share is None else f"; {e.share:.0%} of the label's {e.entropy:.3f} nats"
+    return f"as a correlation: {e.correlation:.3f}{share}"
+
+
 def as_record(e: Estimate, rows: int) -> dict[str, Any]:
     """An estimate in plain values; `strict` makes null of nan and infinity."""
     record = {
@@ -41,6 +47,7 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "nats": e.nats,
         **({"infinite": True} if is_infinite(e) else {}),
         "bits": e.bits,
+        "correlation": e.correlation,
         "stderr": e.stderr,
         "interval": list(e.interval(LEVEL)),
         "level": LEVEL,
@@ -51,7 +58,13 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "steps": e.steps,
         "warnings": warnings_of(e, rows),
     }
-    further = {"chosen": e.chosen, "rise": e.rise, "null": list(e.null)}
+    further = {
+        "chosen": e.chosen,
+        "rise": e.rise,
+        "null": list(e.null),
+        "entropy": e.entropy,
+        "share": e.share,
+    }
     return record | {name: value for name, value in further.items() if value not in ("", None, [])}
 
 

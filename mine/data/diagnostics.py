@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mine.data.columns import Layout
+from mine.data.levels import codes_of, row_keys
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 from mine.data.sentinels import sentinel
 
@@ -124,10 +124,10 @@ def _repeated(
     if all(all(of) for of in discrete):
         return ""
     x, y = ([v.numpy() for v in rows.T] for rows in data)
-    known = _keys([*x, *y])[train.numpy()]
+    known = row_keys([*x, *y])[train.numpy()]
     tested = [v[test.numpy()] for v in x], [v[test.numpy()] for v in y]
     share, chance = (
-        float(np.isin(_keys([*tested[0], *of_y]), known).mean())
+        float(np.isin(row_keys([*tested[0], *of_y]), known).mean())
         for of_y in (tested[1], [np.roll(v, 1) for v in tested[1]])
     )
     if share <= max(REPEATED, BY_CHANCE * chance):
@@ -136,16 +136,6 @@ def _repeated(
         f"duplicates: {share:.0%} of the test rows are among the training rows too, so the test "
         "is no test of them: drop repeated rows"
     )
-
-
-def _keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
-    """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
-    found = np.zeros(len(columns[0]), np.uint64)
-    for column in columns:
-        bits = (column + 0.0).view(np.uint64)  # 0.0 and -0.0 are equal
-        found = (found ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
-    return found
 
 
 def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> str:
@@ -157,6 +147,25 @@ def _few(data: tuple[Tensor, Tensor], n_train: int, n_test: int, folds: int) -> 
         f"{ROWS_A_COLUMN} a column and {LEAST_TEST_ROWS} are the least to trust: take more rows"
         + (" or fewer columns" if folds > 1 else ", fewer columns, or folds=5")
     )
+
+
+def rare_levels(
+    data: tuple[Tensor, Tensor], discrete: tuple[bool, bool], test: Tensor
+) -> tuple[str, ...]:
+    """Warns of levels with few test rows, for the sides that are discrete."""
+    found = []
+    for name, rows, of in zip("xy", data, discrete, strict=True):
+        codes = codes_of(rows.numpy()) if of else np.zeros(0, np.intp)
+        tested = np.bincount(codes[test.numpy()], minlength=codes.max() + 1) if of else codes
+        if rare := int((tested < LEAST_TEST_ROWS).sum()):
+            found.append(f"{rare} of {len(tested)} levels of {name}")
+    if not found:
+        return ()
+    warning = (
+        f"rare levels: {' and '.join(found)} have fewer than {LEAST_TEST_ROWS} rows in the test, "
+        "so a few rows decide: take method='auto' or 'plugin', bring more rows, or join levels"
+    )
+    return (warning,)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -12,8 +12,10 @@ from torch import Tensor
 from mine.data import preprocessing
 from mine.data.batches import DataSet
 from mine.data.columns import Layout
-from mine.data.diagnostics import data_doubts
+from mine.data.dependence import Clusters
+from mine.data.diagnostics import data_doubts, rare_levels
 from mine.data.generators import generator
+from mine.data.levels import strata_of
 from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
@@ -57,6 +59,7 @@ class OwnRows:
         preprocess: one of `mine.data.preprocessing.KINDS`; None for what the method takes.
         split: how the rows are split.
         copy: 0 for the rows themselves; c > 0 for the c-th copy, whose y is permuted.
+        discrete: whether X is a label or a count, and Y; a level's rows are spread over all parts.
     """
 
     table: Table
@@ -64,6 +67,7 @@ class OwnRows:
     preprocess: str | None = None
     split: Split = field(default_factory=Split)
     copy: int = 0
+    discrete: tuple[bool, bool] = (False, False)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -75,12 +79,14 @@ class OwnRows:
 
     @property
     def shape(self) -> Hashable:
-        return "split", self.sizes, self.split.folds, self.split.share
+        hangs = self.split.dependence
+        return "split", self.sizes, self.split.folds, self.split.share, hangs and hangs.shape
 
     def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
         """See `mine.data.sources.Source`; the split says how many rows the test has."""
         data = self._copied(seed, key)
-        parts = self.split.deal(len(data[0]), generator(seed, "split", key))
+        strata = strata_of(data, self.discrete)
+        parts = self.split.deal(len(data[0]), generator(seed, "split", key), strata)
         train, _, test = parts
         fitted = self._fitted(self.preprocess or "standardise", (data[0][train], data[1][train]))
         (x_train, x_val, x_test), (y_train, y_val, y_test) = (
@@ -95,6 +101,7 @@ class OwnRows:
             n_train=len(x_train),
             layouts=self.layouts,
             transforms=fitted,
+            clusters=self._clusters(test),
             warnings=() if self.copy else self._warnings(data, train, test, fitted),
         )
 
@@ -110,8 +117,16 @@ class OwnRows:
         """All rows in float64; y is permuted in a copy."""
         x, y = (v.double() for v in self.table.all_rows(seed, key))
         if self.copy:
-            y = y[torch.randperm(len(y), generator=generator(seed, f"null {self.copy}", key))]
+            y = y[self._permuted(len(y), generator(seed, f"null {self.copy}", key))]
         return x, y
+
+    def _permuted(self, n: int, generator: torch.Generator) -> Tensor:
+        hangs = self.split.dependence
+        return hangs.permuted(n, generator) if hangs else torch.randperm(n, generator=generator)
+
+    def _clusters(self, test: Tensor) -> Clusters | None:
+        hangs = self.split.dependence
+        return hangs.clusters(test, self.split.folds) if hangs else None
 
     def _fitted(self, kind: str, rows: Pairs) -> tuple[Transform, Transform]:
         coded = [layout.coded for layout in self.layouts]
@@ -122,4 +137,5 @@ class OwnRows:
         self, data: Pairs, train: Tensor, test: Tensor, fitted: Sequence[Transform]
     ) -> tuple[str, ...]:
         of_x, of_y = ([k in ("none", "standardise") for k in t.kinds] for t in fitted)
-        return data_doubts(data, self.layouts, train, test, (of_x, of_y), self.split.folds)
+        found = data_doubts(data, self.layouts, train, test, (of_x, of_y), self.split.folds)
+        return (*found, *rare_levels(data, self.discrete, test))

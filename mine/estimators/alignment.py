@@ -31,3 +31,9 @@ def aligned(values: Sequence[Any], names: Sequence[str]) -> list[Any]:
             )
         found[i] = found[i].loc[index]
     return found
+
+
+def aligned_groups(values: Sequence[Any], groups: Any) -> Any:
+    """The groups of the rows of `values`, in the order of the first of them that has an index."""
+    first = next((v for v in values if hasattr(v, "iloc")), None)
+    return aligned((first, groups), ("the rows", "groups"))[1]

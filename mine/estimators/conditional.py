@@ -13,18 +13,24 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.alignment import aligned_groups
+from mine.estimators.dependence import dependence_of
+from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_sides, noted
-from mine.running.estimates import Estimate, normal_interval
+from mine.estimators.suited import discrete_sides
+from mine.method.entropy import LabelEntropy
+from mine.running.estimates import Estimate, below_entropy, normal_interval
 from mine.running.extrapolation import RATES, combined
+from mine.running.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,14 @@ class Conditional:
         stderr: its standard error over test rows, in nats, for the critics that were found.
         whole: I(X; (Y, Z)).
         part: I(X; Z).
+        label: the entropy of X or Y, where one is discrete, as for `Estimate`.
     """
 
     nats: float
     stderr: float
     whole: Estimate
     part: Estimate
+    label: LabelEntropy | None = field(default=None, repr=False)
 
     @property
     def bits(self) -> float:
@@ -56,7 +64,7 @@ class Conditional:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A normal interval of this level around ``nats``, for the critics that were found."""
-        return normal_interval(self.nats, self.stderr, level)
+        return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
 def conditional(
@@ -71,6 +79,9 @@ def conditional(
     folds: int | None = None,
     preprocess: str | None = None,
     drop_missing: bool = False,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
@@ -91,16 +102,28 @@ def conditional(
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
-    jobs = [
-        own_job(xs, of, method, seed, make, preprocess, folds, key, True, **overrides)
-        for of in (both, zs)
-    ]
+    ids = aligned_groups((x, y, z), groups)
+    hangs = dependence_of([(xs, both)], ids, order, blocks)
+
+    def jobs_of(trains: bool) -> list[Job]:
+        of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
+        return [
+            own_job(*(xs, of, method, seed, make, preprocess, folds), dependence=hangs, **of_both)
+            for of in (both, zs)
+        ]
+
+    jobs = jobs_of(False)
+    if len({job.method.taken for job in jobs}) > 1:
+        jobs = jobs_of(True)  # the errors of one method cancel, as far as they are equal
     whole, part = estimates_of([Request(job) for job in jobs], device)
+    label = least_entropy(xs.values, ys.values, discrete_sides(xs, ys))
+    nats = whole.nats - part.nats
     return Conditional(
-        nats=whole.nats - part.nats,
+        nats=min(nats, label.nats) if label else nats,
         stderr=_error(whole, part),
         whole=noted(replace(whole, influences=()), xs),
         part=noted(replace(part, influences=()), xs),
+        label=label,
     )
 
 

@@ -17,11 +17,14 @@ from mine.critics.mlp import MLP
 from mine.critics.protocol import CriticConfig
 from mine.data.batches import Samples
 from mine.data.columns import Layout
+from mine.data.dependence import Dependence
+from mine.data.levels import check_labels
 from mine.data.own_rows import Given, OwnRows
 from mine.data.preprocessing import KINDS
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
+from mine.estimators.suited import discrete_sides, suited
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.running.jobs import Job, fitting
@@ -44,6 +47,8 @@ def own_job(
     key: str = "",
     keeps_influences: bool = False,
     defaults: Mapping[str, Any] | None = None,
+    trains: bool = False,
+    dependence: Dependence | None = None,
     **overrides: Any,
 ) -> Job:
     """The job for a user's rows.
@@ -59,15 +64,21 @@ def own_job(
         key: what the split is derived from; "" for the shapes of x and y.
         keeps_influences: whether the estimate brings what each row adds to its error.
         defaults: options that go before the method's own, and behind the overrides.
+        trains: whether `auto` trains networks on labels, too, instead of `plugin` and `mixed`.
+        dependence: how the rows hang together; None where they do not.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
-    found = METHODS.resolve(method)
     if preprocess is not None and preprocess not in KINDS:
         raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
     table, n = Given(x.values, y.values), len(x.values)
-    split = _split(found, folds, n)
-    source = OwnRows(table, (x.layout, y.layout), preprocess, split)
+    discrete = discrete_sides(x, y)
+    asked = METHODS.resolve(method)
+    found = asked if critic or trains or dependence else suited(asked, x, y, discrete)
+    if needed := found.discrete_sides:
+        check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
+    split = _split(found, folds, n, dependence)
+    source = OwnRows(table, (x.layout, y.layout), preprocess, split, discrete=discrete)
     training, network = _configured(found, split, n, critic, defaults or {}, overrides)
     shapes = x.values.shape, y.values.shape
     return Job(
@@ -96,7 +107,7 @@ def task_job(
         key: what the rows and their split are derived from.
         most_steps: the most steps of a training; 0 for as many as `estimate` takes.
     """
-    split = _split(method, None, n)
+    split = _split(method, None, n, None)
     training, network = _configured(method, split, n, None, {}, {})
     if most_steps:
         training = replace(training, steps=min(training.steps, most_steps))
@@ -104,7 +115,7 @@ def task_job(
     return Job(OwnRows(Fixed(task, n), layouts, split=split), method, seed, key, training, network)
 
 
-def _split(method: Method, folds: int | None, n: int) -> Split:
+def _split(method: Method, folds: int | None, n: int, dependence: Dependence | None) -> Split:
     """A split into as many folds as are asked for, or as the method takes by default."""
     if folds is None:
         folds = method.folds
@@ -112,13 +123,20 @@ def _split(method: Method, folds: int | None, n: int) -> Split:
         raise ValueError(
             f"folds must be a whole number >= 1, got {folds!r}: 1 for one split, or 5"
         )
+    if method.direct and dependence is not None and method.dependent is None:
+        raise ValueError(
+            f"expected no groups, order or blocks for {method.name}, which takes every row as "
+            "independent, got some: leave them out, or take auto, gaussian or ksg"
+        )
     if method.direct:
-        return Split()
+        return Split(dependence=dependence)
     if folds > 1 and n // folds < 2:
         raise ValueError(
             f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
         )
-    return Split(folds)
+    if dependence is not None:
+        dependence.check(n, folds)
+    return Split(folds, dependence=dependence)
 
 
 def _configured(

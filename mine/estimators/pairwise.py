@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.columns import Raw, as_raw, coded, why_identifier
-from mine.estimators.alignment import aligned
+from mine.estimators.alignment import aligned, aligned_groups
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import (
@@ -23,6 +24,7 @@ from mine.estimators.rows import (
     constant_columns,
     noted,
 )
+from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
 
 if TYPE_CHECKING:
@@ -68,12 +70,15 @@ class Pairwise:
 def pairwise(
     table: Any,
     target: Any = None,
-    method: str = "mine",
+    method: str | None = None,
     seed: int = 0,
     device: str = "auto",
     preprocess: str | None = None,
     null: int = 0,
     drop_missing: bool = False,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Pairwise:
     """The mutual information of all pairs of columns, in nats. Pairs of one shape share a stack.
@@ -84,13 +89,16 @@ def pairwise(
 
     Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
     steps, `mine.estimators.pairwise.SMALL`; overrides go before these. A column of categories is
-    one column, however many levels it has. Columns that tell nothing are no reason to stop: see
+    one column, however many levels it has. Where no method is named, a pair of labels or counts is
+    estimated by `plugin`, a label and a column of numbers by `mixed`, and other pairs, and rows
+    that hang together, by `mine`. Columns that tell nothing are no reason to stop: see
     ``constant`` and ``left_out`` of the result.
 
     Args:
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
             "0", "1", ...
         target: the name (or place) of a column, or n rows of another one; None for all pairs.
+        blocks: the length of a block; None for that of the slowest pair, for all pairs.
 
     Other arguments and errors as for `mine.estimate`.
     """
@@ -101,17 +109,20 @@ def pairwise(
         for a, b in combinations(columns, 2)
         if read.target in (None, a, b) and a not in constant and b not in constant
     ]
+    sides = [(columns[a], columns[b]) for a, b in wanted]
+    ids = aligned_groups((table, target), groups)
+    hangs = dependence_of(sides, ids, order, blocks) if sides else None
     jobs = [
         own_job(
-            columns[a],
-            columns[b],
-            method,
+            *pair,
+            method or ("mine" if hangs else pair_method(*pair, discrete_sides(*pair))),
             seed,
             preprocess=preprocess,
             defaults=SMALL,
+            dependence=hangs,
             **overrides,
         )
-        for a, b in wanted
+        for pair in sides
     ]
     found = estimates_of([Request(job, null) for job in jobs], device)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}

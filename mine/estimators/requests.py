@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from mine.data.file_order import order_doubts, repeat_doubts
 from mine.data.own_rows import OwnRows
+from mine.estimators.label_limit import least_entropy, limited
+from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate
 from mine.running.events import Done, Failure
 from mine.running.jobs import Job
@@ -66,4 +69,21 @@ def _answer(request: Request, outcomes: Iterator[Estimate]) -> Estimate:
     if real.critic is not None and real.critic.config is None:
         # A user's module does not travel between processes.
         real = replace(real, critic=replace(real.critic, config=request.job.critic))
-    return replace(real, null=tuple(e.nats for e in copies))
+    warnings = (*_doubts(request.job), *real.warnings)
+    found = replace(real, null=tuple(e.nats for e in copies), warnings=warnings)
+    return limited(found, _label(request.job))
+
+
+def _label(job: Job) -> LabelEntropy | None:
+    source = cast(OwnRows, job.source)
+    x, y = source.table.all_rows(job.seed, job.key)
+    return least_entropy(x, y, source.discrete)
+
+
+def _doubts(job: Job) -> tuple[str, ...]:
+    """Warnings of rows that hang together, where nobody said so."""
+    source = cast(OwnRows, job.source)
+    if source.split.dependence is not None:
+        return ()
+    x, y = source.table.all_rows(job.seed, job.key)
+    return tuple(filter(None, (order_doubts(x, y), repeat_doubts(x, y))))

@@ -5,7 +5,9 @@ Several candidates are trained on folds of the rows, all on Jensen-Shannon: from
 and from a network that starts at the log-ratio of a fitted copula. Validation rows choose the
 candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
 the training rows, and the value reported is extrapolated over the number of rows (nats; neither
-bound). On a stream of fresh samples there are no validation rows: there it is `js`.
+bound). Where both sides of a user's rows are labels or counts it is `plugin`, and where one is,
+beside few columns of numbers, `mixed`: nothing is trained then. On a stream of fresh samples there
+are no validation rows: there it is `js`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from dataclasses import replace
 
 from mine.method.jensen_shannon import js
 from mine.method.method import NEITHER, Candidate, Method
+from mine.method.mixed import mixed_method
+from mine.method.plugin import plugin_method
 
 
 def auto() -> Method:
@@ -31,6 +35,7 @@ def auto() -> Method:
         ),
         shares=(1.0, 0.5),
         folds=5,
+        on_labels={1: mixed_method(), 2: plugin_method()},
         defaults={
             "hidden": (64, 64, 64),
             "activation": "relu",

@@ -25,6 +25,7 @@ from typing import Any, NoReturn, Protocol
 from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
+from mine.data.dependence import Dependence
 from mine.method.bound import Bound
 from mine.method.held_out import HeldOutValues
 from mine.method.objective import Objective
@@ -57,6 +58,9 @@ Test = Callable[[HeldOutValues], tuple[Tensor, Tensor]]
 
 Direct = Callable[[Any, Any, int, int, str], Found]
 """(x (n, dx), y (n, dy), k, seed, device) -> the estimate, where nothing is trained."""
+
+Dependent = Callable[[Any, Any, int, int, str, Dependence], Found]
+"""The same for rows that hang together."""
 
 Probe = Callable[
     [Critic, Sequence[Any], tuple[Tensor, Tensor], Sequence[Generator]], tuple[Tensor, Tensor]
@@ -94,6 +98,7 @@ class Method:
         optimum: the critic at which its objective is greatest.
         valid_at: the optima at which `reports` is true of the value.
         direct: the estimate, where nothing is trained.
+        dependent: the same where rows hang together; None where the method cannot take such rows.
         probe: what is measured of the trained critic on a task, where that is no estimate of I
             and `test` does not give it.
         critic: makes the critic that it needs out of the one configured.
@@ -103,6 +108,10 @@ class Method:
             of them, to see what more rows would teach (`mine.running.extrapolation`).
         folds: of a user's rows, unless another number is asked for.
         defaults: fields of `Training` and `MLP` for a user's rows, where not the classes' own.
+        discrete_sides: of X and Y, how many must be labels or counts.
+        on_labels: discrete sides of a user's rows -> the method that is taken for such rows in its
+            place, where it is one that chooses (`mine.estimators.suited`).
+        taken: the name of the method that it stands for on a user's rows; "" for itself.
         parameters: the method's parameters, as it was spelled or by default.
     """
 
@@ -120,6 +129,7 @@ class Method:
     valid_at: tuple[str, ...]
     other_names: tuple[str, ...] = ()
     direct: Direct | None = None
+    dependent: Dependent | None = None
     probe: Probe | None = None
     critic: Callable[[Any], Any] = _unchanged
     ceiling: Callable[[int], float] = no_ceiling
@@ -127,6 +137,9 @@ class Method:
     shares: tuple[float, ...] = (1.0,)
     folds: int = 1
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    discrete_sides: int = 0
+    on_labels: Mapping[int, Method] = field(default_factory=dict)
+    taken: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -155,7 +168,15 @@ class Candidate:
 
 
 def direct_method(
-    *, name: str, reports: str, kind: str, source: str, good_at: str, estimate: Direct
+    *,
+    name: str,
+    reports: str,
+    kind: str,
+    source: str,
+    good_at: str,
+    estimate: Direct,
+    discrete_sides: int = 0,
+    dependent: Dependent | None = None,
 ) -> Method:
     """A method that trains nothing: its estimate is a function of the rows."""
     return Method(
@@ -172,6 +193,8 @@ def direct_method(
         optimum="",
         valid_at=(),
         direct=estimate,
+        discrete_sides=discrete_sides,
+        dependent=dependent,
     )
 
 

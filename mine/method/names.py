@@ -28,7 +28,7 @@ Maker = Callable[..., Method]
 ORDER = (
     *("auto", "mine", "mine_f", "dv", "remine", "js", "smile", "infonce", "tuba"),
     *("interpolated", "dime_gan", "dime_kl", "dime_hellinger", "club", "doe"),
-    *("ksg", "gaussian", "gaussian_copula"),
+    *("ksg", "gaussian", "gaussian_copula", "plugin", "mixed"),
 )
 """The first methods of the table. Others follow, by name."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 
 from mine.fitted import Fitted
+from mine.method.entropy import LabelEntropy
 from mine.method.held_out import InfluenceArrays
 
 
@@ -36,6 +37,8 @@ class Estimate:
         rise: the value less that of critics trained on half the training rows, in nats; None where
             no such critics were trained.
         influences: what each test row adds to the error, where it was asked for.
+        label: the entropy of a discrete side of a user's rows, the smaller one where both are;
+            None where none is.
     """
 
     nats: float
@@ -54,11 +57,34 @@ class Estimate:
     null: tuple[float, ...] = ()
     critic: Fitted | None = field(default=None, compare=False, repr=False)
     influences: tuple[InfluenceArrays, ...] = field(default=(), compare=False, repr=False)
+    label: LabelEntropy | None = field(default=None, repr=False)
 
     @property
     def bits(self) -> float:
         """The estimate in bits, nats / ln 2."""
         return self.nats / math.log(2.0)
+
+    @property
+    def correlation(self) -> float:
+        """sqrt(1 - exp(-2 I)), from 0 to 1, which is the size of a normal pair's correlation.
+
+        0 where the value is not above 0 (Linfoot, 1957,
+        https://doi.org/10.1016/S0019-9958(57)90116-X).
+        """
+        return math.sqrt(-math.expm1(-2.0 * self.nats)) if self.nats > 0 else 0.0
+
+    @property
+    def entropy(self) -> float | None:
+        """The entropy of the discrete side, in nats, which the value does not exceed."""
+        return self.label.nats if self.label else None
+
+    @property
+    def share(self) -> float | None:
+        """I over the entropy of the discrete side, at most 1, the part of the label that is told.
+
+        None where no side is discrete. Negative values are sampling error.
+        """
+        return self.nats / self.label.nats if self.label else None
 
     @property
     def gap(self) -> float:
@@ -86,9 +112,10 @@ class Estimate:
         """A normal interval of this level around ``nats``.
 
         It covers the bound at the critic that was found. What this critic has not learned is
-        covered only as far as ``rise`` tells: a lower bound may lie below I by more.
+        covered only as far as ``rise`` tells: a lower bound may lie below I by more. Where a side
+        is discrete, no end of it lies above the upper end of the entropy's interval.
         """
-        return normal_interval(self.nats, self.stderr, level)
+        return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
 def normal_interval(nats: float, stderr: float, level: float) -> tuple[float, float]:
@@ -97,3 +124,13 @@ def normal_interval(nats: float, stderr: float, level: float) -> tuple[float, fl
         raise ValueError(f"level must be between 0 and 1, such as 0.95, got {level}")
     half = NormalDist().inv_cdf(0.5 + level / 2.0) * stderr
     return nats - half, nats + half
+
+
+def below_entropy(
+    interval: tuple[float, float], label: LabelEntropy | None, level: float
+) -> tuple[float, float]:
+    """The interval, cut at what the label's entropy can be at this level."""
+    if label is None:
+        return interval
+    most = min(normal_interval(label.nats, label.stderr, level)[1], label.most)
+    return min(interval[0], most), min(interval[1], most)

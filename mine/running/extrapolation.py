@@ -39,15 +39,21 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 """Rises that a critic lacks if the lack falls as n^-1/2, less the one if it falls as 1/n."""
 
 
-def extrapolated(whole: Estimate, half: Estimate | None = None) -> Estimate:
+def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = False) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
-    Without a finite value of both it is the value as it was found.
+    Without a finite value of both it is the value as it was found. Floored, a critic below 0
+    counts as the one that is 0 everywhere: where rows hang together, half of few groups or blocks
+    may teach what is far below 0, and a rise from there tells of nothing. A value below 0 stays,
+    and what it lacks to 0 is in its error.
     """
     if half is None or not (math.isfinite(whole.nats) and math.isfinite(half.nats)):
         return whole
-    rise = whole.nats - half.nats
-    of_rows, influences = combined(whole, half, -0.5)
+    if floored and whole.nats <= 0.0:
+        return replace(whole, rise=0.0, stderr=math.hypot(whole.stderr, whole.nats))
+    from_zero = floored and half.nats < 0.0
+    rise = whole.nats - (0.0 if from_zero else half.nats)
+    of_rows, influences = combined(whole, half, 0.0 if from_zero else -0.5)
     warnings = whole.warnings
     if rise > max(0.05, 0.1 * abs(whole.nats)):
         more = (

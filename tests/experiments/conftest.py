@@ -25,6 +25,7 @@ def load(place: str) -> ModuleType:
 
 
 # Tests import these by their names.
+load("applications_example")
 load("suite/run/tiny_run")
 load("suite/store/stored_run")
 

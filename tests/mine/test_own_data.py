@@ -238,7 +238,8 @@ def test_clean_columns_are_not_doubted():
 
 @pytest.mark.parametrize("column", [RNG.integers(0, 5, 400), np.where(X > 0.3, X, 0.0)])
 def test_nearly_discrete_columns_are_named(column):
-    (warning,) = mine.estimate(pd.DataFrame({"age": column}), X, **QUICK).warnings
+    table = pd.DataFrame({"age": column})
+    warning, *_ = mine.estimate(table, X, "js", **QUICK).warnings
     assert warning.startswith("nearly discrete: column 'age' of x")
     assert "as text or categories" in warning
 

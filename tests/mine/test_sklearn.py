@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import mine
 from mine.estimators.pairwise import SMALL
-from mine.sklearn import mutual_info
+from mine.sklearn import MutualInfoWarning, mutual_info
 
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 32, "learning_rate": 0.02}
 RNG = np.random.default_rng(0)
@@ -37,9 +37,33 @@ def test_classes_become_columns_of_their_own():
     inferred = mutual_info(X, shuffled, **QUICK)
     assert np.array_equal(inferred, mutual_info(X, shuffled, discrete_target=True, **QUICK))
     assert np.array_equal(inferred, mutual_info(X, shuffled.astype(str), **QUICK))
-    as_numbers = mutual_info(X, shuffled, discrete_target=False, **QUICK)
+    with pytest.warns(MutualInfoWarning) as warned:
+        as_numbers = mutual_info(X, shuffled, discrete_target=False, **QUICK)
     assert not np.array_equal(inferred, as_numbers)
-    assert np.array_equal(as_numbers, mutual_info(X, shuffled * 1.0, **QUICK))
+    with pytest.warns(MutualInfoWarning):
+        assert np.array_equal(as_numbers, mutual_info(X, shuffled * 1.0, **QUICK))
+    texts = [str(w.message) for w in warned]
+    assert [t for t in texts if t.startswith("column '0': nearly discrete: column '0' of y has")]
+
+
+def test_a_rare_label_is_found_and_its_column_selected():
+    """50 positives of 5,000, decided by one column: it tells the label's entropy, .056 nats."""
+    rows = np.random.default_rng(0).normal(size=(5000, 3))
+    label = (rows[:, 1] > np.sort(rows[:, 1])[-51]).astype(int)
+    scores = mutual_info(rows, label)
+    assert scores[1] == pytest.approx(0.0560, abs=0.003)
+    assert (np.abs(scores[[0, 2]]) < 0.003).all()
+    chosen = SelectKBest(mutual_info, k=1).fit(rows, label)
+    assert chosen.get_support().tolist() == [False, True, False]
+
+
+def test_reasons_to_doubt_are_python_warnings():
+    rare = np.append(np.arange(298) % 2, [2, 2])
+    with pytest.warns(MutualInfoWarning) as warned:
+        mutual_info(pd.DataFrame(X, columns=list("abc")), rare)
+    texts = [str(w.message) for w in warned]
+    assert [t.partition(":")[0] for t in texts] == ["column 'a'", "column 'b'", "column 'c'"]
+    assert all("rare levels: 1 of 3 levels have fewer than 20 rows" in t for t in texts)
 
 
 def test_whole_numbers_of_many_values_are_numbers():

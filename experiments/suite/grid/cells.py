@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UNTRAINED = frozenset({"ksg", "gaussian", "gaussian_copula"})
+UNTRAINED = frozenset({"gaussian", "gaussian_copula", "ksg", "mixed", "plugin"})
 """The methods of `mine.methods()` without training: no steps, and a data set of fixed size.
 
 A list beside that of `mine`, because grids are made without torch; a test compares the two.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.command.tables.source import Column, Source, Values, in_one
+from mine.data.gaps import has_gaps
 from mine.data.sentinels import sentinel
 
 LARGEST = 1e150
@@ -25,6 +26,8 @@ class Columns:
         taken_as: name -> what a column's values were taken for, where nobody asked for that.
         doubts: what is odd about a column's values, each with what to do.
         left_out: name -> why a column was left out.
+        has_gaps: whether some of the rows left out stood between others.
+        groups: which rows hang together, (n,); None where no column says so.
     """
 
     values: Mapping[str, Values]
@@ -32,6 +35,8 @@ class Columns:
     taken_as: Mapping[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    has_gaps: bool = False
+    groups: Values | None = None
 
     @property
     def rows(self) -> int:
@@ -69,11 +74,12 @@ def read_columns(
     values = {name: v for name, v in values.items() if name not in left_out}
     if not values:
         raise ValueError(f"expected columns with values, got none in all {len(names)}: bring some")
-    kept, dropped = _complete(values, drop)
+    kept, left = _complete(values, drop)
     if not whole:
         _check_each(kept, _constant_problem)
     taken = {name: c.taken_as for name, c in found.items() if c.taken_as and name in kept}
-    return Columns(kept, dropped, taken, _doubts(kept), left_out)
+    dropped = int((~left).sum())
+    return Columns(kept, dropped, taken, _doubts(kept), left_out, has_gaps(left))
 
 
 def _marked(column: Column, na: Sequence[str]) -> Values:
@@ -103,8 +109,10 @@ def _doubts(values: Mapping[str, Values]) -> tuple[str, ...]:
     )
 
 
-def _complete(values: Mapping[str, Values], drop: bool) -> tuple[dict[str, Values], int]:
-    """The rows without missing values, and the number of the others."""
+def _complete(
+    values: Mapping[str, Values], drop: bool
+) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+    """The rows without missing values, and which of all rows these are."""
     missing = {name: _missing(v) for name, v in values.items()}
     bad = np.logical_or.reduce(list(missing.values()))
     count = int(bad.sum())
@@ -120,9 +128,9 @@ def _complete(values: Mapping[str, Values], drop: bool) -> tuple[dict[str, Value
             "out, or fill it in"
         )
     if not count:
-        return dict(values), 0
+        return dict(values), ~bad
     _check_left(values, missing, bad)
-    return {name: v[~bad] for name, v in values.items()}, count
+    return {name: v[~bad] for name, v in values.items()}, ~bad
 
 
 def _check_left(

@@ -1,0 +1,48 @@
+"""The method that suits a user's columns: `auto` and others take one without training for labels.
+
+The choice is made before anything is trained, by what the sides are (`mine.data.levels`): both
+discrete, one discrete and the other of few columns of numbers, or neither. It does not look at the
+values any further, so it is the same for the rows and for permuted copies of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mine.data.levels import check_labels, is_discrete
+from mine.estimators.rows import Rows
+from mine.method.method import Method
+from mine.method.mixed import MOST_COLUMNS
+from mine.method.names import METHODS
+
+Discrete = tuple[bool, bool]
+
+
+def discrete_sides(x: Rows, y: Rows) -> Discrete:
+    """Whether X is discrete, and Y."""
+    return is_discrete(x.values, x.layout), is_discrete(y.values, y.layout)
+
+
+def pair_method(x: Rows, y: Rows, discrete: Discrete) -> str:
+    """The method for a pair of columns where none is named: `mine` for two columns of numbers."""
+    return suited(METHODS["auto"], x, y, discrete).taken or "mine"
+
+
+def fits(method: Method, x: Rows, y: Rows) -> bool:
+    """Whether the method takes such rows."""
+    try:
+        check_labels(method.name, (x.values.numpy(), y.values.numpy()), method.discrete_sides)
+    except ValueError:
+        return False
+    return True
+
+
+def suited(method: Method, x: Rows, y: Rows, discrete: Discrete) -> Method:
+    """The method, or the one that it takes for such sides, under its own name."""
+    count = sum(discrete)
+    numbers = next((v for v, of in zip((x, y), discrete, strict=True) if not of), x)
+    few = numbers.layout.width <= MOST_COLUMNS and not any(numbers.layout.coded)
+    taken = method.on_labels.get(count)
+    if taken is None or (count == 1 and not few):
+        return method
+    return replace(taken, name=method.name, taken=taken.name)
