@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.columns import as_raw
+from mine.data.containers import unpacked
 from mine.data.levels import is_discrete
+from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import grouped
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
@@ -60,19 +63,20 @@ def mutual_info(
             classes if it is text, categories or booleans, or whole numbers of at most `CLASSES`
             different values.
         method: one of `mine.methods()`. None: `plugin` where y holds classes and the column is a
-            label, too; `mixed` where one of them is; else `mine`.
-
+            label, too; `mixed` where one of them is; else, and with groups, `mine`.
         groups: (n,) ids: rows of one group are split together, as for `mine.estimate`.
 
     Other arguments and errors as for `mine.estimate`.
     """
+    X, y = aligned((X, y), ("X", "y"))
     table, target = as_rows("X", X), _target(y, discrete_target)
     check_paired(table, target, ("X", "y"))
     check_varying("y", target)
     features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
     classes = any(target.layout.levels)
-    hangs = None if groups is None else grouped(groups, len(target.values))
+    ids = aligned_groups((X, y), groups)
+    hangs = None if ids is None else grouped(ids, len(target.values))
     jobs = []
     for x in (features[i] for i in telling):
         discrete = is_discrete(x.values, x.layout), classes
@@ -97,7 +101,13 @@ def mutual_info(
 
 
 def _target(y: Any, discrete: bool | None) -> Rows:
+    values = np.asarray(unpacked("y", y))
+    missing = int(as_raw("y", y).is_missing.sum())
+    if missing:
+        raise ValueError(
+            f"y must be known, got {missing} of {len(values)} labels missing: drop these "
+            "rows of X and y"
+        )
     if discrete is None:
-        values = np.asarray(y)
         discrete = values.dtype.kind in "iu" and len(np.unique(values)) <= CLASSES
-    return as_rows("y", np.asarray(y).astype(str) if discrete else y)
+    return as_rows("y", values.astype(str) if discrete else y)

@@ -151,10 +151,9 @@ SOURCES = (
     "running/warnings.py",
     "running/extrapolation.py",
     "data/diagnostics.py",
+    "estimators/rows.py",
     "estimators/label_limit.py",
     "running/held_out_rows.py",
-    "running/extrapolation.py",
-    "data/diagnostics.py",
     "data/file_order.py",
 )
 

@@ -14,7 +14,7 @@ from mine.command import options as opt
 from mine.command.errors import FAILED, OK, one_line
 from mine.command.inputs import Sides, read_sides
 from mine.command.library import estimate_sides, fitting_methods
-from mine.command.records import as_record, failure, warnings_of
+from mine.command.records import as_record, failure, is_infinite, warnings_of
 
 if TYPE_CHECKING:
     from mine.running.estimates import Estimate
@@ -48,9 +48,9 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
     found = _by_each(names, sides, options)
     _check_any(found)
     _print_json(found, sides) if options.as_json else _print_table(found, sides)
-    estimates = _finite(found)
+    estimates = _done(found)
     if options.plot:
-        _draw(estimates, options.plot)
+        _draw({n: e for n, e in estimates.items() if not is_infinite(e)}, options.plot)
     return OK if len(estimates) == len(found) else FAILED
 
 
@@ -82,7 +82,7 @@ def _check_any(found: Found) -> None:
         raise refusals[0]
 
 
-def _finite(found: Found) -> dict[str, Estimate]:
+def _done(found: Found) -> dict[str, Estimate]:
     estimates = {name: e for name, e in found.items() if not isinstance(e, Exception)}
     return {name: e for name, e in estimates.items() if not failure(e)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +67,8 @@ def lagged(
     """
     if options.groups:
         raise ValueError("expected one series, got --groups: take the rows of one group alone")
-    sides = read_sides(file, x, y, options)
+    series = replace(options, library={**options.library, "order": "time"})
+    sides = read_sides(file, x, y, series)
     with printing.progress("starting ..."):
         checks.check_settings(options.library)
         checks.check_methods([method] if method else [])

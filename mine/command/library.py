@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from mine.command.tables.columns import Columns
     from mine.command.tables.source import Values
     from mine.estimators.lagged import Lagged
+    from mine.estimators.pairwise import Pairwise
     from mine.running.estimates import Estimate
-
-Pair = tuple[str, str]
 
 
 def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estimate:
@@ -46,12 +45,12 @@ def fitting_methods(sides: Sides) -> list[str]:
 
 def estimate_pairs(
     columns: Columns, target: str | None, method: str | None, options: Options
-) -> dict[Pair, Estimate]:
+) -> Pairwise:
     import mine
 
     table = _frame(columns, list(columns.values))
     named = _named(method=method, target=target)
-    return dict(mine.pairwise(table, **named, **_library(columns, options)).estimates)
+    return mine.pairwise(table, **named, **_library(columns, options))
 
 
 def _library(columns: Columns, options: Options) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mine.command.records import LEVEL, strict
+from mine.command.errors import harmless, one_line
+from mine.command.records import LEVEL, is_infinite, strict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     from mine.running.estimates import Estimate
 
 HEADS = ("nats", "bits", "95 % interval", "p-value")
+INFINITE = "infinite"
+_NAME_LETTERS = 40
 _TEXT = ("method", "kind", "y", "trains on", "good at")
 """Heads of columns that hold text. The first column always does."""
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Letters that json leaves as they are, and that would steer a terminal."""
 _WIDTH = 100
 """Of a table that goes into a file or a pipe."""
 
@@ -39,7 +45,13 @@ def progress(text: str) -> Iterator[None]:
 
 
 def print_json(record: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(strict(record), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(strict(record), indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(_STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", text))
+
+
+def print_note(text: str) -> None:
+    """A line on stderr."""
+    click.echo(f"mine: {one_line(harmless(text))}", err=True)
 
 
 def print_table(table: Table, notes: Iterable[str] = ()) -> None:
@@ -50,7 +62,7 @@ def print_table(table: Table, notes: Iterable[str] = ()) -> None:
     console = Console(width=width, highlight=False, markup=False)
     console.print(table)
     for note in notes:
-        console.print(Text(note), soft_wrap=True)
+        console.print(Text(harmless(note)), soft_wrap=True)
 
 
 def new_table(*heads: str) -> Table:
@@ -59,15 +71,23 @@ def new_table(*heads: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 or head in _TEXT else "right")
+        table.add_column(shown(head), justify="left" if i == 0 or head in _TEXT else "right")
     return table
 
 
 def cells(e: Estimate) -> tuple[str, ...]:
     """An estimate's cells under `HEADS`; the interval is in nats."""
-    low, high = e.interval(LEVEL)
     p = "-" if e.p_value is None else f"{e.p_value:.3f}"
+    if is_infinite(e):
+        return INFINITE, INFINITE, "-", p
+    low, high = e.interval(LEVEL)
     return f"{e.nats:.3f}", f"{e.bits:.3f}", f"{low:.3f} to {high:.3f}", p
+
+
+def shown(name: str) -> str:
+    """A column's name in a table or a figure."""
+    found = one_line(harmless(name))
+    return found if len(found) <= _NAME_LETTERS else found[: _NAME_LETTERS - 1] + "…"
 
 
 def dropped_note(columns: Columns) -> list[str]:

@@ -19,9 +19,14 @@ def warnings_of(e: Estimate, rows: int) -> list[str]:
     return [*e.warnings, *([few] if rows < FEW_ROWS else [])]
 
 
+def is_infinite(e: Estimate) -> bool:
+    """Whether the value is infinite, rather than a training that went wrong."""
+    return e.nats == math.inf and e.diverged_at < 0 and math.isnan(e.train_nats)
+
+
 def failure(e: Estimate) -> str:
-    """Why there is no value; "" where there is one."""
-    if math.isfinite(e.nats):
+    """Why there is no value; "" where there is one, an infinite one included."""
+    if math.isfinite(e.nats) or is_infinite(e):
         return ""
     return (
         f"the training turned non-finite at step {e.diverged_at}: lower --set learning_rate, or "
@@ -40,6 +45,7 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
     record = {
         "method": e.method,
         "nats": e.nats,
+        **({"infinite": True} if is_infinite(e) else {}),
         "bits": e.bits,
         "correlation": e.correlation,
         "stderr": e.stderr,

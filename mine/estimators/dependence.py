@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mine.data.autocorrelation import block_length
+from mine.data.containers import Column, columns_in, unpacked
 from mine.data.dependence import PARTS, Dependence
+from mine.data.gaps import GAPS, has_gaps
 from mine.data.grouped import Grouped
 from mine.data.timed import Timed
 from mine.estimators.rows import Rows
@@ -30,7 +33,7 @@ def dependence_of(
 
     Args:
         sides: pairs (x, y) of equally many rows. The slowest says how long a block is.
-        groups: (n,) the group of each row, of any type.
+        groups: the group of each row, of any type; (N,) of all rows where some were left out.
         order: "time" where the rows are in the order of time.
         blocks: rows of a block; None for what `mine.data.autocorrelation` finds.
 
@@ -46,20 +49,27 @@ def dependence_of(
             "expected groups or order and blocks, got both: give groups where rows of several "
             "series or subjects are in the table, order='time' where all are one series"
         )
+    kept = sides[0][0].kept
     if groups is not None:
-        return grouped(groups, n)
+        return grouped(groups, n, kept)
+    if timed and kept is not None and has_gaps(kept):
+        raise ValueError(GAPS)
     return _timed(sides, n, blocks) if timed else None
 
 
-def grouped(groups: Any, n: int) -> Grouped:
-    """
+def grouped(groups: Any, n: int, kept: NDArray[np.bool_] | None = None) -> Grouped:
+    """How n rows hang together by the groups of all rows, of which these are `kept`.
+
     Raises:
         ValueError: these are no groups of n rows, or too few to split.
     """
-    ids = _ids(groups)
-    if len(ids) != n:
-        raise ValueError(f"groups must have a value a row, got {len(ids)} for {n} rows")
-    found = Grouped(ids)
+    column = _column(groups)
+    rows = n if kept is None else len(kept)
+    if len(column.values) != rows:
+        raise ValueError(
+            f"groups must have a value a row, got {len(column.values)} for {rows} rows"
+        )
+    found = Grouped(_ids(column if kept is None else column.kept(kept)))
     count, largest = len(found.sizes), max(found.sizes)
     if count < LEAST_GROUPS:
         raise ValueError(
@@ -74,12 +84,18 @@ def grouped(groups: Any, n: int) -> Grouped:
     return found
 
 
-def _ids(groups: Any) -> torch.Tensor:
-    values = np.asarray(groups.to_numpy() if hasattr(groups, "to_numpy") else groups)
+def _column(groups: Any) -> Column:
+    held = unpacked("groups", groups)
+    values = np.asarray(held.to_numpy() if hasattr(held, "to_numpy") else held)
     if values.ndim != 1:
         raise ValueError(f"groups must have shape (n,), got {values.shape}: give one id a row")
-    if any(v is None or v != v for v in values.tolist()):
+    return next(columns_in(values))
+
+
+def _ids(column: Column) -> torch.Tensor:
+    if column.is_missing.any():
         raise ValueError("groups must be known, got a missing one: drop these rows")
+    values = column.values
     texts = values.astype(str) if values.dtype.kind == "O" else values
     return torch.from_numpy(np.unique(texts, return_inverse=True)[1].astype(np.int64))
 

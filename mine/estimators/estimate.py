@@ -8,10 +8,11 @@ from typing import Any
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.estimators.alignment import aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import as_pair
+from mine.estimators.rows import as_pair, noted
 from mine.running.estimates import Estimate
 
 
@@ -26,6 +27,7 @@ def estimate(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     groups: Any = None,
     order: str | None = None,
     blocks: int | None = None,
@@ -43,8 +45,10 @@ def estimate(
     them by validation rows.
 
     Args:
-        x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
-            text, categories and booleans become one column a level.
+        x: (n, dx), numpy (masked arrays too), torch, pandas, polars, pyarrow, scipy's sparse
+            arrays, a mapping of columns or nested lists; 1-D is one column. Columns of text,
+            categories and booleans become one column a level, dates become days. Rows of pandas'
+            pair up by their index.
         y: (n, dy), likewise.
         method: one of `methods()`.
         seed: equal calls with equal seeds give equal bits on a CPU.
@@ -60,6 +64,8 @@ def estimate(
         preprocess: one of `mine.data.preprocessing.KINDS`: "none", "standardise", "rank",
             "copula" or "auto". None for the method's own choice: "auto" tries two, others
             standardise.
+        drop_missing: whether rows with a missing value are left out; otherwise they are refused.
+            Groups stay those of all rows. A series (``order``) may miss rows at its ends alone.
         groups: (n,) ids of any type: rows of one group hang together (visits of a patient). They
             are dealt together, copies permute groups, and the error is one of groups.
         order: "time" where the rows are a series: folds are stretches of it with gaps between,
@@ -74,7 +80,7 @@ def estimate(
     """
     return estimate_many(
         [(x, y)], method, [seed], device, critic,
-        null=null, folds=folds, preprocess=preprocess,
+        null=null, folds=folds, preprocess=preprocess, drop_missing=drop_missing,
         groups=None if groups is None else [groups], order=order, blocks=blocks, **overrides,
     )[0]  # fmt: skip
 
@@ -89,6 +95,7 @@ def estimate_many(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     groups: Sequence[Any] | None = None,
     order: str | None = None,
     blocks: int | None = None,
@@ -110,16 +117,17 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
-    sides = [as_pair(x, y) for x, y in pairs]
+    sides = [as_pair(x, y, drop_missing=drop_missing) for x, y in pairs]
     hanging = [
-        dependence_of([pair], ids, order, blocks)
-        for pair, ids in zip(sides, _each(groups, len(pairs)), strict=True)
+        dependence_of([pair], aligned_groups(given, ids), order, blocks)
+        for pair, given, ids in zip(sides, pairs, _each(groups, len(pairs)), strict=True)
     ]
     jobs = [
         own_job(*pair, method, seed, make, preprocess, folds, dependence=hangs, **overrides)
         for pair, seed, hangs in zip(sides, seeds, hanging, strict=True)
     ]
-    return estimates_of([Request(job, null) for job in jobs], device)
+    found = estimates_of([Request(job, null) for job in jobs], device)
+    return [noted(e, x) for e, (x, _) in zip(found, sides, strict=True)]
 
 
 def _each(groups: Sequence[Any] | None, pairs: int) -> Sequence[Any]:

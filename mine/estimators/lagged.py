@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import LEAST_ROWS, Rows, as_rows, check_paired, check_varying
+from mine.estimators.rows import LEAST_ROWS, Rows, as_pair, check_varying, noted
 from mine.running.estimates import Estimate
 
 
@@ -45,6 +45,7 @@ def lagged(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
     blocks: int | None = None,
     **overrides: Any,
 ) -> Lagged:
@@ -65,8 +66,7 @@ def lagged(
 
     Other arguments and errors as for `mine.estimate`.
     """
-    xs, ys = as_rows("x", x), as_rows("y", y)
-    check_paired(xs, ys)
+    xs, ys = as_pair(x, y, drop_missing=drop_missing)
     chosen = _checked(lags, len(xs.values))
     pairs = [_at(xs, ys, lag, chosen) for lag in chosen]
     for pair in pairs:
@@ -84,7 +84,7 @@ def lagged(
     ]
     found = estimates_of([Request(job, null) for job in jobs], device)
     nats, stderr = (np.array([getattr(e, v) for e in found]) for v in ("nats", "stderr"))
-    return Lagged(chosen, nats, stderr, tuple(found))
+    return Lagged(chosen, nats, stderr, tuple(noted(e, xs) for e in found))
 
 
 def _checked(lags: Iterable[int], n: int) -> tuple[int, ...]:
@@ -107,6 +107,6 @@ def _at(x: Rows, y: Rows, lag: int, lags: tuple[int, ...]) -> tuple[Rows, Rows]:
     """The rows of all moments that have one at every lag."""
     first, last = max(0, -min(lags)), len(x.values) - max(0, max(lags))
     return (
-        Rows(x.values[first:last], x.layout),
-        Rows(y.values[first + lag : last + lag], y.layout),
+        replace(x, values=x.values[first:last]),
+        replace(y, values=y.values[first + lag : last + lag]),
     )

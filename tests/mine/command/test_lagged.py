@@ -90,3 +90,40 @@ def test_what_cannot_be_right_is_one_line(
 ) -> None:
     command, *rest = words
     assert message in complaint(run(command, "series.csv", *rest))
+
+
+def test_missing_values_leave_rows_and_their_groups_out(
+    read: Read, run: Run, series: pd.DataFrame
+) -> None:
+    holes = series.assign(k=1.0)
+    holes.loc[[5, 40], "x"] = -999
+    holes.loc[[77], "who"] = None
+    holes.to_csv("holes.csv", index=False)
+    words = (*CHEAP, "--groups", " who ", "--drop-missing", "--na=-999", "--json")
+    rest = series.drop([5, 40, 77])
+    library = mine.estimate(rest[["x"]], rest[["y"]], "gaussian", groups=rest["who"])
+    found = read(run("estimate", "holes.csv", *SIDES, *words))
+    assert (found["nats"], found["stderr"], found["dropped"]) == (library.nats, library.stderr, 3)
+    matrix = read(run("matrix", "holes.csv", *words))
+    assert matrix["columns"] == ["x", "y", "k"] and matrix["constant"] == ["k"]
+    assert [(p["x"], p["y"], p["nats"]) for p in matrix["pairs"]] == [("x", "y", library.nats)]
+
+
+@pytest.mark.parametrize("words", [("--order", "time"), ("--blocks", "3"), ("--lags", "0:1")])
+def test_a_series_with_missing_values_between_others_is_refused(
+    complaint: Complaint, run: Run, series: pd.DataFrame, words: tuple[str, ...]
+) -> None:
+    command = "lagged" if words[0] == "--lags" else "estimate"
+    given = (command, "holes.csv", *SIDES, *CHEAP, "--drop-missing", *words)
+    series.assign(x=series["x"].where(series.index != 7)).to_csv("holes.csv", index=False)
+    assert "expected a series without gaps" in complaint(run(*given))
+    series.assign(x=series["x"].where(series.index != 0)).to_csv("holes.csv", index=False)
+    assert run(*given).exit_code == 0
+
+
+def test_a_column_of_groups_without_values_is_refused(
+    complaint: Complaint, run: Run, series: pd.DataFrame
+) -> None:
+    series.assign(who=np.nan).to_csv("none.csv", index=False)
+    said = complaint(run("matrix", "none.csv", *CHEAP, "--groups", "who", "--drop-missing"))
+    assert "expected values in the column of --groups and in others, got none in 'who'" in said
