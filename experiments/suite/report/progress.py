@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.suite.report.origins import other_codes
 from experiments.suite.store import lock
 from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
+from experiments.suite.store.code import UNKNOWN, by_code
 from experiments.suite.store.runs import TABLES, Run, run_folders
 from experiments.suite.sweeps.axes import flatten, varying
 
@@ -40,6 +42,7 @@ class Line:
     pid: int | None = None
     since: str = ""
     overrides: dict[str, Any] = field(default_factory=dict)
+    other_code: str = ""
     problem: str = ""
 
 
@@ -124,6 +127,9 @@ def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
     state = state_of(status, holder, bool(files.broken), files.faulty)
     done, cells = (_count(status.get(name)) for name in ("done", "cells"))
     pace, left = progress(status, done, cells, now if state == "running" else math.nan)
+    codes = other_codes(codes_of(status, done))
+    kept = "kept" if files.config.get("keep") == "other_code" else "computed again"
+    made = f"{sum(codes.values())} cells made by other code ({by_code(codes)})"
     line = Line(
         run.experiment,
         run.run_id,
@@ -137,6 +143,7 @@ def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
         holder.host if holder else "",
         holder.pid if holder else None,
         holder.since if holder else "",
+        other_code=f"{made}: {kept} by the same command" if codes else "",
         problem="; ".join([*files.broken, *files.notes]),
     )
     return line, files.config
@@ -187,6 +194,14 @@ def progress(
     since = now - seconds_of(status.get("updated"))
     left = (cells - done) / pace - (max(0.0, since) if math.isfinite(since) else 0.0)
     return 60.0 * pace, max(0.0, left)
+
+
+def codes_of(status: Mapping[str, Any], done: int | None) -> dict[str, int]:
+    """Code -> how many cells of a run it made; older statuses do not name it."""
+    codes = status.get("codes")
+    if not isinstance(codes, dict):
+        return {UNKNOWN: done} if done else {}
+    return {str(code): n for code, n in codes.items() if _count(n)}
 
 
 def _count(value: Any) -> int | None:

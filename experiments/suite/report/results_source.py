@@ -111,7 +111,7 @@ def check_experiments(
 
 def check_commits(found: Mapping[str, Record], commits: Sequence[str]) -> None:
     """All rows come from these commits."""
-    theirs = {str(one.provenance.get("git_commit")) for one in found.values()}
+    theirs = {commit for one in found.values() for commit in one.commits}
     short = [one[:7] for one in sorted(theirs)]
     if not all(one.startswith(tuple(commits)) for one in theirs):
         raise ResultsError(

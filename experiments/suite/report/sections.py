@@ -10,6 +10,7 @@ from typing import Any
 from experiments.suite.claims.claim import Claim, judge
 from experiments.suite.claims.wording import duration
 from experiments.suite.figures.rendering import Drawn
+from experiments.suite.report.origins import by_other_code, mixed
 from experiments.suite.report.records import Record
 from experiments.suite.report.sweeps import SweepPart
 from experiments.suite.report.tables import Table, lost_cells, tables, warnings_of
@@ -28,6 +29,13 @@ class Section:
     figures: list[Drawn] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     sweeps: list[SweepPart] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of where the rows come from."""
+        if self.record is None or not len(self.record.rows):
+            return []
+        return [*mixed(self.record.rows), *by_other_code(self.record.rows)]
 
     @property
     def state(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time  # noqa: TID251
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from experiments.suite.grid.cells import Cell
 from experiments.suite.run import sinks
 from experiments.suite.run.computing import compute_missing
-from experiments.suite.run.config_check import THREADS
+from experiments.suite.run.config_check import THREADS, keeps_other_code
 from experiments.suite.run.exits import FAILED, OK
 from experiments.suite.run.jobs import fetch, prepare
 from experiments.suite.run.logs import logging_to
-from experiments.suite.run.messages import complain, say
+from experiments.suite.run.messages import complain, kept_of_other_code, say
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.signals import watch_signals
 from experiments.suite.store import lock
+from experiments.suite.store.code import code_hash
 from experiments.suite.store.files import check_outputs
 from experiments.suite.store.identity import cells_basis
 from experiments.suite.store.runs import Run, siblings
@@ -52,12 +54,22 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
     check_outputs(outputs)
     fetch(jobs)
     run = Run.create(outputs, str(config["experiment"]["name"]), config)
-    if not run.finished:
+    if not found(run, config):
         with lock.held(run.folder / "lock.json", time.time), logging_to(run.log):
-            if not run.finished:
+            if not found(run, config):
                 return work_on(run, cells, jobs, config, device, command)
-    say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
+    kept = kept_of_other_code(Counter(run.read_rows()["code"]))
+    say(
+        f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells{kept} in {run.folder}"
+    )
     return OK
+
+
+def found(run: Run, config: Mapping[str, Any]) -> bool:
+    """Whether the run is finished, by this code or by code whose cells the config keeps."""
+    if not run.finished:
+        return False
+    return keeps_other_code(config) or set(run.read_rows()["code"]) == {code_hash()}
 
 
 def cap_threads(threads: Any) -> None:

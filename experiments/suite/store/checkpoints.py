@@ -50,13 +50,18 @@ class Checkpoints:
         keys: the keys of the run's cells; a stack is named by the keys of its cells.
         every: seconds between two checkpoints of a stack.
         clock: gives seconds that never jump.
+        code: the hash of the code that trains (see `code`).
+        keep_other_code: whether a stack goes on from a state that other code left.
     """
 
     folder: Path
     keys: Sequence[str]
     every: float
     clock: Callable[[], float]
+    code: str = ""
+    keep_other_code: bool = False
     saved: dict[str, float] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
 
     def name(self, stack: tuple[int, ...]) -> str:
         """16 hex digits that name a stack of these cells, the same in every process."""
@@ -66,6 +71,7 @@ class Checkpoints:
     def load(self, stack: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
         """The states of this stack that are on disk and whole, the newest first."""
         self.saved[self.name(stack)] = self.clock()
+        self.code_of(stack)  # noted before this code's states stand beside others
         for path in reversed(self._kept(self.name(stack))):
             try:
                 state = read(path)
@@ -86,7 +92,8 @@ class Checkpoints:
         self.saved[name] = self.clock()
         cells = [self.keys[i] for i in stack]
         try:
-            write(self.folder / f"{name}-{int(state['step']):012d}", state, cells)
+            stem = self.folder / f"{name}-{int(state['step']):012d}"
+            write(stem, state, cells, self.code_of(stack))
         except OutputError as error:
             log.warning("a checkpoint could not be written, training goes on: %s", error)
         else:
@@ -97,7 +104,7 @@ class Checkpoints:
         """Write down which cells make each stack."""
         cells = [[self.keys[i] for i in stack] for stack in stacks]
         try:
-            write_atomic(self.folder / DEALT, json_bytes(cells))
+            write_atomic(self.folder / DEALT, json_bytes({"code": self.code, "stacks": cells}))
         except OutputError as error:
             log.warning("how stacks are dealt could not be written, training goes on: %s", error)
 
@@ -124,8 +131,34 @@ class Checkpoints:
             found = json.loads((self.folder / DEALT).read_bytes())
         except (OSError, ValueError, RecursionError):
             return []
-        lists = [one for one in found if isinstance(one, list)] if isinstance(found, list) else []
+        if not isinstance(found, dict) or found.get("code") != self.code:
+            return []
+        stacks = found.get("stacks")
+        lists = (
+            [one for one in stacks if isinstance(one, list)] if isinstance(stacks, list) else []
+        )
         return [cells for cells in lists if all(map(_is_text, cells))]
+
+    def code_of(self, stack: tuple[int, ...]) -> str:
+        """The code that trains a stack: 'a+b' where it goes on from a state of other code."""
+        name = self.name(stack)
+        if name not in self.codes:
+            found = {self.code}
+            for path in self._kept(name) if self.keep_other_code else ():
+                with suppress(BrokenCheckpointError):
+                    found.update(_describe(path)["code"].split("+"))
+            self.codes[name] = "+".join(sorted(found))
+        return self.codes[name]
+
+    def drop_other_code(self) -> None:
+        """Remove states that other code left, unless they are kept: no stack goes on from them."""
+        if self.keep_other_code:
+            return
+        for path in sorted(p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)):
+            with suppress(BrokenCheckpointError):
+                if _describe(path)["code"] != self.code:
+                    log.info("the state %s is of other code: its stack begins anew", path.stem)
+                    _remove(path)
 
     def discard(self, stack: tuple[int, ...]) -> None:
         """Remove the checkpoints of a stack whose rows are written."""
@@ -143,7 +176,9 @@ class Checkpoints:
         return sorted(p for p in self.folder.glob(f"{name}-*.json") if _NAME.fullmatch(p.name))
 
 
-def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> None:
+def write(
+    stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str], code: str = ""
+) -> None:
     """Write one checkpoint, the arrays first.
 
     Raises:
@@ -157,6 +192,7 @@ def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> 
         "sha256": hashlib.sha256(data).hexdigest(),
         "step": int(state["step"]),
         "cells": list(cells),
+        "code": code,
     }
     write_atomic(stem.with_suffix(".safetensors"), data)
     write_atomic(stem.with_suffix(".json"), json_bytes(about))
@@ -192,6 +228,8 @@ def _describe(path: Path) -> dict[str, Any]:
             raise ValueError("no checksum")
         if not (isinstance(about.get("cells"), list) and all(map(_is_text, about["cells"]))):
             raise ValueError("no cells")
+        if not isinstance(about.setdefault("code", ""), str):
+            raise ValueError("no code")
     except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, error) from error
     return about
