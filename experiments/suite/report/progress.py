@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.suite.report.origins import other_codes
-from experiments.suite.store import lock
+from experiments.suite.store import holder as lock
 from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
 from experiments.suite.store.code import UNKNOWN, by_code
 from experiments.suite.store.runs import TABLES, Run, run_folders

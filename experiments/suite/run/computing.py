@@ -6,7 +6,7 @@ import logging
 import math
 import time  # noqa: TID251
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims.wording import duration
@@ -16,7 +16,6 @@ from experiments.suite.run.exits import FAILED, OK
 from experiments.suite.run.messages import kept_of_other_code, say, warn
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.provenance import collect_provenance
-from experiments.suite.run.signals import SignalWatch
 from experiments.suite.store.checkpoints import Checkpoints
 from experiments.suite.store.code import by_code, code_hash
 
@@ -38,12 +37,12 @@ Stack = tuple[int, ...]
 
 
 def compute_missing(
-    progress: Progress, jobs: Sequence[AnyJob], device: str, watch: SignalWatch
+    progress: Progress, jobs: Sequence[AnyJob], device: str, stopping: Callable[[], bool]
 ) -> int:
     """Compute the cells that have no row yet, to the end of the run. Returns the exit status.
 
     Raises:
-        Stopped: a signal came.
+        Stopped: `stopping` asked for it.
     """
     import torch
 
@@ -56,6 +55,7 @@ def compute_missing(
         time.monotonic,
         code_hash(),
         keeps_other_code(progress.config),
+        progress.run.fenced,
     )
     keeper.drop_other_code()
     stacks = stacks_of(progress.missing, jobs, device, keeper)
@@ -70,7 +70,7 @@ def compute_missing(
     progress.write("running")
     limit = progress.config["time_limit"]
     options = RunOptions(
-        keeper, lambda: bool(watch), math.inf if limit is None else float(limit), time.monotonic
+        keeper, stopping, math.inf if limit is None else float(limit), time.monotonic
     )
     Computation(jobs, stacks, progress, device, keeper).run(options)
     keeper.clear()
@@ -232,7 +232,8 @@ def finish(progress: Progress) -> int:
     if progress.config["figures"]:
         from experiments.suite.figures.drawing import draw_run
 
-        draw_run(progress.run)
+        with progress.run.fenced():
+            draw_run(progress.run)
     counts = progress.counts()
     progress.write("failed" if counts["failed"] else "finished")
     for reason, cells in failures(progress.rows.values()).items():

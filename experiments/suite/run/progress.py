@@ -15,7 +15,7 @@ from experiments.suite.grid.cells import Cell
 from experiments.suite.run.config_check import keeps_other_code
 from experiments.suite.run.provenance import row_origin, utc_now
 from experiments.suite.run.rows import estimate_of, to_row
-from experiments.suite.store.checked_tables import CorruptRunError
+from experiments.suite.store.checked_tables import CorruptRunError, checksums
 from experiments.suite.store.code import UNKNOWN, code_hash
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import curve_frame, row_frame
@@ -48,6 +48,7 @@ class Progress:
         provenance: see `collect_provenance`.
         set_aside: code -> how many cells it had made of this run, which are computed again.
         written: the monotonic time at which the status was last written.
+        stamp: the checksums of the rows on disk as this process last read or wrote them.
     """
 
     run: Run
@@ -65,6 +66,7 @@ class Progress:
     provenance: dict[str, Any] = field(default_factory=dict)
     set_aside: Counter[str] = field(default_factory=Counter)
     written: float = -math.inf
+    stamp: Sequence[str] = ()
 
     @classmethod
     def resume(
@@ -75,6 +77,7 @@ class Progress:
         Cells that other code made are left out too, unless the config keeps them.
         """
         progress = cls(run, cells, config, {}, {}, utc_now(), command, 0.0, time.monotonic())
+        progress.stamp = progress._stamp()
         try:
             progress.set_aside = progress._take(run.read_rows(), run.read_curves())
         except CorruptRunError as error:
@@ -157,7 +160,24 @@ class Progress:
             ]
 
     def write(self, state: str) -> None:
-        """Write curves, then rows, then the status: a row on disk always has its curve."""
+        """Write curves, then rows, then the status: a row on disk always has its curve.
+
+        Rows that another process has written in the meantime are taken, not lost.
+
+        Raises:
+            LostLockError: another process works on the run now.
+        """
+        with self.run.fenced():
+            if self._stamp() != self.stamp:
+                with suppress(CorruptRunError):
+                    self._take(self.run.read_rows(), self.run.read_curves())
+            self._write(state)
+            self.stamp = self._stamp()
+
+    def _stamp(self) -> Sequence[str]:
+        return checksums(self.run.folder).get("rows.parquet", ())[:1]
+
+    def _write(self, state: str) -> None:
         if not (self.run.folder / "config.yaml").exists():  # someone removed the folder
             self.run.write_config(self.config)
             self.run.write_provenance(self.provenance)

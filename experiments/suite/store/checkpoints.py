@@ -18,12 +18,13 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.store.files import OutputError, one_line, write_atomic
+from experiments.suite.store.lock import LockedError
 from experiments.suite.store.serialising import json_bytes
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Checkpoints:
         every: seconds between two checkpoints of a stack.
         clock: gives seconds that never jump.
         code: the hash of the code that trains (see `code`).
+        fenced: gives a `with` block inside which this process may write; see `Run.fenced`.
         keep_other_code: whether a stack goes on from a state that other code left.
     """
 
@@ -60,6 +62,7 @@ class Checkpoints:
     clock: Callable[[], float]
     code: str = ""
     keep_other_code: bool = False
+    fenced: Callable[[], AbstractContextManager[None]] = nullcontext
     saved: dict[str, float] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
 
@@ -91,20 +94,23 @@ class Checkpoints:
         name = self.name(stack)
         self.saved[name] = self.clock()
         cells = [self.keys[i] for i in stack]
+        stem = self.folder / f"{name}-{int(state['step']):012d}"
         try:
-            stem = self.folder / f"{name}-{int(state['step']):012d}"
-            write(stem, state, cells, self.code_of(stack))
+            with self.fenced():
+                write(stem, state, cells, self.code_of(stack))
+                for old in self._kept(name)[:-KEPT]:
+                    _remove(old)
+        except LockedError as error:
+            log.info("a checkpoint was not written: %s", error)
         except OutputError as error:
             log.warning("a checkpoint could not be written, training goes on: %s", error)
-        else:
-            for old in self._kept(name)[:-KEPT]:
-                _remove(old)
 
     def deal(self, stacks: Sequence[tuple[int, ...]]) -> None:
         """Write down which cells make each stack."""
         cells = [[self.keys[i] for i in stack] for stack in stacks]
         try:
-            write_atomic(self.folder / DEALT, json_bytes({"code": self.code, "stacks": cells}))
+            with self.fenced():
+                write_atomic(self.folder / DEALT, json_bytes({"code": self.code, "stacks": cells}))
         except OutputError as error:
             log.warning("how stacks are dealt could not be written, training goes on: %s", error)
 
@@ -155,22 +161,24 @@ class Checkpoints:
         if self.keep_other_code:
             return
         for path in sorted(p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)):
-            with suppress(BrokenCheckpointError):
+            with suppress(BrokenCheckpointError), self.fenced():
                 if _describe(path)["code"] != self.code:
                     log.info("the state %s is of other code: its stack begins anew", path.stem)
                     _remove(path)
 
     def discard(self, stack: tuple[int, ...]) -> None:
         """Remove the checkpoints of a stack whose rows are written."""
-        for path in self._kept(self.name(stack)):
-            _remove(path)
+        with self.fenced():
+            for path in self._kept(self.name(stack)):
+                _remove(path)
 
     def clear(self) -> None:
         """Remove the checkpoints of all stacks, also of stacks that this run did not make."""
-        for path in self.folder.glob("*"):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.folder.rmdir()
+        with self.fenced():
+            for path in self.folder.glob("*"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.folder.rmdir()
 
     def _kept(self, name: str) -> list[Path]:
         return sorted(p for p in self.folder.glob(f"{name}-*.json") if _NAME.fullmatch(p.name))

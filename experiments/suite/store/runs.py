@@ -20,7 +20,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from experiments.suite.store.checked_tables import (
 )
 from experiments.suite.store.files import one_line, write_atomic
 from experiments.suite.store.identity import run_id
+from experiments.suite.store.lock import Fence
 from experiments.suite.store.serialising import json_bytes, read_yaml, yaml_bytes
 from experiments.suite.store.table_bytes import csv_bytes, parquet_bytes
 from experiments.suite.store.tables import CURVE_COLUMNS, ROW_COLUMNS, conform, without_empty
@@ -50,9 +52,21 @@ _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one run; made with `Run.create`, found with `joined.load_runs`."""
+    """The folder of one run; made with `Run.create`, found with `joined.load_runs`.
+
+    With a fence, only the holder of the run's lock can write (see `lock`).
+    """
 
     folder: Path
+    fence: Fence | None = field(default=None, compare=False, repr=False)
+
+    def fenced(self) -> AbstractContextManager[None]:
+        """Inside this `with` block this process may write, where it holds the run's lock.
+
+        Raises:
+            LostLockError: another process has taken the lock over.
+        """
+        return self.fence.writing() if self.fence else nullcontext()
 
     @classmethod
     def create(cls, outputs: Path, experiment: str, config: Mapping[str, Any]) -> Run:
@@ -100,7 +114,8 @@ class Run:
             raise ValueError(
                 f"expected a name inside the run folder, got {name!r}: leave out '..' and '/'"
             )
-        write_atomic(path, data)
+        with self.fenced():
+            write_atomic(path, data)
         return path
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -128,12 +143,14 @@ class Run:
                 "keep one of its rows"
             )
         rows = without_empty(rows)
-        write_table(self.folder, "rows.parquet", parquet_bytes(rows))
-        self.write("rows.csv", csv_bytes(rows))
+        with self.fenced():
+            write_table(self.folder, "rows.parquet", parquet_bytes(rows))
+            self.write("rows.csv", csv_bytes(rows))
 
     def write_curves(self, curves: DataFrame) -> None:
         data = parquet_bytes(conform(curves, CURVE_COLUMNS))
-        write_table(self.folder, "curves.parquet", data)
+        with self.fenced():
+            write_table(self.folder, "curves.parquet", data)
 
     def read_config(self) -> dict[str, Any]:
         return self._read("config.yaml", read_yaml)
