@@ -27,6 +27,7 @@ def load(place: str) -> ModuleType:
 # Tests import these by their names.
 load("suite/run/tiny_run")
 load("suite/store/stored_run")
+load("suite/report/foreign_folders")
 
 
 @pytest.fixture(scope="session")

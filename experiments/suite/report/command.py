@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.suite.report.writing import write_report
+from experiments.suite.store.checked_tables import CorruptRunError
 
 EXAMPLE = "example: python -m experiments.suite.report --outputs outputs --scale smoke"
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     try:
         path, problems, notes = write_report(asked.outputs, asked.scale, asked.figures_only)
-    except OSError as error:
+    except (OSError, CorruptRunError) as error:  # a run that changed while it was read
         print(f"experiments.report: {error}", file=sys.stderr)
         return 2
     for problem in problems:

@@ -7,7 +7,6 @@ so the answer is quick. `experiments.suite.report.status` explains the states.
 from __future__ import annotations
 
 import math
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from experiments.suite.report.origins import other_codes
 from experiments.suite.store import holder as lock
 from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
 from experiments.suite.store.code import UNKNOWN, by_code
+from experiments.suite.store.reading import is_count, is_number
 from experiments.suite.store.runs import TABLES, Run, run_folders
 from experiments.suite.sweeps.axes import flatten, varying
 
@@ -93,9 +93,13 @@ def files_of(run: Run, now: float) -> Files:
         try:
             return read()
         except CorruptRunError as error:
-            text = str(error).replace(f"{run.folder}{os.sep}", "")
-            broken.append(text.partition(f": remove {run.folder}")[0])
+            broken.append(error.fault)
             return {}
+
+    try:
+        run.check_folders()
+    except CorruptRunError as error:
+        return Files(None, {}, {}, [error.fault], False, [])
 
     holder = lock.read(run.folder / "lock.json")
     held = holder is not None and holder.alive(now)
@@ -187,8 +191,8 @@ def progress(
 
     `now` is nan for a run at rest; otherwise the time since its last write is taken off.
     """
-    seconds = status.get("seconds")
-    if not done or not cells or not isinstance(seconds, int | float) or not seconds > 0:
+    seconds: Any = status.get("seconds")
+    if not done or not cells or not is_number(seconds) or seconds <= 0:
         return None, None
     pace = done / seconds
     since = now - seconds_of(status.get("updated"))
@@ -205,13 +209,13 @@ def codes_of(status: Mapping[str, Any], done: int | None) -> dict[str, int]:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_count(value) else None
 
 
 def seconds_of(moment: Any) -> float:
     """A time in ISO 8601 as seconds since 1970; nan for anything else."""
     try:
         found = datetime.fromisoformat(str(moment))
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
         return math.nan
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -15,6 +15,9 @@ from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.report.texts import listed
 from experiments.suite.store.files import one_line
 from experiments.suite.store.joined import load_runs
+from experiments.suite.store.reading import parse_json, read_file
+
+MOST_CLAIMS_BYTES = 1 << 26
 
 
 class ResultsError(ValueError):
@@ -45,7 +48,7 @@ def claims_of(outputs: Path) -> list[dict[str, Any]]:
     path = outputs / "claims.json"
     expected = f"expected claims that `make report` wrote to {path}"
     try:
-        claims = json.loads(path.read_bytes())
+        claims = parse_json(read_file(path, MOST_CLAIMS_BYTES))
     except FileNotFoundError as error:
         raise ResultsError(f"{expected}, got no such file: run `make report` first") from error
     except ValueError as error:

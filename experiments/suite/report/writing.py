@@ -24,6 +24,7 @@ from experiments.suite.report.sections import Section, section
 from experiments.suite.report.sweeps import SweepPart, sweep_parts, sweeps_csv
 from experiments.suite.store.files import write_atomic
 from experiments.suite.store.joined import Joined, join_runs
+from experiments.suite.store.reading import leads_out
 from experiments.suite.store.serialising import json_bytes
 from experiments.suite.store.table_bytes import parquet_to_csv
 from experiments.suite.store.tables import ROW_COLUMNS
@@ -74,12 +75,17 @@ def write_report(outputs: Path, scale: str | None = None, figures_only: bool = F
         where they do not come from one code and one kind of arithmetic.
 
     Raises:
-        FileNotFoundError: `outputs` is not a folder.
+        OSError: `outputs` is not a folder, or cannot be written.
     """
     if not outputs.is_dir():
         raise FileNotFoundError(
             f"expected a folder with runs, got {str(outputs)!r}: run"
             " `python -m experiments experiment=gaussian` first, or name it with --outputs"
+        )
+    if leads_out(outputs / "figures", outputs):
+        raise OSError(
+            f"expected a folder at {outputs / 'figures'}, got a link that leads out of "
+            f"{outputs}: move it away"
         )
     found = join_results(outputs)
     records = [Record(run) for run in found.runs]
@@ -89,12 +95,13 @@ def write_report(outputs: Path, scale: str | None = None, figures_only: bool = F
     problems = found.problems + [problem for one in families for problem in one.problems]
     problems += [problem for one in sections for problem in one.problems]
     if figures_only:
-        return Written(outputs / "figures", problems, [])
+        return Written(outputs / "figures", problems, found.begun)
     notes = mixed(found.frame(COLUMNS_OF_ORIGIN))
     files = page_files(sections, records, scale, problems, notes)
     write_results(outputs, found)
     for name, data in files.items():
         write_atomic(outputs / name, data)
+    notes += found.begun
     notes += [f"{one.name}: {note}" for one in sections for note in one.notes]
     return Written(outputs / "report.html", problems, notes)
 

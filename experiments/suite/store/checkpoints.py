@@ -14,7 +14,6 @@ A checkpoint that cannot be written costs time, not results: this is logged, and
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.suite.store.files import OutputError, one_line, write_atomic
 from experiments.suite.store.lock import LockedError
+from experiments.suite.store.reading import parse_json, read_file
 from experiments.suite.store.serialising import json_bytes
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ KEPT = 2
 DEALT = "dealt.json"
 _NAME = re.compile(r"[0-9a-f]{16}-[0-9]{12}\.json")
 _JSON_BYTES = 1 << 20
+MOST_STATE_BYTES = 1 << 34
+"""The size that no state of a stack has."""
 
 
 class BrokenCheckpointError(ValueError):
@@ -134,8 +136,8 @@ class Checkpoints:
 
     def _dealt(self) -> list[list[str]]:
         try:
-            found = json.loads((self.folder / DEALT).read_bytes())
-        except (OSError, ValueError, RecursionError):
+            found = parse_json(read_file(self.folder / DEALT))
+        except (OSError, ValueError):
             return []
         if not isinstance(found, dict) or found.get("code") != self.code:
             return []
@@ -217,7 +219,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
     about = _describe(path)
     try:
-        data = path.with_suffix(".safetensors").read_bytes()
+        data = read_file(path.with_suffix(".safetensors"), MOST_STATE_BYTES)
         if about["sha256"] != hashlib.sha256(data).hexdigest():
             raise ValueError("a checksum that differs")
         arrays: dict[str, np.ndarray] = load(data)
@@ -229,16 +231,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def _describe(path: Path) -> dict[str, Any]:
     """The JSON of a checkpoint, checked."""
     try:
-        if path.stat().st_size > _JSON_BYTES:
-            raise ValueError("more bytes than a checkpoint's description has")
-        about = json.loads(path.read_bytes())
+        about = parse_json(read_file(path, _JSON_BYTES))
         if not (isinstance(about, dict) and isinstance(about.get("sha256"), str)):
             raise ValueError("no checksum")
         if not (isinstance(about.get("cells"), list) and all(map(_is_text, about["cells"]))):
             raise ValueError("no cells")
         if not isinstance(about.setdefault("code", ""), str):
             raise ValueError("no code")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise _broken(path, error) from error
     return about
 

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -82,15 +82,33 @@ def parse_yaml(data: bytes) -> Any:
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if b"*" in data:  # an alias can unfold to more than memory holds
-            for event in yaml.parse(data, Loader=loader):
-                if isinstance(event, yaml.AliasEvent):
-                    raise ValueError("an alias (*), which may unfold without end")
+        if _may_unfold(data):
+            _check_events(yaml.parse(data, Loader=loader))
         return plain(loader(data).get_single_data())
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except RecursionError:
         raise ValueError(f"data nested deeper than {MOST_DEPTH} levels") from None
+
+
+def _may_unfold(data: bytes) -> bool:
+    """Whether a document has an alias, or may be nested so deep that the C loader crashes."""
+    if b"*" in data or data.count(b"[") + data.count(b"{") > 500:
+        return True
+    lines = data.split(b"\n")
+    return any(len(line) > 2000 or line.startswith(b" " * 200) for line in lines)
+
+
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    """Raise a ValueError where an alias comes, or a collection nested too deep."""
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("an alias (*), which may unfold without end")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise ValueError(f"data nested deeper than {MOST_DEPTH} levels")
 
 
 def plain(value: Any) -> Any:

@@ -17,17 +17,16 @@ sees half of it. Equal rows give equal bytes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from experiments.suite.store.checked_tables import (
+    MOVE,
     CorruptRunError,
     read_table,
     refuse,
@@ -37,7 +36,16 @@ from experiments.suite.store.checked_tables import (
 from experiments.suite.store.files import one_line, write_atomic
 from experiments.suite.store.identity import run_id
 from experiments.suite.store.lock import Fence
-from experiments.suite.store.serialising import json_bytes, read_yaml, yaml_bytes
+from experiments.suite.store.reading import leads_out, parse_json, parse_yaml, read_file
+from experiments.suite.store.schema import (
+    CONFIG,
+    PROVENANCE,
+    STATUS,
+    Schema,
+    fault_in,
+    fault_in_rows,
+)
+from experiments.suite.store.serialising import json_bytes, yaml_bytes
 from experiments.suite.store.table_bytes import csv_bytes, parquet_bytes
 from experiments.suite.store.tables import CURVE_COLUMNS, ROW_COLUMNS, conform, without_empty
 
@@ -70,8 +78,13 @@ class Run:
 
     @classmethod
     def create(cls, outputs: Path, experiment: str, config: Mapping[str, Any]) -> Run:
-        """The run of `experiment` under the resolved `config`, with its folder and config.yaml."""
+        """The run of `experiment` under the resolved `config`, with its folder and config.yaml.
+
+        Raises:
+            CorruptRunError: a link there leads out of the outputs folder.
+        """
         run = cls(Path(outputs) / experiment / run_id(config))
+        run.check_folders()
         run.write_config(config)
         return run
 
@@ -153,13 +166,13 @@ class Run:
             write_table(self.folder, "curves.parquet", data)
 
     def read_config(self) -> dict[str, Any]:
-        return self._read("config.yaml", read_yaml)
+        return self._read("config.yaml", parse_yaml, CONFIG)
 
     def read_provenance(self) -> dict[str, Any]:
-        return self._read("provenance.json", json.loads)
+        return self._read("provenance.json", parse_json, PROVENANCE)
 
     def read_status(self) -> dict[str, Any]:
-        status = self._read("status.json", json.loads)
+        status = self._read("status.json", parse_json)
         if (state := status.get("state")) not in STATES:
             refuse(self.folder / "status.json", f"state {' | '.join(STATES)}", repr(state))
         return status
@@ -183,22 +196,45 @@ class Run:
         """Read every file once, and return the rows.
 
         Raises:
-            CorruptRunError: a file is missing or cannot be read.
+            CorruptRunError: a file is missing, cannot be read, or holds what no run writes.
         """
+        self.check_folders()
         self.read_config()
         self.read_provenance()
-        self.read_status()
+        if fault := fault_in(self.read_status(), STATUS):
+            raise CorruptRunError(self.folder / "status.json", fault)
         self._read_curve_table()
-        return self.read_row_table()
+        rows = self.read_row_table()
+        if fault := fault_in_rows(rows):
+            raise CorruptRunError(self.folder / "rows.parquet", fault)
+        return rows
 
-    def _read(self, name: str, parse: Callable[[bytes], Any]) -> dict[str, Any]:
+    def check_folders(self) -> None:
+        """Raise a CorruptRunError where a link of the run leads out of the outputs folder."""
+        outputs = self.folder.parent.parent
+        folders = (
+            *(self.folder.parent, self.folder.parent / ".basis", self.folder),
+            *(self.figures, self.folder / "checkpoints"),
+        )
+        for path in folders:
+            if leads_out(path, outputs):
+                raise CorruptRunError(path, "expected a folder, got a link that leads out", MOVE)
+
+    def _read(
+        self,
+        name: str,
+        parse: Callable[[bytes], Any],
+        schema: Schema = MappingProxyType({}),
+    ) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value = parse(path.read_bytes())
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            value = parse(read_file(path))
+        except (OSError, ValueError) as error:
             refuse(path, "a readable file", one_line(error), error)
         if not isinstance(value, dict):
             refuse(path, "a dict", type(value).__name__)
+        if fault := fault_in(value, schema):
+            raise CorruptRunError(path, fault)
         return value
 
 
@@ -213,4 +249,5 @@ def siblings(run: Run, basis: str) -> list[Run]:
 
 def run_folders(outputs: Path) -> list[Path]:
     """The folders under `outputs` that are named like runs, sorted."""
-    return [f for f in sorted(Path(outputs).glob("*/*/")) if _RUN_ID.fullmatch(f.name)]
+    found = sorted(Path(outputs).glob("*/*"))
+    return [path for path in found if _RUN_ID.fullmatch(path.name) and path.is_dir()]
