@@ -53,7 +53,7 @@ def read_parquet(data: bytes) -> pa.Table:
     # No value is longer than its column is unpacked, but one value may stand in many rows.
     if about.num_rows * packed <= MOST_UNPACKED:
         return file.read(use_threads=False)
-    found, size, at_once = [], 0, max(1, min(ROWS_AT_ONCE, MOST_UNPACKED // max(1, packed)))
+    found, size, at_once = [], 0, max(1, min(ROWS_AT_ONCE, (MOST_UNPACKED >> 3) // max(1, packed)))
     for batch in file.iter_batches(at_once, use_threads=False):
         size += batch.nbytes
         if size > MOST_UNPACKED:

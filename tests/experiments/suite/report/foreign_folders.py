@@ -37,7 +37,7 @@ Harm = Callable[[Path], None]
 def make(example: ModuleType, outputs: Path) -> None:
     """A healthy run, and one of another experiment that is to be harmed."""
     for config in (example.gaussian_config(2, rho=[0.5]), example.equitability_config(2)):
-        rows = example.example_rows(config).iloc[:40]
+        rows = example.example_rows(config).iloc[:12]
         folder = example.write_run(outputs, config, rows)
         (folder / "lock.json").write_text('{"host": "elsewhere"}')
 
@@ -208,7 +208,7 @@ def replace(name: str, by: str) -> Harm:
 def bomb(folder: Path) -> None:
     """A few kilobytes that unpack to gigabytes: one text of 4 MB in 2,000 rows."""
     table = pq.read_table(folder / "rows.parquet")
-    rows = pa.concat_tables([table] * 50)
+    rows = pa.concat_tables([table] * 200)
     one = pa.array(["x" * (1 << 22)], pa.large_string())
     text = pa.DictionaryArray.from_arrays(pa.array([0] * len(rows), pa.int32()), one)
     write_rows(folder, rows.set_column(rows.column_names.index("reason"), "reason", text))
