@@ -61,14 +61,15 @@ def leads_out(path: Path, outputs: Path) -> bool:
     return path.is_symlink() and not inside(path, outputs)
 
 
-def parse_json(data: bytes | str) -> Any:
-    """Plain data of a JSON text.
+def parse_json(data: bytes | str, *, infinite: bool = False) -> Any:
+    """Plain data of a JSON text; with `infinite` also NaN and Infinity, as Python writes them.
 
     Raises:
         ValueError: it is no JSON, nested too deep, has a key twice, or a number that is none.
     """
     try:
-        found = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_number)
+        constant = float if infinite else _no_number
+        found = json.loads(data, object_pairs_hook=_unique, parse_constant=constant)
     except RecursionError:
         raise ValueError(f"data nested deeper than {MOST_DEPTH} levels") from None
     return plain(found)

@@ -113,7 +113,7 @@ def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _odd_objects(texts: list[str], name: str) -> Iterator[str]:
     for text in filter(None, texts):
         try:
-            found = parse_json(text)
+            found = parse_json(text, infinite=True)
         except ValueError as error:
             yield f"expected JSON in {name}, got {error}"
         else:

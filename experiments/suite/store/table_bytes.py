@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 10_000
 """Rows that `parquet_to_csv` holds as Python texts at one time."""
-MOST_UNPACKED = 1 << 28
+MOST_UNPACKED = 1 << 29
 MOST_ROWS = 5_000_000
 MOST_COLUMNS = 100
 """Bytes, rows and columns that no table of a run has in memory."""

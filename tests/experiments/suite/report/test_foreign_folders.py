@@ -58,7 +58,7 @@ SEEN: dict[str, tuple[Harm, str]] = {
     "figures as a link": (replace("figures", "figures"), "figures: expected a folder, got a link"),
     "checkpoints as a link": (replace("checkpoints", "outside"), "checkpoints: expected a folder"),
     "the run as a link": (replace(".", "outside"), "expected a folder, got a link"),
-    "rows that unpack": (bomb, "more than 256 MiB"),
+    "rows that unpack": (bomb, "more than 512 MiB"),
     "inf": (set_column("nats", float("inf"), True), "expected finite nats"),
     "nan": (set_column("nats", float("nan"), True), "expected finite nats"),
     "no params": (set_column("params", "", True), "expected a params in each row"),
