@@ -28,6 +28,7 @@ def load(place: str) -> ModuleType:
 load("applications_example")
 load("suite/run/tiny_run")
 load("suite/store/stored_run")
+load("suite/report/foreign_folders")
 
 
 @pytest.fixture(scope="session")
