@@ -231,7 +231,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     )
     with titled_figure(
         8.6,
-        5.4,
+        4.9,
         title=f"Stacked {rows['data'].iloc[0]}: samples, and their modes of {MODES:,}",
         caption="Samples of a GAN and of a GAN with MINE beside data and noise, with their modes.",
         rows=rows,
@@ -248,7 +248,7 @@ def draw(rows: pd.DataFrame) -> Figure:
                 [name for name in NAMES for _ in range(3)],
                 [name for name in ("modes", "kl", "sure") for _ in range(4)],
             ],
-            height_ratios=(1.0, 1.2),
+            height_ratios=(0.62, 1.2),
         )
         for method, name in NAMES.items():
             plot_samples(rows[rows["method"] == method], axes[method], name)
