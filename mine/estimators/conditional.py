@@ -49,6 +49,7 @@ class Conditional:
         label: the entropy of X or Y, where one is discrete, as for `Estimate`.
         null: the same difference for copies in which y is permuted among rows of near z, in nats;
             () where none were asked for.
+        doubts: reasons to doubt the p-value.
     """
 
     nats: float
@@ -57,6 +58,7 @@ class Conditional:
     part: Estimate
     label: LabelEntropy | None = field(default=None, repr=False)
     null: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def bits(self) -> float:
@@ -65,16 +67,18 @@ class Conditional:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings of both parts, each after the part's name."""
+        """Those of the p-value, then those of both parts, each after the part's name."""
         parts = ("I(X; (Y, Z))", self.whole), ("I(X; Z)", self.part)
-        return tuple(f"{name}: {warning}" for name, e in parts for warning in e.warnings)
+        found = (f"{name}: {warning}" for name, e in parts for warning in e.warnings)
+        return (*self.doubts, *found)
 
     @property
     def p_value(self) -> float | None:
         """Chance of a value at least this large if I(X; Y | Z) = 0, as for `Estimate`.
 
-        It is exact where z is discrete. Elsewhere it is as good as near rows of z are equal: where
-        z has many columns, or the relations to z are steep, small p-values come too often.
+        It is exact where z is discrete. Elsewhere it is as good as the copies keep the relation
+        of y to z: docs/own-data.md has the rates, which are too high where z has several columns
+        and the relations to them are curved.
         """
         return p_value_of(self.nats, self.null)
 
@@ -148,6 +152,7 @@ def conditional(
         part=noted(replace(part, influences=()), xs),
         label=label,
         null=tuple(min(v - part.nats, most) for v in whole.null),
+        doubts=given.doubts if given else (),
     )
 
 
@@ -162,7 +167,7 @@ def _given(ys: Rows, zs: Rows, null: int, hangs: Dependence | None) -> LocalPerm
         )
     columns = columns_of(zs)
     discrete = [is_discrete(c.values, c.layout) for c in columns for _ in range(c.layout.width)]
-    return local_permutation(zs.values, discrete, zs.layout.coded, ys.layout.width)
+    return local_permutation(ys.values, zs.values, discrete, zs.layout.coded)
 
 
 def _error(whole: Estimate, part: Estimate) -> float:
