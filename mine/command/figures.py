@@ -75,13 +75,15 @@ def draw_matrix(
 
     finite = [[value if math.isfinite(value) else math.nan for value in row] for row in values]
     image = ax.imshow(finite, cmap="viridis")
+    low, high = image.get_clim()
+    bright = low + 0.7 * (high - low)  # a cell above has dark letters
     ax.set_xticks(range(len(columns)), map(shown, columns), rotation=45, ha="right")
     ax.set_yticks(range(len(names)), map(shown, names))
     for i, row in enumerate(values):
         for j, value in enumerate(row):
             if not math.isnan(value):
                 text = f"{value:.2f}" if math.isfinite(value) else INFINITE
-                color = "w" if math.isfinite(value) else "k"
+                color = "w" if value < bright else "k"
                 star = marked is not None and marked[i][j]
                 if star:
                     place = (j - 0.46, i - 0.46), 0.92, 0.92
