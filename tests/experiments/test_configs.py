@@ -114,7 +114,9 @@ def assert_trained_as_asked(
     for group, made in ((train, job.training), (without_target(own["critic"]), job.critic)):
         for key, value in group.items():
             found = getattr(made, key)
-            assert (list(found) if isinstance(found, tuple) else found) == value
+            assert (list(found) if isinstance(found, tuple) else found) == (
+                list(value) if isinstance(value, tuple) else value
+            )
     assert own["critic"]["_target_"].endswith(f".{type(job.critic).__name__}")
 
 
@@ -267,6 +269,7 @@ def assert_complete(
     assert set(status) == {
         *("state", "cells", "done", "failed", "diverged", "seconds"),
         *("command", "started", "updated", "halved", "steps", "steps_done", "sitting_seconds"),
+        "codes",
     }
     assert {"git_commit", "git_dirty", "packages", "device", "seed", "time"} <= set(
         found.read_provenance()

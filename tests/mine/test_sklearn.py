@@ -99,6 +99,8 @@ def test_a_selector_takes_mixed_columns_and_sparse_ones():
 
 def test_a_selector_in_a_pipeline_picks_wines_apart_in_cross_validation():
     rows, kinds = load_wine(return_X_y=True)
+    order = RNG.permutation(len(rows))  # the file is sorted, and its neighbours hang together
+    rows, kinds = rows[order], kinds[order]
     noise = RNG.normal(size=(len(rows), 3))
     model = make_pipeline(
         StandardScaler(),
