@@ -15,3 +15,13 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys, run_in_small):
     assert "True" in capsys.readouterr().out
     assert (tmp_path / "critic.safetensors").is_file()
     assert names["m"].names == ("height", "weight", "income", "side")
+
+
+def test_the_rates_of_straight_relations_are_near_what_the_page_says():
+    page = (PAGE.parent / "accuracy.md").read_text(encoding="utf-8")
+    row = re.compile(r"\| ((?:common cause|chain)[^|]*) \| (\d+) of (\d+) \| (\d+) of (\d+) \|")
+    found = [m.groups() for m in row.finditer(page) if "curved" not in m[1]]
+    assert len(found) == 9
+    for k in (1, 3):
+        small, draws = (sum(int(cells[k + i]) for cells in found) for i in (0, 1))
+        assert draws >= 900 and small <= 0.07 * draws
