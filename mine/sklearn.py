@@ -72,7 +72,16 @@ def mutual_info(
     for x in (features[i] for i in telling):
         named = method or pair_method(x, target, (is_discrete(x.values, x.layout), classes))
         jobs.append(
-            own_job(x, target, named, seed, preprocess=preprocess, defaults=SMALL, **overrides)
+            own_job(
+                x,
+                target,
+                named,
+                seed,
+                preprocess=preprocess,
+                defaults=SMALL,
+                refuses_unused=method is not None,
+                **overrides,
+            )
         )
     found = estimates_of([Request(job) for job in jobs], device)
     for i, e in zip(telling, found, strict=True):

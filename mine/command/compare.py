@@ -13,7 +13,12 @@ from mine.command import checks, figures, printing
 from mine.command import options as opt
 from mine.command.errors import FAILED, OK, one_line
 from mine.command.inputs import Sides, read_sides
-from mine.command.library import estimate_sides, fitting_methods
+from mine.command.library import (
+    check_used_by_some,
+    estimate_sides,
+    fitting_methods,
+    used_by,
+)
 from mine.command.records import as_record, failure, warnings_of
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
     with printing.progress("starting ..."):
         checks.check_settings(options.library)
         names = _methods(method) or fitting_methods(sides)
+        check_used_by_some(names, options)
     found = _by_each(names, sides, options)
     _check_any(found)
     _print_json(found, sides) if options.as_json else _print_table(found, sides)
@@ -69,7 +75,7 @@ def _by_each(names: Sequence[str], sides: Sides, options: opt.Options) -> Found:
     for name in names:
         with printing.progress(f"{name}: {len(found) + 1} of {len(names)} methods ..."):
             try:
-                found[name] = estimate_sides(sides, name, options)
+                found[name] = estimate_sides(sides, name, used_by(name, options))
             except (ValueError, RuntimeError) as error:
                 found[name] = error
     return found

@@ -97,6 +97,7 @@ def pairwise(
             seed,
             preprocess=preprocess,
             defaults=SMALL,
+            refuses_unused=method is not None,
             **overrides,
         )
         for a, b in wanted

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mine.critics.modules import Modules
 from mine.data.generators import generator
 from mine.data.pairs import Permutations
-from mine.estimators.own_job import OF_NETWORK, OPTIONS, configured
+from mine.estimators.own_job import configured
+from mine.estimators.unused import OF_NETWORK, OPTIONS
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.method.objective import Objective

@@ -166,6 +166,7 @@ def gaussian_method() -> Method:
         source="Hotelling 1936; Misra et al. 2005",
         good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
+        uses=("preprocess",),
     )
 
 

@@ -18,7 +18,7 @@ them there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -107,6 +107,9 @@ class Method:
         on_labels: discrete sides of a user's rows -> the method that is taken for such rows in its
             place, where it is one that chooses (`mine.estimators.suited`).
         taken: the name of the method that it stands for on a user's rows; "" for itself.
+        uses: of a method that trains nothing, the options of an estimate that change its value.
+        units: of a method that trains nothing, the preprocessing of a user's columns unless
+            another is asked for; "" for as they are.
         parameters: the method's parameters, as it was spelled or by default.
     """
 
@@ -134,6 +137,8 @@ class Method:
     discrete_sides: int = 0
     on_labels: Mapping[int, Method] = field(default_factory=dict)
     taken: str = ""
+    uses: frozenset[str] = frozenset()
+    units: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -170,6 +175,8 @@ def direct_method(
     good_at: str,
     estimate: Direct,
     discrete_sides: int = 0,
+    uses: Collection[str] = (),
+    units: str = "",
 ) -> Method:
     """A method that trains nothing: its estimate is a function of the rows."""
     return Method(
@@ -187,6 +194,8 @@ def direct_method(
         valid_at=(),
         direct=estimate,
         discrete_sides=discrete_sides,
+        uses=frozenset(uses),
+        units=units,
     )
 
 

@@ -23,6 +23,8 @@ def ksg_method() -> Method:
         source="Kraskov et al. 2004",
         good_at="few columns and I up to some 3 nats; falls far short in high dimension",
         estimate=estimate,
+        uses=("k", "preprocess"),
+        units="standardise",
     )
 
 
