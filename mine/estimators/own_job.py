@@ -23,7 +23,7 @@ from mine.data.preprocessing import KINDS, check_standard
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
-from mine.estimators.suited import discrete_sides, suited
+from mine.estimators.suited import carried, discrete_sides, suited
 from mine.estimators.unused import OF_NETWORK, OF_TRAINING, OPTIONS, check_used
 from mine.method.method import Method
 from mine.method.names import METHODS
@@ -72,6 +72,8 @@ def own_job(
     discrete = discrete_sides(x, y)
     asked = METHODS.resolve(method)
     found = asked if critic or trains else suited(asked, x, y, discrete)
+    if not (critic or trains or folds or (OF_TRAINING | OF_NETWORK) & set(overrides)):
+        found = carried(found, n, discrete)
     if needed := found.discrete_sides:
         check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
     split = _split(found, folds, n)

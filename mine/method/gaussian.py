@@ -71,7 +71,7 @@ def gaussian_copula(
     x: NDArray[Any] | torch.Tensor, y: NDArray[Any] | torch.Tensor
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
-    return _estimate(_normal_scores(_columns("x", x)), _normal_scores(_columns("y", y)))
+    return _estimate(normal_scores(_columns("x", x)), normal_scores(_columns("y", y)))
 
 
 def _columns(name: str, v: Any) -> Rows:
@@ -84,7 +84,8 @@ def _columns(name: str, v: Any) -> Rows:
     return rows
 
 
-def _normal_scores(v: Rows) -> Rows:
+def normal_scores(v: Rows) -> Rows:
+    """The normal quantiles of each column's ranks; equal values share their middle rank."""
     from scipy.stats import rankdata  # slow to import, and used here alone
 
     return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))

@@ -106,6 +106,7 @@ class Method:
         discrete_sides: of X and Y, how many must be labels or counts.
         on_labels: discrete sides of a user's rows -> the method that is taken for such rows in its
             place, where it is one that chooses (`mine.estimators.suited`).
+        on_few_rows: the method that is taken for few rows, in the same way; None for itself.
         taken: the name of the method that it stands for on a user's rows; "" for itself.
         uses: of a method that trains nothing, the options of an estimate that change its value.
         units: of a method that trains nothing, the preprocessing of a user's columns unless
@@ -136,6 +137,7 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     discrete_sides: int = 0
     on_labels: Mapping[int, Method] = field(default_factory=dict)
+    on_few_rows: Method | None = None
     taken: str = ""
     uses: frozenset[str] = frozenset()
     units: str = ""

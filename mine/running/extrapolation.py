@@ -39,14 +39,32 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 """Rises that a critic lacks if the lack falls as n^-1/2, less the one if it falls as 1/n."""
 
 
+def _unadded(whole: Estimate, rise: float) -> Estimate:
+    """The value of all rows, where the rise is beyond what can be extrapolated; it is an error."""
+    warning = (
+        f"still learning: the second half of the training rows raised the value by {rise:.2f} "
+        f"nats, to {whole.nats:.2f}, so nothing can be said of more rows: bring more, and read "
+        "the interval"
+    )
+    return replace(
+        whole,
+        stderr=math.hypot(whole.stderr, (1.0 + RATES) * rise),
+        warnings=(*whole.warnings, warning),
+        rise=rise,
+    )
+
+
 def extrapolated(whole: Estimate, half: Estimate | None = None) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
-    Without a finite value of both it is the value as it was found.
+    Without a finite value of both it is the value as it was found. Nor is a rise added that
+    exceeds the value, or ln n, and .05 nats.
     """
     if half is None or not (math.isfinite(whole.nats) and math.isfinite(half.nats)):
         return whole
     rise = whole.nats - half.nats
+    if rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
+        return _unadded(whole, rise)
     of_rows, influences = combined(whole, half, -0.5)
     warnings = whole.warnings
     if rise > max(0.05, 0.1 * abs(whole.nats)):

@@ -1,0 +1,107 @@
+"""What is known of an estimate of a user's rows once it is there: it is void, or void of meaning.
+
+Nothing here changes a value that training found, unless it is no value: beyond `LARGEST` nats.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtri
+
+from mine.data.columns import Layout
+from mine.data.noiseless import is_continuous
+from mine.data.preprocessing import Values
+from mine.method.gaussian import normal_scores
+from mine.running.estimates import Estimate
+from mine.running.jobs import Job
+
+LARGEST = 1000.0
+"""Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
+LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
+SURE = 0.995  # level at which a single pair of columns tells more than the whole
+
+
+def infinite(job: Job, reason: str) -> Estimate:
+    """The outcome of rows in which a relation without noise was recognised."""
+    n = job.source.sizes[0]
+    warning = (
+        f"infinite: {reason}, without noise, so I is infinite where they are continuous: look for "
+        "a column, or what was computed from it, on both sides"
+    )
+    void = Estimate(math.inf, math.nan, math.nan, job.method.name, n, n, 0, (warning,))
+    return replace(void, chosen=job.method.taken)
+
+
+def settled(
+    e: Estimate, job: Job, x: Values, y: Values, layouts: tuple[Layout, Layout]
+) -> Estimate:
+    """The estimate with what its value, its error and its rows say of it.
+
+    Args:
+        e: the estimate.
+        job: its job.
+        x: (n, dx), all rows.
+        y: (n, dy).
+        layouts: what their columns are.
+    """
+    if e.nats == math.inf and job.method.is_direct:
+        return e  # it says so itself
+    if not job.method.is_direct and not abs(e.nats) <= LARGEST:
+        return _diverged(e)
+    found = [*e.warnings]
+    if not e.stderr > 0.0 or (e.untrained and any(w.startswith("few rows") for w in found)):
+        found.append(
+            "nothing learned: too few rows to learn anything, or a training that does not move: "
+            "no evidence of independence: bring more rows, fewer columns, or take ksg"
+        )
+    columns = x.shape[1] + y.shape[1]
+    if not job.method.is_direct and e.n_train < LEAST_ROWS_A_COLUMN * columns:
+        found.append(
+            f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
+            f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
+        )
+    if text := _told_by_a_pair(e, x, y, layouts):
+        found.append(text)
+    # No spread is no knowledge: the interval is then all that n rows can tell.
+    stderr = e.stderr if e.stderr > 0.0 else math.log(e.n_test) / 2.0
+    return replace(e, stderr=stderr, warnings=tuple(found))
+
+
+def _diverged(e: Estimate) -> Estimate:
+    if math.isfinite(e.nats):
+        warning = (
+            f"diverged: the training ended at {e.nats:.1e} nats, which no rows can tell, the value "
+            "is void: lower learning_rate, or take method='mine'"
+        )
+        e = replace(e, warnings=(warning, *e.warnings))
+    return replace(e, nats=math.nan, stderr=math.nan)
+
+
+def _told_by_a_pair(e: Estimate, x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
+    """Says that one column of x and one of y tell more than was found in all; "" if none does.
+
+    Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
+    Fisher's, at `SURE` for all pairs together.
+    """
+    n, pairs = len(x), x.shape[1] * y.shape[1]
+    chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
+    if not all(chosen) or pairs == 1:
+        return ""
+    scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
+    a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
+    rho = np.abs(a.T @ b)
+    i, j = np.unravel_index(int(rho.argmax()), rho.shape)
+    far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(n - 3)
+    low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
+    least = -0.5 * math.log1p(-(low**2))
+    if least <= max(e.interval(0.95)[1], 0.0):
+        return ""
+    names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
+    return (
+        f"one pair tells more: column {names[0]!r} of x and {names[1]!r} of y tell at least "
+        f"{least:.2f} nats alone, beyond what was found in all columns: choose columns first, by "
+        "mine.pairwise with target="
+    )
