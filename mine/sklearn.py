@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.levels import is_discrete
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
@@ -34,6 +35,7 @@ class MutualInfoWarning(UserWarning):
     """A reason to doubt the score of a column: what `Estimate.warnings` says, docs/warnings.md."""
 
 
+@with_usual_defaults
 def mutual_info(
     X: Any,
     y: Any,

@@ -19,7 +19,7 @@ from mine.command.library import (
     fitting_methods,
     used_by,
 )
-from mine.command.records import as_record, failure, warnings_of
+from mine.command.records import as_record, failure, is_infinite, warnings_of
 
 if TYPE_CHECKING:
     from mine.running.estimates import Estimate
@@ -94,6 +94,7 @@ def _finite(found: Found) -> dict[str, Estimate]:
 
 
 def _draw(estimates: Mapping[str, Estimate], file: Path) -> None:
+    estimates = {name: e for name, e in estimates.items() if not is_infinite(e)}
     size = 6.4, 1.5 + 0.3 * len(estimates)
     figures.save_figure(file, lambda ax: figures.draw_methods(ax, estimates), size)
 
@@ -119,14 +120,14 @@ def _record(name: str, kind: str, e: Estimate | Exception, rows: int) -> dict[st
 def _print_table(found: Found, sides: Sides) -> None:
     kinds = _kinds(found)
     table, notes = (
-        printing.new_table("method", *printing.HEADS, "kind"),
+        printing.new_table("method", "verdict", *printing.HEADS, "kind"),
         printing.dropped_note(sides.columns),
     )
     for name, e in found.items():
         if isinstance(e, Exception):
-            table.add_row(name, "failed", "", "", "", kinds[name])
+            table.add_row(name, "", "failed", "", "", "", kinds[name])
             notes.append(f"{name}: failed: {one_line(e)}")
         else:
-            table.add_row(name, *printing.cells(e), kinds[name])
+            table.add_row(name, e.verdict, *printing.cells(e), kinds[name])
             notes += [f"{name}: {text}" for text in warnings_of(e, sides.columns.rows)]
     printing.print_table(table, notes)

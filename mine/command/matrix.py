@@ -126,7 +126,7 @@ def _square(found: Found, names: Sequence[str]) -> Table:
 
 
 def _by_size(found: Found) -> Table:
-    table = printing.new_table("x", "y", *printing.HEADS)
+    table = printing.new_table("x", "y", *printing.HEADS, "verdict")
     for (a, b), e in sorted(found.items(), key=lambda item: -item[1].nats):
-        table.add_row(a, b, *printing.cells(e))
+        table.add_row(a, b, *printing.cells(e), e.verdict)
     return table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mine.command.records import LEVEL, strict
+from mine.command.records import LEVEL, is_infinite, strict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from mine.running.estimates import Estimate
 
 HEADS = ("nats", "bits", "95 % interval", "p-value")
-_TEXT = ("method", "kind", "y", "trains on", "good at")
+_TEXT = ("method", "verdict", "kind", "y", "trains on", "good at")
 """Heads of columns that hold text. The first column always does."""
+_COLOURS = {"reliable": "green", "doubtful": "yellow", "unreliable": "red"}
 _WIDTH = 100
 """Of a table that goes into a file or a pipe."""
 
@@ -67,7 +68,19 @@ def cells(e: Estimate) -> tuple[str, ...]:
     """An estimate's cells under `HEADS`; the interval is in nats."""
     low, high = e.interval(LEVEL)
     p = "-" if e.p_value is None else f"{e.p_value:.3f}"
+    if is_infinite(e):
+        return "infinite", "infinite", f"{low:.3f} to infinity", p
     return f"{e.nats:.3f}", f"{e.bits:.3f}", f"{low:.3f} to {high:.3f}", p
+
+
+def print_verdict(e: Estimate) -> None:
+    """The verdict and why, on a terminal in its colour."""
+    from rich.console import Console
+    from rich.text import Text
+
+    reasons = f": {'; '.join(e.reasons)}" if e.reasons else ""
+    line = Text.assemble((e.verdict, f"bold {_COLOURS[e.verdict]}"), reasons)
+    Console(highlight=False, markup=False).print(line, soft_wrap=True)
 
 
 def dropped_note(columns: Columns) -> list[str]:

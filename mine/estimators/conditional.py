@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
@@ -65,6 +66,7 @@ class Conditional:
         return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
+@with_usual_defaults
 def conditional(
     x: Any,
     y: Any,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
@@ -52,6 +53,7 @@ class Pairwise:
         return pd.DataFrame(self.nats, index=list(self.names), columns=list(self.names))
 
 
+@with_usual_defaults
 def pairwise(
     table: Any,
     target: Any = None,

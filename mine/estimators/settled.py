@@ -15,12 +15,14 @@ from mine.data.columns import Layout
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.method.gaussian import normal_scores
+from mine.method.ksg import ksg
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
 LARGEST = 1000.0
 """Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
+NEIGHBOURS_OF = 5000  # rows, at most, that are looked at for what was not learned
 SURE = 0.995  # level at which a single pair of columns tells more than the whole
 
 
@@ -47,12 +49,14 @@ def settled(
         y: (n, dy).
         layouts: what their columns are.
     """
-    if e.nats == math.inf and job.method.is_direct:
+    if job.method.is_direct and not math.isfinite(e.nats):
         return e  # it says so itself
-    if not job.method.is_direct and not abs(e.nats) <= LARGEST:
+    if not job.method.is_direct and _has_diverged(e):
         return _diverged(e)
-    found = [*e.warnings]
-    if not e.stderr > 0.0 or (e.untrained and any(w.startswith("few rows") for w in found)):
+    found, stderr = [*e.warnings], e.stderr
+    if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y)):
+        # No spread is no knowledge: the interval is then all that n rows can tell.
+        stderr = max(stderr, math.log(e.n_test) / 2.0)
         found.append(
             "nothing learned: too few rows to learn anything, or a training that does not move: "
             "no evidence of independence: bring more rows, fewer columns, or take ksg"
@@ -63,45 +67,57 @@ def settled(
             f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
             f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
         )
-    if text := _told_by_a_pair(e, x, y, layouts):
-        found.append(text)
-    # No spread is no knowledge: the interval is then all that n rows can tell.
-    stderr = e.stderr if e.stderr > 0.0 else math.log(e.n_test) / 2.0
+    names, least = _told_by_a_pair(x, y, layouts)
+    if least > max(e.interval(0.95)[1], 0.0):
+        stderr = math.hypot(stderr, least - e.nats)
+        found.append(
+            f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
+            "found in all columns: choose columns first, by mine.pairwise with target="
+        )
     return replace(e, stderr=stderr, warnings=tuple(found))
 
 
+def _may_tell(e: Estimate, x: Values, y: Values) -> bool:
+    """Whether the rows are few, or nearest neighbours see what the critic has not learned."""
+    if any(w.startswith("few rows") for w in e.warnings):
+        return True
+    a, b = (v[:NEIGHBOURS_OF] / v.std(0) for v in (x, y))
+    found = ksg(a, b, workers=1)
+    return found.nats - 3.0 * found.stderr > max(e.interval(0.95)[1], 0.0)
+
+
+def _has_diverged(e: Estimate) -> bool:
+    """Whether the value is none, or the training ran away and its start was kept."""
+    ran_away = any(not abs(v) <= LARGEST for _, v in e.curve)
+    return not abs(e.nats) <= LARGEST or (e.untrained and ran_away)
+
+
 def _diverged(e: Estimate) -> Estimate:
-    if math.isfinite(e.nats):
+    if not any(w.startswith("diverged") for w in e.warnings):
+        ended = e.nats if abs(e.nats) > LARGEST else max((v for _, v in e.curve), key=abs)
         warning = (
-            f"diverged: the training ended at {e.nats:.1e} nats, which no rows can tell, the value "
-            "is void: lower learning_rate, or take method='mine'"
+            f"diverged: the training went to {ended:.1e} nats, which no rows can tell, and the "
+            "value is void: lower learning_rate, or take method='mine'"
         )
         e = replace(e, warnings=(warning, *e.warnings))
     return replace(e, nats=math.nan, stderr=math.nan)
 
 
-def _told_by_a_pair(e: Estimate, x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
-    """Says that one column of x and one of y tell more than was found in all; "" if none does.
+def _told_by_a_pair(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> tuple[str, float]:
+    """The column of x and that of y which tell most of each other, and at least how much, in nats.
 
     Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
-    Fisher's, at `SURE` for all pairs together.
+    Fisher's, at `SURE` for all pairs together. ("", 0.0) where there are no two pairs.
     """
     n, pairs = len(x), x.shape[1] * y.shape[1]
     chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
     if not all(chosen) or pairs == 1:
-        return ""
+        return "", 0.0
     scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
     a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
     rho = np.abs(a.T @ b)
     i, j = np.unravel_index(int(rho.argmax()), rho.shape)
     far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(n - 3)
     low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
-    least = -0.5 * math.log1p(-(low**2))
-    if least <= max(e.interval(0.95)[1], 0.0):
-        return ""
     names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
-    return (
-        f"one pair tells more: column {names[0]!r} of x and {names[1]!r} of y tell at least "
-        f"{least:.2f} nats alone, beyond what was found in all columns: choose columns first, by "
-        "mine.pairwise with target="
-    )
+    return f"column {names[0]!r} of x and {names[1]!r} of y", -0.5 * math.log1p(-(low**2))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
 
 ROWS_A_COLUMN = 3
+ONE_ROW = 0.9  # of a column's variance: with more in one row, the others say nothing
 _ONE = 1.0 - 1e-12  # a canonical correlation above is 1
 
 
@@ -99,6 +100,7 @@ def _estimate(x: Rows, y: Rows) -> GaussianResult:
         )
     n = len(x)
     zx, zy = _standardised(x), _standardised(y)
+    doubts = _outweighed(zx, zy)
     shrinkage = 0.0
     if n < ROWS_A_COLUMN * (zx.shape[1] + zy.shape[1]):
         shrinkage = _shrinkage(np.concatenate([zx, zy], 1))
@@ -118,11 +120,25 @@ def _estimate(x: Rows, y: Rows) -> GaussianResult:
             f"shrunk: {n} rows are few for {dx + dy} columns, correlations were shrunk by "
             f"{shrinkage:.2f} and the value lies towards 0: bring more rows or fewer columns"
         )
-        return GaussianResult(nats, stderr, found, shrinkage, (warning,))
-    return GaussianResult(nats - _excess(n - 1, dx, dy), stderr, found, 0.0, ())
+        return GaussianResult(nats, stderr, found, shrinkage, (warning, *doubts))
+    return GaussianResult(nats - _excess(n - 1, dx, dy), stderr, found, 0.0, doubts)
+
+
+def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
+    """Warns of columns whose variance is that of one row."""
+    count = sum(int((z.max(0) ** 2 > ONE_ROW * len(z)).sum()) for z in (np.abs(zx), np.abs(zy)))
+    if not count:
+        return ()
+    warning = (
+        f"one row decides: in {count} columns one row has more than {ONE_ROW:.0%} of the "
+        "variance, and moments tell of it alone: drop it, or take method='gaussian_copula'"
+    )
+    return (warning,)
 
 
 def _standardised(v: Rows) -> Rows:
+    # In units of a power of two for each column: 1e300 has a square, and no bit changes.
+    v = np.ldexp(v, -np.frexp(np.abs(v).max(0))[1])
     deviation = v.std(0)
     return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
 
