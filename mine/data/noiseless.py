@@ -39,11 +39,7 @@ def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
     if len(kept) < LEAST_ROWS:
         return ""
     sides = [
-        {
-            name: v[kept]
-            for name, v in zip(of.labels, rows.T, strict=True)
-            if is_continuous(v[kept])
-        }
+        {name: v[kept] for name, v in zip(of.labels, rows.T, strict=True) if is_continuous(v)}
         for rows, of in zip((x, y), layouts, strict=True)
     ]
     if not all(sides):
