@@ -152,6 +152,7 @@ SOURCES = (
     "running/extrapolation.py",
     "data/diagnostics.py",
     "estimators/label_limit.py",
+    "estimators/settled.py",
 )
 
 

@@ -7,8 +7,8 @@ two standard errors together, else that of the copula. The error is wide:
 
     sqrt((1.5 max(s_copula, s_ksg))^2 + (I_copula - I_ksg)^2 + ((dx + dy) / n)^2).
 
-Where the two disagree, the interval covers both. Measured, 100 draws each: docs/few-rows in
-docs/warnings.md.
+Where the two disagree, the interval covers both. Chosen on normal pairs, a square and a sine plus
+noise, and up to ten columns, 20 to 90 rows.
 """
 
 from __future__ import annotations

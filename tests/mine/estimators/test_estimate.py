@@ -184,4 +184,4 @@ def test_a_failure_inside_an_estimation_is_raised_with_its_reason():
             raise ArithmeticError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        mine.estimate(X, Y, critic=Broken)
+        mine.estimate(*data(100), critic=Broken)
