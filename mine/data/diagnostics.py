@@ -45,7 +45,7 @@ def data_doubts(
     discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
     found = [
         _nearly_discrete(sides, discrete),
-        _heavy(sides, train),
+        heavy_tails(sides, train),
         _repeated(data, discrete, train, test),
         _few(data, len(train), len(test), folds),
     ]
@@ -85,7 +85,8 @@ def _nearly_discrete(sides: Sequence[Side], discrete: Sequence[Sequence[bool]]) 
     )
 
 
-def _heavy(sides: Sequence[Side], train: Tensor) -> str:
+def heavy_tails(sides: Sequence[Side], train: Tensor) -> str:
+    """Warns of columns with heavy tails among these rows; "" where there are none."""
     columns = [
         f"{layout.labels[i]!r} of {name}"
         for name, rows, layout, untouched in sides

@@ -9,9 +9,11 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy.special import ndtri
 
 from mine.data.columns import Layout
+from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.method.gaussian import normal_scores
@@ -67,6 +69,12 @@ def settled(
             f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
             f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
         )
+    if job.method.is_direct and _by_moments(job):
+        sides = [
+            (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
+            for name, v, layout in zip("xy", (x, y), layouts, strict=True)
+        ]
+        found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
     names, least = _told_by_a_pair(x, y, layouts)
     if least > max(e.interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
@@ -75,6 +83,13 @@ def settled(
             "found in all columns: choose columns first, by mine.pairwise with target="
         )
     return replace(e, stderr=stderr, warnings=tuple(found))
+
+
+def _by_moments(job: Job) -> bool:
+    """Whether its columns are in units of standard deviations, which few rows decide."""
+    units = getattr(job.source, "preprocess", None)
+    ranked = job.method.taken or units not in (None, "none", "standardise")
+    return "preprocess" in job.method.uses and not job.method.discrete_sides and not ranked
 
 
 def _may_tell(e: Estimate, x: Values, y: Values) -> bool:
@@ -107,11 +122,11 @@ def _told_by_a_pair(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> tup
     """The column of x and that of y which tell most of each other, and at least how much, in nats.
 
     Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
-    Fisher's, at `SURE` for all pairs together. ("", 0.0) where there are no two pairs.
+    Fisher's, at `SURE` for all pairs together. ("", 0.0) where no columns are continuous.
     """
     n, pairs = len(x), x.shape[1] * y.shape[1]
     chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
-    if not all(chosen) or pairs == 1:
+    if not all(chosen):
         return "", 0.0
     scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
     a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
