@@ -89,7 +89,7 @@ def mutual_info(
     for i, e in zip(telling, found, strict=True):
         for text in e.warnings:
             message = f"column {table.layout.names[i]!r}: {text}"
-            warnings.warn(message, MutualInfoWarning, stacklevel=2)
+            warnings.warn(message, MutualInfoWarning, stacklevel=3)
     scores = np.zeros(len(features))
     scores[telling] = [e.nats for e in found]
     return scores

@@ -80,7 +80,8 @@ def settled(
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
             f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
-            "found in all columns: choose columns first, by mine.pairwise with target="
+            "found in all columns: train longer, choose columns first by mine.pairwise, or take "
+            "gaussian_copula"
         )
     return replace(e, stderr=stderr, warnings=tuple(found))
 
