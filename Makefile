@@ -23,13 +23,18 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 LOG := $(VENV)/install.log
 comma := ,
+# OUTPUTS as one word for the shell and as one value for Hydra, whatever its characters are.
+quoted = '$(subst ','\'',$(1))'
+FOLDER := $(call quoted,$(value OUTPUTS))
+PLAIN := $(shell printf %s $(FOLDER) | LC_ALL=C grep -Ex '[A-Za-z0-9_./-]+')
+HYDRA_OUTPUTS := $(call quoted,outputs=$(if $(PLAIN),$(PLAIN),'$(subst ',\',$(value OUTPUTS))'))
 space := $() $()
 SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -66,35 +71,38 @@ reproduce: $(READY) ## run EXPERIMENTS at SCALE, then the figures, claims and re
 	@$(call reproduce_at,$(SCALE))
 
 benchmark-accuracy: $(READY) ## every method on the tasks that auto was developed on: docs/accuracy-tables.md
-	$(RUN) -m experiments experiment=accuracy scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
-	@$(RUN) -m experiments.suite.report.accuracy_page --outputs "$(OUTPUTS)" --scale $(SCALE) > "$(OUTPUTS)/accuracy-tables.md"
-	@echo "Tables: $(OUTPUTS)/accuracy-tables.md"
+	$(RUN) -m experiments experiment=accuracy scale=$(SCALE) device=$(DEVICE) $(HYDRA_OUTPUTS) $(ARGS)
+	@$(RUN) -m experiments.suite.report.accuracy_page --outputs $(FOLDER) --scale $(SCALE) > $(FOLDER)/accuracy-tables.md
+	@echo "Tables:" $(FOLDER)/accuracy-tables.md
 
 comparison: $(READY) ## the 40 tasks of Beyond Normal beside other estimators: docs/comparison.md
-	$(RUN) -m experiments experiment=comparison scale=$(SCALE) device=$(DEVICE) outputs="$(OUTPUTS)" $(ARGS)
-	@$(RUN) -m experiments.suite.report.comparison_page --outputs "$(OUTPUTS)" --scale $(SCALE)
+	$(RUN) -m experiments experiment=comparison scale=$(SCALE) device=$(DEVICE) $(HYDRA_OUTPUTS) $(ARGS)
+	@$(RUN) -m experiments.suite.report.comparison_page --outputs $(FOLDER) --scale $(SCALE)
 
 figures: $(READY) ## draw the figures again, from the rows alone
-	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)" --figures-only
+	$(RUN) -m experiments.suite.report --outputs $(FOLDER) --scale "$(SCALE)" --figures-only
 
 report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
-	$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(SCALE)"
+	$(RUN) -m experiments.suite.report --outputs $(FOLDER) --scale "$(SCALE)"
 
 results: $(READY) ## docs/results: claims, provenance and figures of a whole run in OUTPUTS
-	@$(RUN) -m experiments.suite.report.results --outputs "$(OUTPUTS)" --scale "$(SCALE)" --commit $(COMMIT) --without $(ASIDE)
+	@$(RUN) -m experiments.suite.report.results --outputs $(FOLDER) --scale "$(SCALE)" --commit $(COMMIT) --without $(ASIDE)
 
 status: $(READY) ## every run with its state, cells done, pace and time left
-	@$(RUN) -m experiments.suite.report.status --outputs "$(OUTPUTS)"
+	@$(RUN) -m experiments.suite.report.status --outputs $(FOLDER)
 
 bench: $(READY) ## microseconds per network-step against three baselines
 	$(RUN) -m benchmarks $(ARGS)
 	$(RUN) -m benchmarks.checkpointing
 
+dependence: $(READY) ## how often intervals and p-values err on rows that hang together (an hour; it resumes)
+	$(RUN) -m benchmarks.dependence --out "$(OUTPUTS)/dependence/rows.csv" $(ARGS)
+
 cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at scale paper (8 minutes)
-	$(RUN) -m benchmarks.cuda --out "$(OUTPUTS)/cuda" $(ARGS)
+	$(RUN) -m benchmarks.cuda --out $(FOLDER)/cuda $(ARGS)
 
 scale-out: $(READY) ## what a grid gains from 1 to 1,000 workers, simulated from measured costs
-	$(RUN) -m benchmarks.scale_out --out "$(OUTPUTS)/scale_out" $(ARGS)
+	$(RUN) -m benchmarks.scale_out --out $(FOLDER)/scale_out $(ARGS)
 
 dist: $(READY) ## build the wheel and the source distribution into dist/, and check both
 	rm -rf dist
@@ -110,16 +118,16 @@ ray: ## make .venv-ray, for sweeps with hydra/launcher=ray
 	.venv-ray/bin/python -m pip install -c .venv-ray/constraints.txt --no-build-isolation -e ".[experiments,ray]"
 
 clean: ## remove OUTPUTS and the caches; .venv stays
-	@case "$(OUTPUTS)" in \
+	@case $(FOLDER) in \
 	  */* | *..*) refused=1 ;; \
 	  outputs*) refused= ;; \
 	  *) refused=1 ;; \
 	esac; \
 	if [ -n "$$refused" ]; then \
-	  echo 'expected OUTPUTS to be a folder here whose name begins with "outputs", got "$(OUTPUTS)": remove it by hand' >&2; \
+	  echo 'expected OUTPUTS to be a folder here whose name begins with "outputs", got '$(FOLDER)': remove it by hand' >&2; \
 	  exit 2; \
 	fi
-	rm -rf "$(OUTPUTS)" multirun build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(FOLDER) multirun build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## remove .venv too
@@ -180,12 +188,12 @@ check_python = { $(PYTHON) -c 'import sys; sys.exit(not $(SUPPORTED))' 2>/dev/nu
 # file names. The report draws the figures, in the runs' folders too. First it says how long all will take, but
 # for smoke, of which that would be a large part.
 sweep = $(RUN) -m experiments -m experiment=$(subst $(space),$(comma),$(strip $(subst $(comma), ,$(EXPERIMENTS)))) \
-  scale=$(1) device=$(DEVICE) outputs="$(OUTPUTS)" figures=false $(ARGS)
+  scale=$(1) device=$(DEVICE) $(HYDRA_OUTPUTS) figures=false $(ARGS)
 define reproduce_at
 set -f; trap 'exit 130' INT; trap 'exit 143' TERM; status=0; \
 if [ "$(1)" != smoke ]; then $(call sweep,$(1)) --forecast || [ $$? -le 128 ] || exit 130; fi; \
 $(call sweep,$(1)) || status=1; \
-$(RUN) -m experiments.suite.report --outputs "$(OUTPUTS)" --scale "$(1)" || status=1; \
-if [ -f "$(OUTPUTS)/report.html" ]; then echo "Report: $(OUTPUTS)/report.html"; fi; \
+$(RUN) -m experiments.suite.report --outputs $(FOLDER) --scale "$(1)" || status=1; \
+if [ -f $(FOLDER)/report.html ]; then echo "Report:" $(FOLDER)/report.html; fi; \
 exit $$status
 endef

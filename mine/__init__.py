@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mine.critics.mlp import MLP
     from mine.estimators.conditional import Conditional, conditional
     from mine.estimators.estimate import estimate, estimate_many
+    from mine.estimators.lagged import Lagged, lagged
     from mine.estimators.pairwise import Pairwise, pairwise
     from mine.estimators.term import Term
     from mine.method.donsker_varadhan import donsker_varadhan
@@ -28,6 +29,7 @@ __all__ = [
     "Conditional",
     "CorrelatedGaussian",
     "Estimate",
+    "Lagged",
     "NoiseChannel",
     "Pairwise",
     "Term",
@@ -38,6 +40,7 @@ __all__ = [
     "estimate",
     "estimate_many",
     "f_divergence",
+    "lagged",
     "load",
     "methods",
     "pairwise",
@@ -48,6 +51,7 @@ _HOME = {
     "Conditional": "estimators.conditional",
     "CorrelatedGaussian": "tasks",
     "Estimate": "running.estimates",
+    "Lagged": "estimators.lagged",
     "NoiseChannel": "tasks",
     "Pairwise": "estimators.pairwise",
     "Term": "estimators.term",
@@ -58,6 +62,7 @@ _HOME = {
     "estimate": "estimators.estimate",
     "estimate_many": "estimators.estimate",
     "f_divergence": "method.f_divergence",
+    "lagged": "estimators.lagged",
     "load": "saved",
     "methods": "method.names",
     "pairwise": "estimators.pairwise",

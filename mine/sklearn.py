@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.columns import as_raw
+from mine.data.containers import unpacked
 from mine.data.levels import is_discrete
 from mine.data.torch_defaults import with_usual_defaults
+from mine.estimators.alignment import aligned, aligned_groups
+from mine.estimators.dependence import grouped
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
@@ -45,6 +49,7 @@ def mutual_info(
     seed: int = 0,
     device: str = "auto",
     preprocess: str | None = None,
+    groups: Any = None,
     **overrides: Any,
 ) -> NDArray[np.float64]:
     """I(column of X; y) of every column, in nats, trained in one run: (n_features,).
@@ -60,28 +65,31 @@ def mutual_info(
             classes if it is text, categories or booleans, or whole numbers of at most `CLASSES`
             different values.
         method: one of `mine.methods()`. None: `plugin` where y holds classes and the column is a
-            label, too; `mixed` where one of them is; else `mine`.
+            label, too; `mixed` where one of them is; else, and with groups, `mine`.
+        groups: (n,) ids: rows of one group are split together, as for `mine.estimate`.
 
     Other arguments and errors as for `mine.estimate`.
     """
+    X, y = aligned((X, y), ("X", "y"))
     table, target = as_rows("X", X), _target(y, discrete_target)
     check_paired(table, target, ("X", "y"))
     check_varying("y", target)
     features = columns_of(table)
     telling = [i for i, rows in enumerate(features) if not constant_columns(rows)]
     classes = any(target.layout.levels)
+    ids = aligned_groups((X, y), groups)
+    hangs = None if ids is None else grouped(ids, len(target.values))
     jobs = []
     for x in (features[i] for i in telling):
-        named = method or pair_method(x, target, (is_discrete(x.values, x.layout), classes))
+        discrete = is_discrete(x.values, x.layout), classes
+        named = method or ("mine" if hangs else pair_method(x, target, discrete))
         jobs.append(
             own_job(
-                x,
-                target,
-                named,
-                seed,
+                *(x, target, named, seed),
                 preprocess=preprocess,
                 defaults=SMALL,
                 refuses_unused=method is not None,
+                dependence=hangs,
                 **overrides,
             )
         )
@@ -96,7 +104,13 @@ def mutual_info(
 
 
 def _target(y: Any, discrete: bool | None) -> Rows:
+    values = np.asarray(unpacked("y", y))
+    missing = int(as_raw("y", y).is_missing.sum())
+    if missing:
+        raise ValueError(
+            f"y must be known, got {missing} of {len(values)} labels missing: drop these "
+            "rows of X and y"
+        )
     if discrete is None:
-        values = np.asarray(y)
         discrete = values.dtype.kind in "iu" and len(np.unique(values)) <= CLASSES
-    return as_rows("y", np.asarray(y).astype(str) if discrete else y)
+    return as_rows("y", values.astype(str) if discrete else y)

@@ -82,7 +82,7 @@ def run_in_small(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, An
 
         return called
 
-    for name in ("estimate", "estimate_many", "pairwise", "conditional"):
+    for name in ("estimate", "estimate_many", "pairwise", "conditional", "lagged"):
         monkeypatch.setattr(mine, name, in_small(getattr(mine, name)))
 
     def run(code: str, names: dict[str, Any]) -> None:

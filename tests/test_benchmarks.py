@@ -9,11 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import baselines, joining, memory, pairwise
+from benchmarks import baselines, dependence, joining, memory, pairwise
 from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
@@ -312,3 +313,33 @@ def test_ratios_are_the_singles_time_scaled_to_all_pairs_over_the_matrixs(
 def test_the_time_spent_is_told_in_less_than_a_tick() -> None:
     wall, cpu = pairwise.spent(lambda: sum(range(20_000)))
     assert wall > 0 and 0 <= cpu < 60
+
+
+# ----------------------------------------------------------------- dependence
+
+
+def test_rates_of_dependent_rows_go_on_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dependence, "CASES", (dependence.CASES[0], dependence.CASES[5]))
+    words = ["--out", str(tmp_path / "rows.csv"), "--methods", "gaussian"]
+    assert dependence.main([*words, "--draws", "2"]) == 0
+    short = (tmp_path / "rows.csv").read_text()
+    # A process that was killed while it wrote leaves a part of a line, which is drawn again.
+    (tmp_path / "rows.csv").write_text(short[:-20])
+    assert dependence.main([*words, "--draws", "3"]) == 0
+    rows = list(dependence.read_rows(tmp_path / "rows.csv"))
+    keys = [(row["case"], row["method"], row["seed"]) for row in rows]
+    assert len(set(keys)) == len(keys) == 2 * 2 * 3
+    shown = capsys.readouterr().out.splitlines()[-2:]
+    assert shown[0].startswith("| independent rows | gaussian | 3 | 0 |")
+    assert shown[1].startswith("| random walks | gaussian | 3 | 3 |")
+
+
+def test_the_truth_of_coupled_series_is_that_of_their_rows() -> None:
+    """The stationary covariance of v = phi v + shocks is the shocks' over 1 - phi^2."""
+    case = dependence.CASES[-1]
+    v = dependence.autoregressive(0.9, 400_000, np.random.default_rng(0), 2, 0.6)
+    rho = np.corrcoef(v.T)[0, 1]
+    assert -0.5 * math.log(1 - rho**2) == pytest.approx(case.truth, abs=0.01)
+    assert v.var() == pytest.approx(1 / (1 - 0.81), rel=0.03)

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LIFTED = {
-    "experiments/images/data.py",
+    "experiments/images/mnist.py",
     "experiments/suite/run/command.py",
     "experiments/suite/run/computing.py",
     "experiments/suite/run/jobs.py",

@@ -151,8 +151,11 @@ SOURCES = (
     "running/warnings.py",
     "running/extrapolation.py",
     "data/diagnostics.py",
+    "estimators/rows.py",
     "estimators/label_limit.py",
     "estimators/settled.py",
+    "running/held_out_rows.py",
+    "data/file_order.py",
 )
 
 
@@ -177,6 +180,7 @@ def test_the_page_of_warnings_has_those_of_the_source_and_no_others() -> None:
     for method in (package / "method").glob("*.py"):
         given |= kinds_in(method, plain=False)
     ksg = {"tied values", "KSG falls short in high dimension", "KSG's ceiling"}
+    ksg |= {"KSG falls short where few rows are independent"}
     assert listed - ksg == given
     text = (package / "method" / "ksg.py").read_text(encoding="utf-8")
     assert all(phrase in text for phrase in ksg)
@@ -203,7 +207,7 @@ def test_the_tutorial_runs_in_small(
 ) -> None:
     names: dict[str, Any] = {}
     parts = TUTORIAL.findall(text_of("tutorial.md"))
-    assert len(parts) == text_of("tutorial.md").count("```python") == 6
+    assert len(parts) == text_of("tutorial.md").count("```python") == 8
     for code, shown in parts:
         run_in_small(code.replace("null=19", "null=2"), names)
         assert len(capsys.readouterr().out.splitlines()) == len(shown.splitlines())

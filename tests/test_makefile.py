@@ -78,7 +78,7 @@ def test_every_target_is_phony() -> None:
 
 def test_results_are_made_of_a_whole_run_without_what_takes_hours() -> None:
     asked = plan("results", "OUTPUTS=there", "COMMIT=abc def")
-    assert '--outputs "there" --scale "default" --commit abc def --without accuracy' in asked
+    assert "--outputs 'there' --scale \"default\" --commit abc def --without accuracy" in asked
 
 
 def test_help_explains_every_variable() -> None:
@@ -119,6 +119,32 @@ def test_the_experiments_are_one_sweep_and_then_comes_the_report(house: Path, gi
     assert done.stdout.splitlines()[-1] == "Report: outputs/report.html"
 
 
+ODD_FOLDERS = (
+    *("a b", "it's", 'say "b"', "a,b=c", "été", "a\\b", "a;b"),
+    *("$(touch harmed)", "a`touch harmed`"),
+)
+
+
+@pytest.mark.parametrize("folder", ODD_FOLDERS)
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_any_folder_reaches_hydra_and_the_shell_as_it_is(
+    house: Path, folder: str, from_environment: bool
+) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    (house / ".venv" / "bin" / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> asked\n')
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    words, env = ([], {**env, "OUTPUTS": folder}) if from_environment else ([folder], env)
+    command = ["make", "smoke", "EXPERIMENTS=gaussian", *(f"OUTPUTS={word}" for word in words)]
+    done = subprocess.run(command, cwd=house, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    asked = (house / "asked").read_text(encoding="utf-8").splitlines()
+    (override,) = [word for word in asked if word.startswith("outputs=")]
+    assert OverridesParser.create().parse_override(override).value() == folder
+    assert asked[asked.index("--outputs") + 1] == folder
+    assert not list(house.rglob("harmed"))
+
+
 def test_a_smoke_run_begins_at_once(house: Path) -> None:
     assert make("smoke", "EXPERIMENTS=gaussian", cwd=house).returncode == 0
     assert "--forecast" not in (house / "asked").read_text()
@@ -157,7 +183,7 @@ def test_an_override_with_brackets_is_not_taken_for_file_names(house: Path) -> N
 def test_drawing_again_asks_for_rows_alone() -> None:
     for target in ("figures", "report"):
         text = plan(target, "SCALE=smoke", "OUTPUTS=outputs-2")
-        assert '-m experiments.suite.report --outputs "outputs-2" --scale "smoke"' in text
+        assert "-m experiments.suite.report --outputs 'outputs-2' --scale \"smoke\"" in text
         assert "experiment=" not in text
 
 

@@ -168,7 +168,7 @@ class Stage:
         self.monkeypatch.chdir(self.outputs)
         people().to_csv("people.csv", index=False)
         people().to_parquet("people.parquet")
-        trains = words[0] in ("estimate", "compare", "matrix") and "--help" not in words
+        trains = words[0] in ("estimate", "compare", "matrix", "lagged") and "--help" not in words
         own = ("--steps" in words) or not trains
         more = [*([] if own else ["--steps", "2"]), *(["--set", "batch_size=16"] * trains)]
         done = CliRunner().invoke(mine_command, [*words, *more], prog_name="mine")
@@ -203,9 +203,10 @@ def people() -> pd.DataFrame:
     weight = 0.8 * height + rng.normal(0.0, 6.0, 100)
     age, income = 0.5 * weight + rng.normal(0.0, 5.0, 100), rng.exponential(size=100)
     income[::9] = np.nan
-    sex = rng.choice(["f", "m"], 100)
+    sex, home = rng.choice(["f", "m"], 100), np.arange(100) // 4
     return pd.DataFrame(
         {"height": height, "weight": weight, "age": age, "income": income, "sex": sex}
+        | {"home": home}
     )
 
 

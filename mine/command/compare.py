@@ -54,9 +54,9 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
     found = _by_each(names, sides, options)
     _check_any(found)
     _print_json(found, sides) if options.as_json else _print_table(found, sides)
-    estimates = _finite(found)
+    estimates = _done(found)
     if options.plot:
-        _draw(estimates, options.plot)
+        _draw({n: e for n, e in estimates.items() if not is_infinite(e)}, options.plot)
     return OK if len(estimates) == len(found) else FAILED
 
 
@@ -88,7 +88,7 @@ def _check_any(found: Found) -> None:
         raise refusals[0]
 
 
-def _finite(found: Found) -> dict[str, Estimate]:
+def _done(found: Found) -> dict[str, Estimate]:
     estimates = {name: e for name, e in found.items() if not isinstance(e, Exception)}
     return {name: e for name, e in estimates.items() if not failure(e)}
 

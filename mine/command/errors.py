@@ -6,6 +6,7 @@ be right, before anything is trained; 130 for Ctrl-C.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -44,9 +45,22 @@ class OneLine(click.Group):
 
 
 def _fail(message: object, status: int) -> NoReturn:
-    click.echo(f"mine: {one_line(message)}", err=True)
+    click.echo(f"mine: {one_line(harmless(message))}", err=True)
     sys.exit(status)
 
 
 def one_line(message: object) -> str:
     return " ".join(str(message).split())
+
+
+MOST_LETTERS = 2000
+"""In a line of an error or a note: names in it may be of any length."""
+
+
+def harmless(text: object) -> str:
+    """Text for a terminal: codes that would steer it are written out, too long a text is cut."""
+    found = _STEERING.sub(lambda m: f"\\x{ord(m[0]):02x}", str(text))
+    return found if len(found) <= MOST_LETTERS else found[: MOST_LETTERS - 1] + "…"
+
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mine.command.files import written_whole
+from mine.command.printing import INFINITE, shown
 from mine.command.records import LEVEL
 
 if TYPE_CHECKING:
+    from mine.estimators.lagged import Lagged
     from mine.running.estimates import Estimate
 
 
 def save_figure(file: Path, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
     """Writes what `draw` draws on an `ax`; the size is in inches."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    draw(figure.add_subplot())
-    with written_whole(file) as part:
+    # Names are no formulas: matplotlib would read b$^$ as one.
+    with rc_context({"text.parse_math": False}), written_whole(file) as part:
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot())
         figure.savefig(part, dpi=150)
 
 
@@ -45,15 +49,29 @@ def draw_methods(ax: Any, found: Mapping[str, Estimate]) -> None:
     ax.set(xlabel="mutual information (nats), 95 % interval")
 
 
+def draw_lags(ax: Any, found: Lagged) -> None:
+    """A point and an interval for each lag."""
+    order = sorted(range(len(found.lags)), key=found.lags.__getitem__)
+    lags = [found.lags[i] for i in order]
+    estimates = [found.estimates[i] for i in order]
+    ax.plot(lags, [e.nats for e in estimates], "o-", color="C0", markersize=4)
+    ax.vlines(lags, *zip(*(e.interval(LEVEL) for e in estimates), strict=True), color="C0")
+    ax.axhline(0.0, color="0.6", linewidth=0.8)
+    ax.set(xlabel="lag of y behind x (rows)", ylabel="mutual information (nats), 95 % interval")
+
+
 def draw_matrix(
     ax: Any, names: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]
 ) -> None:
     """A cell for each pair, with its value in nats."""
-    image = ax.imshow(values, cmap="viridis")
-    ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
-    ax.set_yticks(range(len(names)), names)
+    finite = [[value if math.isfinite(value) else math.nan for value in row] for row in values]
+    image = ax.imshow(finite, cmap="viridis")
+    ax.set_xticks(range(len(columns)), map(shown, columns), rotation=45, ha="right")
+    ax.set_yticks(range(len(names)), map(shown, names))
     for i, row in enumerate(values):
         for j, value in enumerate(row):
-            if math.isfinite(value):
-                ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="w", fontsize=7)
+            if not math.isnan(value):
+                text = f"{value:.2f}" if math.isfinite(value) else INFINITE
+                color = "w" if math.isfinite(value) else "k"
+                ax.text(j, i, text, ha="center", va="center", color=color, fontsize=7)
     ax.figure.colorbar(image, label="mutual information (nats)")

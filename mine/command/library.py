@@ -12,16 +12,26 @@ from mine.command.options import Options
 if TYPE_CHECKING:
     from mine.command.tables.columns import Columns
     from mine.command.tables.source import Values
+    from mine.estimators.lagged import Lagged
+    from mine.estimators.pairwise import Pairwise
     from mine.running.estimates import Estimate
-
-Pair = tuple[str, str]
 
 
 def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estimate:
     import mine
 
     x, y = _frame(sides.columns, sides.x), _frame(sides.columns, sides.y)
-    return mine.estimate(x, y, **_named(method=method), **options.library)
+    return mine.estimate(x, y, **_named(method=method), **_library(sides.columns, options))
+
+
+def estimate_lags(
+    sides: Sides, lags: Sequence[int], method: str | None, options: Options
+) -> Lagged:
+    import mine
+
+    x, y = _frame(sides.columns, sides.x), _frame(sides.columns, sides.y)
+    named = {name: value for name, value in options.library.items() if name != "order"}
+    return mine.lagged(x, y, lags, **_named(method=method), **named)
 
 
 def fitting_methods(sides: Sides) -> list[str]:
@@ -58,12 +68,19 @@ def check_used_by_some(names: Sequence[str], options: Options) -> None:
 
 def estimate_pairs(
     columns: Columns, target: str | None, method: str | None, options: Options
-) -> dict[Pair, Estimate]:
+) -> Pairwise:
     import mine
 
     table = _frame(columns, list(columns.values))
     named = _named(method=method, target=target)
-    return dict(mine.pairwise(table, **named, **options.library).estimates)
+    return mine.pairwise(table, **named, **_library(columns, options))
+
+
+def _library(columns: Columns, options: Options) -> dict[str, Any]:
+    """Keyword arguments, with the groups where a column says them."""
+    if columns.groups is None:
+        return dict(options.library)
+    return {**options.library, "groups": columns.groups.astype(str)}
 
 
 def _named(**arguments: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from mine.command.compare import compare
 from mine.command.errors import OneLine
 from mine.command.estimate import estimate
+from mine.command.lagged import lagged
 from mine.command.matrix import matrix
 from mine.command.methods import methods
 
@@ -28,7 +29,7 @@ def command() -> None:
     """
 
 
-for subcommand in (estimate, compare, matrix, methods):
+for subcommand in (estimate, compare, matrix, lagged, methods):
     command.add_command(subcommand)
 
 

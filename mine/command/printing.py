@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mine.command.errors import harmless, one_line
 from mine.command.records import LEVEL, is_infinite, strict
 
 if TYPE_CHECKING:
@@ -19,9 +21,13 @@ if TYPE_CHECKING:
     from mine.running.estimates import Estimate
 
 HEADS = ("nats", "bits", "95 % interval", "p-value")
+INFINITE = "infinite"
+_NAME_LETTERS = 40
 _TEXT = ("method", "verdict", "kind", "y", "trains on", "good at")
 """Heads of columns that hold text. The first column always does."""
 _COLOURS = {"reliable": "green", "doubtful": "yellow", "unreliable": "red"}
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Letters that json leaves as they are, and that would steer a terminal."""
 _WIDTH = 100
 """Of a table that goes into a file or a pipe."""
 
@@ -40,7 +46,13 @@ def progress(text: str) -> Iterator[None]:
 
 
 def print_json(record: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(strict(record), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(strict(record), indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(_STEERING.sub(lambda m: f"\\u{ord(m[0]):04x}", text))
+
+
+def print_note(text: str) -> None:
+    """A line on stderr."""
+    click.echo(f"mine: {one_line(harmless(text))}", err=True)
 
 
 def print_table(table: Table, notes: Iterable[str] = ()) -> None:
@@ -51,7 +63,7 @@ def print_table(table: Table, notes: Iterable[str] = ()) -> None:
     console = Console(width=width, highlight=False, markup=False)
     console.print(table)
     for note in notes:
-        console.print(Text(note), soft_wrap=True)
+        console.print(Text(harmless(note)), soft_wrap=True)
 
 
 def new_table(*heads: str) -> Table:
@@ -60,7 +72,7 @@ def new_table(*heads: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 or head in _TEXT else "right")
+        table.add_column(shown(head), justify="left" if i == 0 or head in _TEXT else "right")
     return table
 
 
@@ -69,7 +81,7 @@ def cells(e: Estimate) -> tuple[str, ...]:
     low, high = e.interval(LEVEL)
     p = "-" if e.p_value is None else f"{e.p_value:.3f}"
     if is_infinite(e):
-        return "infinite", "infinite", f"{low:.3f} to infinity", p
+        return INFINITE, INFINITE, f"{low:.3f} to infinity", p
     return f"{e.nats:.3f}", f"{e.bits:.3f}", f"{low:.3f} to {high:.3f}", p
 
 
@@ -81,6 +93,12 @@ def print_verdict(e: Estimate) -> None:
     reasons = f": {'; '.join(e.reasons)}" if e.reasons else ""
     line = Text.assemble((e.verdict, f"bold {_COLOURS[e.verdict]}"), reasons)
     Console(highlight=False, markup=False).print(line, soft_wrap=True)
+
+
+def shown(name: str) -> str:
+    """A column's name in a table or a figure."""
+    found = one_line(harmless(name))
+    return found if len(found) <= _NAME_LETTERS else found[: _NAME_LETTERS - 1] + "…"
 
 
 def dropped_note(columns: Columns) -> list[str]:

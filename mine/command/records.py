@@ -19,17 +19,17 @@ def warnings_of(e: Estimate, rows: int) -> list[str]:
     return [*e.warnings, *([few] if rows < FEW_ROWS else [])]
 
 
+def is_infinite(e: Estimate) -> bool:
+    """Whether the value is infinite, rather than a training that went wrong."""
+    return e.nats == math.inf and e.diverged_at < 0 and math.isnan(e.train_nats)
+
+
 def failure(e: Estimate) -> str:
-    """Why there is no value; "" where there is one."""
+    """Why there is no value; "" where there is one, an infinite one included."""
     if math.isfinite(e.nats) or is_infinite(e):
         return ""
     where = f"turned non-finite at step {e.diverged_at}" if e.diverged_at >= 0 else "diverged"
     return f"the training {where}: lower --set learning_rate, or take --preprocess rank"
-
-
-def is_infinite(e: Estimate) -> bool:
-    """Whether I was found to be infinite, which is an outcome."""
-    return e.nats == math.inf and any(text.startswith("infinite") for text in e.warnings)
 
 
 def normalised_note(e: Estimate) -> str:
@@ -47,6 +47,7 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "reasons": list(e.reasons),
         "method": e.method,
         "nats": e.nats,
+        **({"infinite": True} if is_infinite(e) else {}),
         "bits": e.bits,
         "correlation": e.correlation,
         "stderr": e.stderr,
@@ -65,7 +66,6 @@ def as_record(e: Estimate, rows: int) -> dict[str, Any]:
         "null": list(e.null),
         "entropy": e.entropy,
         "share": e.share,
-        "infinite": True if is_infinite(e) else None,
     }
     return record | {name: value for name, value in further.items() if value not in ("", None, [])}
 

@@ -10,17 +10,18 @@ levels are kept in a `Layout`, so that other rows can be read in the same way la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mine.data.containers import Column, columns_in, has_columns, unpacked
+
 LEVELS = 200  # most levels of a column: one with more is an identifier, or free text
-_CODED = ("cat", "enum", "bool", "str", "utf8")  # beginnings of the names of types with levels
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,78 @@ class Layout:
         return Layout(self.names + other.names, self.levels + other.levels)
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of the table: its values of any type, and whether they are levels."""
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Rows that are not yet checked.
+
+    Attributes:
+        name: the rows' name in error messages.
+        columns: the columns of a table; None for an array of numbers.
+        numbers: (n, d) float64, the array of numbers; None for a table.
+    """
 
     name: str
-    values: NDArray[Any]
-    is_coded: bool
-    missing: int
+    columns: tuple[Column, ...] | None
+    numbers: Tensor | None
+
+    @property
+    def is_missing(self) -> NDArray[np.bool_]:
+        """(n,): whether a row has a missing value."""
+        if self.numbers is not None:
+            return self.numbers.isnan().any(1).numpy()
+        missing = [column.is_missing for column in self.columns or ()]
+        return np.logical_or.reduce(missing) if missing else np.zeros(0, dtype=bool)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        if self.numbers is not None:
+            return Layout.numbers(self.numbers.shape[1]).names
+        return tuple(c.name for c in self.columns or ())
+
+    @property
+    def parts(self) -> list[Column]:
+        """The columns one by one."""
+        if self.numbers is None:
+            return list(self.columns or ())
+        arrays = self.numbers.numpy().T
+        return [
+            Column(name, values, False, np.isnan(values))
+            for name, values in zip(self.names, arrays, strict=True)
+        ]
+
+    def only(self, places: Sequence[int]) -> Raw:
+        """Some of the columns, by their places."""
+        if self.numbers is not None:
+            return Raw(self.name, None, self.numbers[:, list(places)])
+        columns = self.columns or ()
+        return Raw(self.name, tuple(columns[i] for i in places), None)
+
+    def kept(self, keep: NDArray[np.bool_]) -> Raw:
+        """Some of the rows."""
+        if self.numbers is not None:
+            return Raw(self.name, None, self.numbers[torch.from_numpy(keep)])
+        return Raw(self.name, tuple(c.kept(keep) for c in self.columns or ()), None)
+
+
+def as_raw(name: str, v: Any) -> Raw:
+    """A user's rows as columns, whatever holds them.
+
+    Raises:
+        ValueError: v holds no rows; the message says what to do.
+    """
+    v = unpacked(name, v)
+    if not has_columns(v):
+        return Raw(name, None, _numbers(name, v))
+    columns = tuple(columns_in(v))
+    if not columns or not len(columns[0].values):
+        raise ValueError(f"{name} must have rows and columns, got none: bring some")
+    lengths = {c.name: len(c.values) for c in columns}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"expected columns of equal length in {name}, got {lengths}: bring the same rows of "
+            "each"
+        )
+    return Raw(name, columns, None)
 
 
 def as_columns(name: str, v: Any, layout: Layout | None = None) -> tuple[Tensor, Layout]:
@@ -84,17 +149,21 @@ def as_columns(name: str, v: Any, layout: Layout | None = None) -> tuple[Tensor,
     Raises:
         ValueError: v holds no such rows; the message says what to do.
     """
-    if not _has_columns(v):
-        values = _numbers(name, v)
-        found = Layout.numbers(values.shape[1])
+    return coded(as_raw(name, v), layout)
+
+
+def coded(raw: Raw, layout: Layout | None = None) -> tuple[Tensor, Layout]:
+    """See `as_columns`."""
+    name = raw.name
+    if raw.numbers is not None:
+        _check_finite(name, raw.numbers)
+        found = Layout.numbers(raw.numbers.shape[1])
         if layout is not None and (any(layout.levels) or layout.width != found.width):
             raise ValueError(
                 f"expected {name} with {_described(layout)}, got {found.width} of numbers"
             )
-        return values, layout or found
-    columns = list(_columns(v))
-    if not columns or not len(columns[0].values):
-        raise ValueError(f"{name} must have rows and columns, got none: bring some")
+        return raw.numbers, layout or found
+    columns = raw.columns or ()
     if layout is not None and len(columns) != len(layout.names):
         raise ValueError(f"expected {name} with {_described(layout)}, got {len(columns)} columns")
     names = tuple(c.name for c in columns)
@@ -103,12 +172,43 @@ def as_columns(name: str, v: Any, layout: Layout | None = None) -> tuple[Tensor,
             f"expected the columns of {name} in the order {list(layout.names)}, got "
             f"{list(names)}: put them in order"
         )
-    levels = layout.levels if layout else tuple(_levels(name, c) for c in columns)
-    coded = [
-        _one_hot(name, c, of) if of else _numbers(f"column {c.name!r} of {name}", c.values)
-        for c, of in zip(columns, levels, strict=True)
-    ]
-    return torch.cat(coded, 1), layout or Layout(names, levels)
+    if layout is None:
+        _check_there(raw)
+    levels = layout.levels if layout else _each(columns, lambda c: _levels(name, c))
+    pairs = list(zip(columns, levels, strict=True))
+    values = _each(pairs, lambda pair: _coded(name, *pair))
+    return torch.cat(values, 1), layout or Layout(names, levels)
+
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def _each(items: Sequence[Item], read: Callable[[Item], Found]) -> tuple[Found, ...]:
+    """What is wrong with any of the columns is said in one error."""
+    found, wrong = [], []
+    for item in items:
+        try:
+            found.append(read(item))
+        except ValueError as error:
+            wrong.append(str(error))
+    if len(wrong) > 1:
+        raise ValueError(f"{len(wrong)} columns cannot be taken: " + "; ".join(wrong))
+    if wrong:
+        raise ValueError(wrong[0])
+    return tuple(found)
+
+
+def _check_there(raw: Raw) -> None:
+    """Refuses missing values, and names all columns that have some."""
+    count = int(raw.is_missing.sum())
+    if count:
+        names = [repr(c.name) for c in raw.columns or () if c.is_missing.any()]
+        raise ValueError(
+            f"{raw.name} must be finite, got nan or inf in {count} of {len(raw.is_missing)} rows "
+            f"(missing, in column {', '.join(names)}): drop or impute them, or give "
+            "drop_missing=True"
+        )
 
 
 def _described(layout: Layout) -> str:
@@ -117,50 +217,7 @@ def _described(layout: Layout) -> str:
     return f"the {len(layout.names)} columns it was trained on{text}"
 
 
-def _has_columns(v: Any) -> bool:
-    """Whether its columns may differ in type, or hold something else than numbers."""
-    if isinstance(v, torch.Tensor | list | tuple) or np.isscalar(v):
-        return False
-    if isinstance(v, np.ndarray):
-        return v.dtype.kind in "bOUST" and v.ndim in (1, 2)
-    return hasattr(v, "to_numpy")
-
-
-def _columns(v: Any) -> Iterator[Column]:
-    if isinstance(v, np.ndarray):
-        table = v[:, None] if v.ndim == 1 else v
-        for i in range(table.shape[1]):
-            yield _from_array(str(i), table[:, i])
-    elif hasattr(v, "columns"):
-        for i, label in enumerate(v.columns):
-            yield _from_series(str(label), v.iloc[:, i] if hasattr(v, "iloc") else v[label])
-    else:
-        yield _from_series(str(v.name) if getattr(v, "name", None) is not None else "0", v)
-
-
-def _from_series(name: str, series: Any) -> Column:
-    nulls = series.isna() if hasattr(series, "isna") else series.is_null()
-    values, missing = np.asarray(series.to_numpy()), int(nulls.sum())
-    if str(series.dtype).lower().startswith(_CODED):
-        return Column(name, values, True, missing)
-    one = _from_array(name, values)
-    return Column(name, one.values, one.is_coded, missing)
-
-
-def _from_array(name: str, values: NDArray[Any]) -> Column:
-    if values.dtype.kind != "O":
-        return Column(name, values, values.dtype.kind in "bUST", 0)
-    missing = sum(v is None or v != v for v in values.tolist())
-    coded = any(isinstance(v, str | bytes | bool | np.bool_) for v in values.tolist())
-    return Column(name, values, coded, missing)
-
-
 def _levels(name: str, column: Column) -> tuple[str, ...]:
-    if column.missing:
-        raise ValueError(
-            f"{name} must be finite, got nan or inf in {column.missing} of "
-            f"{len(column.values)} rows (missing, in column {column.name!r}): drop or impute them"
-        )
     if not column.is_coded:
         return ()
     found = sorted({str(v) for v in column.values.tolist()})
@@ -170,6 +227,27 @@ def _levels(name: str, column: Column) -> tuple[str, ...]:
             f"column {column.name!r} of {name}: drop an identifier; give numbers as numbers"
         )
     return tuple(found)
+
+
+def why_identifier(column: Column) -> str:
+    """Why a column names its rows rather than tells of them; "" where it does not."""
+    there = column.values[~column.is_missing]
+    if column.is_coded:
+        count = len({str(v) for v in there.tolist()})
+        return f"it has {count} levels, more than {LEVELS}" if count > LEVELS else ""
+    if column.values.dtype.kind in "iuf" and len(there) == len(column.values) > 1:
+        counts = np.arange(len(there)) + there[0]
+        return "it counts the rows" if there[0] in (0, 1) and (there == counts).all() else ""
+    return ""
+
+
+def _coded(name: str, column: Column, levels: tuple[str, ...]) -> Tensor:
+    if levels:
+        return _one_hot(name, column, levels)
+    what = f"column {column.name!r} of {name}"
+    values = _numbers(what, column.values)
+    _check_finite(what, values)
+    return values
 
 
 def _one_hot(name: str, column: Column, levels: tuple[str, ...]) -> Tensor:
@@ -198,12 +276,16 @@ def _numbers(name: str, v: Any) -> Tensor:
         raise ValueError(
             f"{name} must have shape (n,) or (n, columns), got {tuple(t.shape)}: flatten the rest"
         )
+    return t
+
+
+def _check_finite(name: str, t: Tensor) -> None:
     bad = int((~torch.isfinite(t)).any(1).sum())
     if bad:
         raise ValueError(
-            f"{name} must be finite, got nan or inf in {bad} of {len(t)} rows: drop or impute them"
+            f"{name} must be finite, got nan or inf in {bad} of {len(t)} rows: drop or impute "
+            "them, or give drop_missing=True for missing values"
         )
-    return t
 
 
 def _tensor(v: Any) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from mine.data.columns import Layout
 from mine.data.levels import codes_of, row_keys
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
+from mine.data.sentinels import sentinel
 
 ROWS_A_COLUMN = 20  # training rows for each column: with fewer, a network overfits
 LEAST_TEST_ROWS = 20
@@ -44,6 +45,7 @@ def data_doubts(
     sides = list(zip("xy", data, layouts, untouched, strict=True))
     discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
     found = [
+        _sentinels(sides),
         _nearly_discrete(sides, discrete),
         heavy_tails(sides, train),
         _repeated(data, discrete, train, test),
@@ -82,6 +84,21 @@ def _nearly_discrete(sides: Sequence[Side], discrete: Sequence[Sequence[bool]]) 
         f"nearly discrete: column {_listed(columns)} has at most {FEW_VALUES} values, or one in "
         "more than half of the rows, and is taken for a number: give labels as text or "
         "categories; do not take KSG, which needs continuous columns"
+    )
+
+
+def _sentinels(sides: Sequence[Side]) -> str:
+    columns = [
+        f"{layout.labels[i]!r} of {name} ({found[0]:.15g} in {found[1]} rows)"
+        for name, rows, layout, _ in sides
+        for i, column in enumerate(rows.numpy().T)
+        if not layout.coded[i] and (found := sentinel(column)) is not None
+    ]
+    if not columns:
+        return ""
+    return (
+        f"sentinel: column {_listed(columns)} has a value that repeats apart from all others, as "
+        "-999 for a missing one: make it nan, and give drop_missing=True"
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from mine.data import preprocessing
 from mine.data.batches import DataSet
 from mine.data.columns import Layout
+from mine.data.dependence import Clusters
 from mine.data.diagnostics import data_doubts, rare_levels
 from mine.data.generators import generator
 from mine.data.levels import strata_of
@@ -78,7 +79,8 @@ class OwnRows:
 
     @property
     def shape(self) -> Hashable:
-        return "split", self.sizes, self.split.folds, self.split.share
+        hangs = self.split.dependence
+        return "split", self.sizes, self.split.folds, self.split.share, hangs and hangs.shape
 
     def deal(self, seed: int, key: str, n_test: int, device: torch.device) -> Dealt:
         """See `mine.data.sources.Source`; the split says how many rows the test has."""
@@ -99,6 +101,7 @@ class OwnRows:
             n_train=len(x_train),
             layouts=self.layouts,
             transforms=fitted,
+            clusters=self._clusters(test),
             warnings=() if self.copy else self._warnings(data, train, test, fitted),
         )
 
@@ -117,8 +120,16 @@ class OwnRows:
         """All rows in float64; y is permuted in a copy."""
         x, y = (v.double() for v in self.table.all_rows(seed, key))
         if self.copy:
-            y = y[torch.randperm(len(y), generator=generator(seed, f"null {self.copy}", key))]
+            y = y[self._permuted(len(y), generator(seed, f"null {self.copy}", key))]
         return x, y
+
+    def _permuted(self, n: int, generator: torch.Generator) -> Tensor:
+        hangs = self.split.dependence
+        return hangs.permuted(n, generator) if hangs else torch.randperm(n, generator=generator)
+
+    def _clusters(self, test: Tensor) -> Clusters | None:
+        hangs = self.split.dependence
+        return hangs.clusters(test, self.split.folds) if hangs else None
 
     def _fitted(self, kind: str, rows: Pairs) -> tuple[Transform, Transform]:
         coded = [layout.coded for layout in self.layouts]

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from mine.data.batches import Batches, DataSet, Samples, Stream
 from mine.data.columns import Layout
+from mine.data.dependence import Clusters
 from mine.data.generators import generator
 from mine.data.preprocessing import Transform
 from mine.data.split import Split
@@ -30,7 +31,8 @@ Pairs = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Dealt:
-    """What one training gets from its source. Rows of validation and test are in random order.
+    """What one training gets from its source. Rows of validation and test are in random order,
+    except where ``clusters`` says how they hang together.
 
     Attributes:
         batches: what training draws its batches from.
@@ -40,6 +42,7 @@ class Dealt:
         n_train: how many rows training draws from; None for fresh samples, which have no end.
         layouts: what the columns of a user's x and y are; None for a task's.
         transforms: their preprocessing, fitted on the training rows; None for a task's.
+        clusters: how the test rows hang together; None where they do not.
         warnings: reasons to doubt an estimate from these rows.
     """
 
@@ -50,6 +53,7 @@ class Dealt:
     n_train: int | None
     layouts: tuple[Layout, Layout] | None = None
     transforms: tuple[Transform, Transform] | None = None
+    clusters: Clusters | None = None
     warnings: tuple[str, ...] = ()
 
 

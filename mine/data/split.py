@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mine.data.dependence import Dependence
 from mine.data.levels import Codes, spread
 
 SPLIT = 0.6, 0.2  # training and validation shares of one split; the rest is for the test
@@ -27,14 +28,18 @@ class Split:
         fold: which block is the test, from 0 to folds - 1.
         share: the share of the training rows that is used; less than 1 to learn what more rows
             are worth.
+        dependence: how rows hang together, and are dealt together; None where they do not.
     """
 
     folds: int = 1
     fold: int = 0
     share: float = 1.0
+    dependence: Dependence | None = None
 
     def training_rows(self, n: int) -> int:
         """The number of training rows of n rows, in the fold that has the fewest."""
+        if self.dependence is not None:
+            return self.dependence.training_rows(n, self.folds, self.share)
         if self.folds == 1:
             return self._used(math.floor(n * SPLIT[0]))
         return self._used(n - -(-n // self.folds) - self.validation_rows(n))
@@ -50,8 +55,11 @@ class Split:
         """Indices of the training, validation and test rows of n rows, in random order.
 
         With strata, the level of each row (n,), the parts have the same sizes, and each level is
-        spread over all of them evenly.
+        spread over all of them evenly. Rows that hang together come in the order of their
+        `dependence`, and strata do not count.
         """
+        if self.dependence is not None:
+            return self.dependence.deal(n, self.folds, self.fold, self.share, generator)
         order = torch.randperm(n, generator=generator)
         if strata is not None:
             return self._stratified(order, strata)

@@ -21,10 +21,12 @@ from torch import nn
 
 from mine.critics.modules import Modules
 from mine.data.torch_defaults import with_usual_defaults
+from mine.estimators.alignment import aligned_groups
+from mine.estimators.dependence import dependence_of
 from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_pair
+from mine.estimators.rows import Rows, as_sides, noted
 from mine.estimators.suited import discrete_sides
 from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate, below_entropy, normal_interval
@@ -78,6 +80,10 @@ def conditional(
     *,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Conditional:
     """I(X; Y | Z) of rows (x, y, z), in nats: see the module.
@@ -94,16 +100,18 @@ def conditional(
 
     Other arguments and errors as for `mine.estimate`.
     """
-    xs, ys = as_pair(x, y)
-    _, zs = as_pair(xs, z, ("x", "z"))
+    xs, ys, zs = as_sides((x, y, z), ("x", "y", "z"), drop_missing)
     both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
+    ids = aligned_groups((x, y, z), groups)
+    hangs = dependence_of([(xs, both)], ids, order, blocks)
 
     def jobs_of(trains: bool) -> list[Job]:
         of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
         return [
-            own_job(xs, of, method, seed, make, preprocess, folds, **of_both) for of in (both, zs)
+            own_job(*(xs, of, method, seed, make, preprocess, folds), dependence=hangs, **of_both)
+            for of in (both, zs)
         ]
 
     jobs = jobs_of(False)
@@ -115,8 +123,8 @@ def conditional(
     return Conditional(
         nats=min(nats, label.nats) if label else nats,
         stderr=_error(whole, part),
-        whole=replace(whole, influences=()),
-        part=replace(part, influences=()),
+        whole=noted(replace(whole, influences=()), xs),
+        part=noted(replace(part, influences=()), xs),
         label=label,
     )
 

@@ -9,9 +9,11 @@ from torch import nn
 
 from mine.critics.modules import Modules
 from mine.data.torch_defaults import with_usual_defaults
+from mine.estimators.alignment import aligned_groups
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import as_pair
+from mine.estimators.rows import as_pair, noted
 from mine.running.estimates import Estimate
 
 
@@ -26,6 +28,10 @@ def estimate(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Estimate:
     """The mutual information of paired rows, in nats.
@@ -40,8 +46,10 @@ def estimate(
     them by validation rows.
 
     Args:
-        x: (n, dx), numpy, torch, pandas, polars or nested lists; 1-D is one column. Columns of
-            text, categories and booleans become one column a level.
+        x: (n, dx), numpy (masked arrays too), torch, pandas, polars, pyarrow, scipy's sparse
+            arrays, a mapping of columns or nested lists; 1-D is one column. Columns of text,
+            categories and booleans become one column a level, dates become days. Rows of pandas'
+            pair up by their index.
         y: (n, dy), likewise.
         method: one of `methods()`.
         seed: equal calls with equal seeds give equal bits on a CPU.
@@ -57,6 +65,14 @@ def estimate(
         preprocess: one of `mine.data.preprocessing.KINDS`: "none", "standardise", "rank",
             "copula" or "auto". None for the method's own choice: "auto" tries two, others
             standardise.
+        drop_missing: whether rows with a missing value are left out; otherwise they are refused.
+            Groups stay those of all rows. A series (``order``) may miss rows at its ends alone.
+        groups: (n,) ids of any type: rows of one group hang together (visits of a patient). They
+            are dealt together, copies permute groups, and the error is one of groups.
+        order: "time" where the rows are a series: folds are stretches of it with gaps between,
+            copies are circular shifts, and the error is one of blocks.
+        blocks: the length of a block, in rows; None for twice the autocorrelation time
+            (`mine.data.autocorrelation`). With it, the order is "time".
         overrides: fields of `Training` and `MLP`, among them steps, batch_size, learning_rate,
             hidden; and ``k``, KSG's neighbours.
 
@@ -65,7 +81,8 @@ def estimate(
     """
     return estimate_many(
         [(x, y)], method, [seed], device, critic,
-        null=null, folds=folds, preprocess=preprocess, **overrides,
+        null=null, folds=folds, preprocess=preprocess, drop_missing=drop_missing,
+        groups=None if groups is None else [groups], order=order, blocks=blocks, **overrides,
     )[0]  # fmt: skip
 
 
@@ -80,6 +97,10 @@ def estimate_many(
     null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
+    drop_missing: bool = False,
+    groups: Sequence[Any] | None = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> list[Estimate]:
     """`estimate` for many pairs of arrays. Pairs of equal shapes are trained as one stack.
@@ -87,6 +108,7 @@ def estimate_many(
     Args:
         pairs: [(x0, y0), (x1, y1), ...], each as for `estimate`.
         seeds: one a pair; None for 0 everywhere.
+        groups: those of each pair's rows, as many as pairs.
 
     Other arguments and errors as for `estimate`.
     """
@@ -97,8 +119,25 @@ def estimate_many(
             "leave seeds out for 0, or give as many"
         )
     make = None if critic is None else Modules(critic)
-    jobs = [
-        own_job(*as_pair(x, y), method, seed, make, preprocess, folds, **overrides)
-        for (x, y), seed in zip(pairs, seeds, strict=True)
+    sides = [as_pair(x, y, drop_missing=drop_missing) for x, y in pairs]
+    hanging = [
+        dependence_of([pair], aligned_groups(given, ids), order, blocks)
+        for pair, given, ids in zip(sides, pairs, _each(groups, len(pairs)), strict=True)
     ]
-    return estimates_of([Request(job, null) for job in jobs], device)
+    jobs = [
+        own_job(*pair, method, seed, make, preprocess, folds, dependence=hangs, **overrides)
+        for pair, seed, hangs in zip(sides, seeds, hanging, strict=True)
+    ]
+    found = estimates_of([Request(job, null) for job in jobs], device)
+    return [noted(e, x) for e, (x, _) in zip(found, sides, strict=True)]
+
+
+def _each(groups: Sequence[Any] | None, pairs: int) -> Sequence[Any]:
+    if groups is None:
+        return [None] * pairs
+    if len(groups) != pairs:
+        raise ValueError(
+            f"expected the groups of each pair, got {len(groups)} for {pairs} pairs: give a list "
+            "of one array of ids a pair"
+        )
+    return groups

@@ -17,6 +17,7 @@ from mine.critics.mlp import MLP
 from mine.critics.protocol import CriticConfig
 from mine.data.batches import Samples
 from mine.data.columns import Layout
+from mine.data.dependence import Dependence
 from mine.data.levels import check_labels
 from mine.data.own_rows import Given, OwnRows
 from mine.data.preprocessing import KINDS, check_standard
@@ -46,6 +47,7 @@ def own_job(
     defaults: Mapping[str, Any] | None = None,
     trains: bool = False,
     refuses_unused: bool = True,
+    dependence: Dependence | None = None,
     **overrides: Any,
 ) -> Job:
     """The job for a user's rows.
@@ -63,6 +65,7 @@ def own_job(
         defaults: options that go before the method's own, and behind the overrides.
         trains: whether `auto` trains networks on labels, too, instead of `plugin` and `mixed`.
         refuses_unused: whether an option that the method does not use is an error.
+        dependence: how the rows hang together; None where they do not.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
     if preprocess is not None and preprocess not in KINDS:
@@ -71,12 +74,14 @@ def own_job(
     table, n = Given(x.values, y.values), len(x.values)
     discrete = discrete_sides(x, y)
     asked = METHODS.resolve(method)
-    found = asked if critic or trains else suited(asked, x, y, discrete)
-    if not (critic or trains or folds or (OF_TRAINING | OF_NETWORK) & set(overrides)):
-        found = carried(found, n, discrete)
+    found = asked
+    if not critic and not trains and dependence is None:
+        found = suited(asked, x, y, discrete)
+        if not (folds or (OF_TRAINING | OF_NETWORK) & set(overrides)):
+            found = carried(found, n, discrete)
     if needed := found.discrete_sides:
         check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
-    split = _split(found, folds, n)
+    split = _split(found, folds, n, dependence)
     if refuses_unused:
         check_used(
             asked, {**overrides, "preprocess": preprocess, "folds": folds, "critic": critic}
@@ -114,7 +119,7 @@ def task_job(
         key: what the rows and their split are derived from.
         most_steps: the most steps of a training; 0 for as many as `estimate` takes.
     """
-    split = _split(method, None, n)
+    split = _split(method, None, n, None)
     training, network = _configured(method, split, n, None, {}, {})
     if most_steps:
         training = replace(training, steps=min(training.steps, most_steps))
@@ -122,7 +127,7 @@ def task_job(
     return Job(OwnRows(Fixed(task, n), layouts, split=split), method, seed, key, training, network)
 
 
-def _split(method: Method, folds: int | None, n: int) -> Split:
+def _split(method: Method, folds: int | None, n: int, dependence: Dependence | None) -> Split:
     """A split into as many folds as are asked for, or as the method takes by default."""
     if folds is None:
         folds = method.folds
@@ -130,13 +135,20 @@ def _split(method: Method, folds: int | None, n: int) -> Split:
         raise ValueError(
             f"folds must be a whole number >= 1, got {folds!r}: 1 for one split, or 5"
         )
+    if method.direct and dependence is not None and method.dependent is None:
+        raise ValueError(
+            f"expected no groups, order or blocks for {method.name}, which takes every row as "
+            "independent, got some: leave them out, or take auto, gaussian or ksg"
+        )
     if method.direct:
-        return Split()
+        return Split(dependence=dependence)
     if folds > 1 and n // folds < 2:
         raise ValueError(
             f"expected at least 2 rows a fold, got folds={folds} for {n} rows: take fewer"
         )
-    return Split(folds)
+    if dependence is not None:
+        dependence.check(n, folds)
+    return Split(folds, dependence=dependence)
 
 
 def _configured(

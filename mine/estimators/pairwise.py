@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.columns import Raw, as_raw, coded, why_identifier
 from mine.data.torch_defaults import with_usual_defaults
+from mine.estimators.alignment import aligned, aligned_groups
+from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_pair, as_rows, check_paired, check_varying, columns_of
+from mine.estimators.rows import (
+    Rows,
+    check_paired,
+    check_varying,
+    columns_of,
+    complete,
+    constant_columns,
+    noted,
+)
 from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
 
@@ -39,12 +50,16 @@ class Pairwise:
         nats: (d, d), symmetric; nan on the diagonal and for pairs that were not asked for.
         stderr: (d, d), the standard errors; nan where ``nats`` is.
         estimates: (name, name) -> the estimate: each pair once, in the order of ``names``.
+        constant: the names of columns with one value. They tell nothing: their ``nats`` are 0.
+        left_out: name -> why a column was left out, such as an identifier; its ``nats`` are nan.
     """
 
     names: tuple[str, ...]
     nats: Matrix
     stderr: Matrix
     estimates: Mapping[tuple[str, str], Estimate] = field(repr=False)
+    constant: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
         """``nats`` as a pandas data frame with names."""
@@ -62,6 +77,10 @@ def pairwise(
     device: str = "auto",
     preprocess: str | None = None,
     null: int = 0,
+    drop_missing: bool = False,
+    groups: Any = None,
+    order: str | None = None,
+    blocks: int | None = None,
     **overrides: Any,
 ) -> Pairwise:
     """The mutual information of all pairs of columns, in nats. Pairs of one shape share a stack.
@@ -73,51 +92,95 @@ def pairwise(
     Each pair is what `mine.estimate` gives for its two columns with a smaller network and fewer
     steps, `mine.estimators.pairwise.SMALL`; overrides go before these. A column of categories is
     one column, however many levels it has. Where no method is named, a pair of labels or counts is
-    estimated by `plugin`, a label and a column of numbers by `mixed`, and other pairs by `mine`.
+    estimated by `plugin`, a label and a column of numbers by `mixed`, and other pairs, and rows
+    that hang together, by `mine`. Columns that tell nothing are no reason to stop: see
+    ``constant`` and ``left_out`` of the result.
 
     Args:
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
             "0", "1", ...
         target: the name (or place) of a column, or n rows of another one; None for all pairs.
+        blocks: the length of a block; None for that of the slowest pair, for all pairs.
 
     Other arguments and errors as for `mine.estimate`.
     """
-    columns = _by_name(as_rows("the table", table))
-    if len(columns) < 2 and target is None:
-        raise ValueError(
-            f"expected a table of two columns or more, got {len(columns)}: bring more"
-        )
-    wanted = _wanted(columns, target)
-    for rows in columns.values():
-        check_paired(rows, rows)
-        check_varying("the table", rows)
+    read = _read(table, target, drop_missing)
+    columns, constant = read.columns, read.constant
+    wanted = [
+        (a, b)
+        for a, b in combinations(columns, 2)
+        if read.target in (None, a, b) and a not in constant and b not in constant
+    ]
+    sides = [(columns[a], columns[b]) for a, b in wanted]
+    ids = aligned_groups((table, target), groups)
+    hangs = dependence_of(sides, ids, order, blocks) if sides else None
     jobs = [
         own_job(
-            columns[a],
-            columns[b],
-            method or pair_method(columns[a], columns[b], discrete_sides(columns[a], columns[b])),
+            *pair,
+            method or ("mine" if hangs else pair_method(*pair, discrete_sides(*pair))),
             seed,
             preprocess=preprocess,
             defaults=SMALL,
             refuses_unused=method is not None,
+            dependence=hangs,
             **overrides,
         )
-        for a, b in wanted
+        for pair in sides
     ]
     found = estimates_of([Request(job, null) for job in jobs], device)
-    estimates = dict(zip(wanted, found, strict=True))
-    names = tuple(columns)
-    nats = _matrix(names, {pair: e.nats for pair, e in estimates.items()})
-    stderr = _matrix(names, {pair: e.stderr for pair, e in estimates.items()})
-    return Pairwise(names, nats, stderr, estimates)
+    estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
+    nothing = dict.fromkeys(
+        ((a, b) for a in constant for b in columns if a != b and read.target in (None, a, b)), 0.0
+    )
+    nats = _matrix(read.names, nothing | {pair: e.nats for pair, e in estimates.items()})
+    stderr = _matrix(read.names, nothing | {pair: e.stderr for pair, e in estimates.items()})
+    return Pairwise(read.names, nats, stderr, estimates, constant, read.left_out)
 
 
-def _wanted(columns: dict[str, Rows], target: Any) -> list[tuple[str, str]]:
-    """The pairs of names to estimate, each once. Rows given as a target become a column."""
-    if target is None:
-        return list(combinations(columns, 2))
-    name = _target(columns, target)
-    return [pair for pair in combinations(columns, 2) if name in pair]
+@dataclass(frozen=True)
+class _Table:
+    """A table whose columns can be paired."""
+
+    names: tuple[str, ...]
+    columns: Mapping[str, Rows]
+    target: str | None
+    constant: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+def _read(table: Any, target: Any, drop_missing: bool) -> _Table:
+    """The table's columns by name, a target of its own as the last of them."""
+    is_name = target is None or isinstance(target, str | int | np.integer)
+    given = [table] if is_name else aligned([table, target], ["the table", TARGET])
+    raw = as_raw("the table", given[0])
+    _check_names(raw.names, target)
+    named = None if target is None else _name(raw.names, target)
+    left_out = _left_out(raw, named, drop_missing)
+    places = [i for i, name in enumerate(raw.names) if name not in left_out]
+    raws = [raw.only(places), *(as_raw(TARGET, v) for v in given[1:])]
+    raws, kept = complete(raws) if drop_missing else (raws, None)
+    rows = [replace(Rows(*coded(one)), kept=kept) for one in raws]
+    for one in rows:
+        check_paired(rows[0], one, ("the table", TARGET))
+    of_table = [raw.names[i] for i in places]
+    columns = dict(zip(of_table, columns_of(rows[0]), strict=True))
+    columns = {name: replace(one, kept=kept) for name, one in columns.items()}
+    if len(rows) > 1:
+        columns[str(named)] = rows[1]
+    names = raw.names if is_name else (*raw.names, str(named))
+    constant = tuple(name for name, one in columns.items() if constant_columns(one))
+    if named in constant:
+        check_varying("the table", columns[str(named)])
+    return _Table(names, columns, named, constant, left_out)
+
+
+def _left_out(raw: Raw, target: str | None, drop_missing: bool) -> dict[str, str]:
+    """Name -> why a column is left out. The target is not: it is refused where it cannot be."""
+    parts = [part for part in raw.parts if part.name != target]
+    found = {part.name: why_identifier(part) for part in parts}
+    if drop_missing:
+        found |= {p.name: "it has no values" for p in parts if p.is_missing.all()}
+    return {name: why for name, why in found.items() if why}
 
 
 def _matrix(names: tuple[str, ...], values: Mapping[tuple[str, str], float]) -> Matrix:
@@ -129,26 +192,24 @@ def _matrix(names: tuple[str, ...], values: Mapping[tuple[str, str], float]) -> 
     return found
 
 
-def _by_name(table: Rows) -> dict[str, Rows]:
-    names = table.layout.names
+def _check_names(names: tuple[str, ...], target: Any) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"expected columns of different names, got {repeated[0]!r} twice: rename")
-    return dict(zip(names, columns_of(table), strict=True))
+    if len(names) < 2 and target is None:
+        raise ValueError(f"expected a table of two columns or more, got {len(names)}: bring more")
 
 
-def _target(columns: dict[str, Rows], target: Any) -> str:
-    """The target's name. Where it is no column of the table, it is added as one."""
+def _name(names: tuple[str, ...], target: Any) -> str:
+    """The target's name, which is new where it is no column of the table."""
     if isinstance(target, str | int | np.integer):
-        if str(target) not in columns:
+        if str(target) not in names:
             raise ValueError(
-                f"expected a target among the columns {list(columns)}, got {target!r}: name one"
+                f"expected a target among the columns {list(names)}, got {target!r}: name one"
             )
         return str(target)
-    _, rows = as_pair(next(iter(columns.values())), target, ("the table", TARGET))
     named = str(getattr(target, "name", None) or TARGET)
-    name = named if named not in columns else TARGET
-    if name in columns:
+    name = named if named not in names else TARGET
+    if name in names:
         raise ValueError(f"expected a target of another name than {name!r}: rename the column")
-    columns[name] = rows
     return name

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from mine.data.file_order import order_doubts, repeat_doubts
 from mine.data.noiseless import noiseless
 from mine.data.own_rows import OwnRows
 from mine.estimators.label_limit import least_entropy, limited
@@ -87,7 +88,7 @@ def _answer(request: Request, reason: str, outcomes: Iterator[Estimate]) -> Esti
     if real.critic is not None and real.critic.config is None:
         # A user's module does not travel between processes.
         real = replace(real, critic=replace(real.critic, config=job.critic))
-    found = replace(real, null=null)
+    found = replace(real, null=null, warnings=(*_doubts(job), *real.warnings))
     if reason:
         return found
     source = cast(OwnRows, job.source)
@@ -99,3 +100,12 @@ def _label(job: Job) -> LabelEntropy | None:
     source = cast(OwnRows, job.source)
     x, y = source.table.all_rows(job.seed, job.key)
     return least_entropy(x, y, source.discrete)
+
+
+def _doubts(job: Job) -> tuple[str, ...]:
+    """Warnings of rows that hang together, where nobody said so."""
+    source = cast(OwnRows, job.source)
+    if source.split.dependence is not None:
+        return ()
+    x, y = source.table.all_rows(job.seed, job.key)
+    return tuple(filter(None, (order_doubts(x, y), repeat_doubts(x, y))))

@@ -13,6 +13,7 @@ import torch
 from scipy.special import ndtri
 
 from mine.data.columns import Layout
+from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
@@ -25,6 +26,7 @@ LARGEST = 1000.0
 """Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
 NEIGHBOURS_OF = 5000  # rows, at most, that are looked at for what was not learned
+LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
 SURE = 0.995  # level at which a single pair of columns tells more than the whole
 
 
@@ -56,7 +58,8 @@ def settled(
     if not job.method.is_direct and _has_diverged(e):
         return _diverged(e)
     found, stderr = [*e.warnings], e.stderr
-    if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y)):
+    hangs = job.source.split.dependence if job.source.split else None
+    if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y, hangs)):
         # No spread is no knowledge: the interval is then all that n rows can tell.
         stderr = max(stderr, math.log(e.n_test) / 2.0)
         found.append(
@@ -75,7 +78,8 @@ def settled(
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
         ]
         found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
-    names, least = _told_by_a_pair(x, y, layouts)
+    independent = hangs.of_all(len(x)).count if hangs else len(x)
+    names, least = _told_by_a_pair(x, y, layouts, independent)
     if least > max(e.interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
@@ -93,12 +97,14 @@ def _by_moments(job: Job) -> bool:
     return "preprocess" in job.method.uses and not job.method.discrete_sides and not ranked
 
 
-def _may_tell(e: Estimate, x: Values, y: Values) -> bool:
+def _may_tell(e: Estimate, x: Values, y: Values, hangs: Dependence | None) -> bool:
     """Whether the rows are few, or nearest neighbours see what the critic has not learned."""
     if any(w.startswith("few rows") for w in e.warnings):
         return True
+    if hangs and len(x) > NEIGHBOURS_OF:
+        return False  # which of fewer rows hang together, nobody says
     a, b = (v[:NEIGHBOURS_OF] / v.std(0) for v in (x, y))
-    found = ksg(a, b, workers=1)
+    found = ksg(a, b, workers=1, dependence=hangs)
     return found.nats - 3.0 * found.stderr > max(e.interval(0.95)[1], 0.0)
 
 
@@ -119,21 +125,24 @@ def _diverged(e: Estimate) -> Estimate:
     return replace(e, nats=math.nan, stderr=math.nan)
 
 
-def _told_by_a_pair(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> tuple[str, float]:
+def _told_by_a_pair(
+    x: Values, y: Values, layouts: tuple[Layout, Layout], independent: int
+) -> tuple[str, float]:
     """The column of x and that of y which tell most of each other, and at least how much, in nats.
 
     Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
-    Fisher's, at `SURE` for all pairs together. ("", 0.0) where no columns are continuous.
+    Fisher's, at `SURE` for all pairs together and as many rows as are independent. ("", 0.0) where
+    no columns are continuous, or hardly a row is independent.
     """
-    n, pairs = len(x), x.shape[1] * y.shape[1]
+    pairs = x.shape[1] * y.shape[1]
     chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
-    if not all(chosen):
+    if not all(chosen) or independent <= LEAST_INDEPENDENT:
         return "", 0.0
     scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
     a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
     rho = np.abs(a.T @ b)
     i, j = np.unravel_index(int(rho.argmax()), rho.shape)
-    far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(n - 3)
+    far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(independent - 3)
     low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
     names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
     return f"column {names[0]!r} of x and {names[1]!r} of y", -0.5 * math.log1p(-(low**2))

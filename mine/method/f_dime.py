@@ -48,7 +48,7 @@ def held_out_mean_log_ratio(values: HeldOutValues, offset: float) -> tuple[Tenso
     """The value and its standard error, (K,) each."""
     n = values.joint.shape[-1]
     rows = (values.joint - values.joint.mean(-1, keepdim=True)) * (n / (n - 1)) ** 0.5
-    error = values.spread(Influence(rows, torch.zeros_like(values.marginal)))
+    error = values.spread_of(Influence(rows, torch.zeros_like(values.marginal)))
     return mean_log_ratio(values.joint, values.flat, offset), error
 
 

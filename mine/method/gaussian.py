@@ -19,6 +19,9 @@ For other distributions it is neither bound: with normal marginals I is at least
 without them the value can be above I. `gaussian_copula` first replaces the columns by the normal
 quantiles of their ranks (Ince et al., 2017, https://doi.org/10.1002/hbm.23471), so that monotone
 maps of the columns change nothing. Both train nothing.
+
+Where rows hang together, chance adds more: the excess above is multiplied by the variance of the
+correlations over clusters, divided by that of independent rows, and errors are of clusters.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
+from mine.data.dependence import Clusters
 from mine.data.whitening import Rows, whitening
 from mine.method.method import NEITHER, Method, direct_method
 
@@ -63,16 +67,26 @@ class GaussianResult:
     warnings: tuple[str, ...]
 
 
-def gaussian(x: NDArray[Any] | torch.Tensor, y: NDArray[Any] | torch.Tensor) -> GaussianResult:
-    """I(X; Y) as if (X, Y) were normal. x (N, dx) and y (N, dy), numpy or torch."""
-    return _estimate(_columns("x", x), _columns("y", y))
+def gaussian(
+    x: NDArray[Any] | torch.Tensor,
+    y: NDArray[Any] | torch.Tensor,
+    clusters: Clusters | None = None,
+) -> GaussianResult:
+    """I(X; Y) as if (X, Y) were normal. x (N, dx) and y (N, dy), numpy or torch.
+
+    The clusters say which rows hang together; None where they do not.
+    """
+    return _estimate(_columns("x", x), _columns("y", y), clusters)
 
 
 def gaussian_copula(
-    x: NDArray[Any] | torch.Tensor, y: NDArray[Any] | torch.Tensor
+    x: NDArray[Any] | torch.Tensor,
+    y: NDArray[Any] | torch.Tensor,
+    clusters: Clusters | None = None,
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
-    return _estimate(normal_scores(_columns("x", x)), normal_scores(_columns("y", y)))
+    a, b = normal_scores(_columns("x", x)), normal_scores(_columns("y", y))
+    return _estimate(a, b, clusters)
 
 
 def _columns(name: str, v: Any) -> Rows:
@@ -92,7 +106,7 @@ def normal_scores(v: Rows) -> Rows:
     return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))
 
 
-def _estimate(x: Rows, y: Rows) -> GaussianResult:
+def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
     if len(x) != len(y):
         raise ValueError(
             f"x and y must pair up row by row, got {len(x)} and {len(y)} rows: "
@@ -114,14 +128,21 @@ def _estimate(x: Rows, y: Rows) -> GaussianResult:
     rows = _log_ratio(wx @ u, wy @ v.T, correlations)
     dx, dy = wx.shape[1], wy.shape[1]
     chance = dx * dy / (2.0 * n**2)  # of a chi-squared: the variance where all correlations are 0
-    stderr = math.sqrt(max(rows.var() / n - chance, chance))
+    if clusters is None:
+        effect, stderr = 1.0, math.sqrt(max(rows.var() / n - chance, chance))
+    else:
+        effect = _design_effect(wx, wy, clusters)
+        chance *= effect**2
+        spread = _clustered_variance(rows[:, None], clusters) / n - chance
+        stderr = math.sqrt(max(spread, chance)) * clusters.widening
     if shrinkage:
         warning = (
             f"shrunk: {n} rows are few for {dx + dy} columns, correlations were shrunk by "
             f"{shrinkage:.2f} and the value lies towards 0: bring more rows or fewer columns"
         )
         return GaussianResult(nats, stderr, found, shrinkage, (warning, *doubts))
-    return GaussianResult(nats - _excess(n - 1, dx, dy), stderr, found, 0.0, doubts)
+    excess = _excess(n - 1, dx, dy)
+    return GaussianResult(nats - effect * excess, stderr, found, 0.0, doubts)
 
 
 def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
@@ -134,6 +155,21 @@ def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
         "variance, and moments tell of it alone: drop it, or take method='gaussian_copula'"
     )
     return (warning,)
+
+
+def _design_effect(wx: Rows, wy: Rows, clusters: Clusters) -> float:
+    """The variance of the correlations of white columns over that of independent rows, mean over
+    the pairs (Kish, 1965): what chance adds to I grows so."""
+    products = [_clustered_variance(wx * column[:, None], clusters) for column in wy.T]
+    return float(np.mean(products))
+
+
+def _clustered_variance(rows: Rows, clusters: Clusters) -> float:
+    """N times the variance of the columns' means, (N, d), from clusters; mean over columns."""
+    centred = rows - rows.mean(0)
+    sums = np.zeros((clusters.count, rows.shape[1]))
+    np.add.at(sums, clusters.index.numpy(), centred)
+    return clusters.factor * float((sums**2).sum(0).mean()) / len(rows)
 
 
 def _standardised(v: Rows) -> Rows:
@@ -183,6 +219,7 @@ def gaussian_method() -> Method:
         source="Hotelling 1936; Misra et al. 2005",
         good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
+        dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
         uses=("preprocess",),
     )
 
@@ -195,6 +232,7 @@ def gaussian_copula_method() -> Method:
         source="Ince et al. 2017",
         good_at="monotone dependence with heavy tails or odd units; blind to the rest",
         estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
+        dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(x, y, hangs.of_all(len(x))),
     )
 
 

@@ -26,10 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mine.method.neighbour_counts import Columns, neighbour_counts
+from mine.method.neighbour_counts import Columns, counts_among_others, neighbour_counts
 
 if TYPE_CHECKING:
     import torch
+
+    from mine.data.dependence import Clusters, Dependence
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ INFLATION = 1.3
 
 TIED_FRACTION = 0.01  # of a column; samples in float32 coincide by chance, but more rarely
 JITTER = 1e-6  # of the median gap between a column's distinct values
+FEW_CLUSTERS = 100  # groups, or blocks of a series
 HIGH_DIMENSION = 10  # columns of x and y together
 
 
@@ -71,6 +74,7 @@ def ksg(
     seed: int = 0,
     device: str | torch.device = "cpu",
     workers: int = -1,
+    dependence: Dependence | None = None,
 ) -> KsgResult:
     """Kraskov's first estimator of I(X; Y).
 
@@ -81,16 +85,44 @@ def ksg(
         seed: of the jitter, which is drawn only where values are tied.
         device: "cpu", or a torch device, on which all distances are computed.
         workers: threads on the CPU, -1 for one a core; the result does not depend on it.
+        dependence: how rows hang together. Rows that do are no neighbours (Theiler, 1986,
+            https://doi.org/10.1103/PhysRevA.34.2427), and the error is of clusters.
     """
     xs, ys = _columns("x", x), _columns("y", y)
     n = _check(xs, ys, k)
     xs, ys, ties, warnings = _break_ties(xs, ys, seed)
     threads = workers if workers > 0 else os.cpu_count() or 1
-    nx, ny = neighbour_counts(xs, ys, k, str(device), threads)
-    local = digamma(k) + digamma(n) - digamma(nx + 1) - digamma(ny + 1)
+    if dependence is None:
+        nx, ny = neighbour_counts(xs, ys, k, str(device), threads)
+        local = digamma(k) + digamma(n) - digamma(nx + 1) - digamma(ny + 1)
+        stderr = INFLATION * float(local.std(ddof=1)) / math.sqrt(n)
+    else:
+        local, stderr, few = _among_others(xs, ys, k, dependence)
+        warnings += few
     nats = float(local.mean())
-    stderr = INFLATION * float(local.std(ddof=1)) / math.sqrt(n)
     return KsgResult(nats, stderr, ties, warnings + _limits(nats, n, k, len(xs) + len(ys)))
+
+
+def _among_others(
+    xs: Columns, ys: Columns, k: int, dependence: Dependence
+) -> tuple[NDArray[np.float64], float, tuple[str, ...]]:
+    """The local terms of rows that hang together, the value's error, and warnings."""
+    nx, ny, others = counts_among_others(xs, ys, k, dependence)
+    local = digamma(k) + digamma(others + 1) - digamma(nx + 1) - digamma(ny + 1)
+    clusters = dependence.of_all(xs.shape[1])
+    # Where few rows are independent the value lies too low, and below 0 it shows by how much.
+    shortfall = min(0.0, float(local.mean()))
+    error = math.hypot(INFLATION * _clustered_error(local, clusters), shortfall)
+    few = (
+        f"{clusters.count} groups or blocks: KSG falls short where few rows are independent, by "
+        "more than its standard error says: take auto or gaussian_copula"
+    )
+    return local, error, (few,) * (clusters.count < FEW_CLUSTERS)
+
+
+def _clustered_error(local: NDArray[np.float64], clusters: Clusters) -> float:
+    sums = np.bincount(clusters.index.numpy(), local - local.mean())
+    return clusters.widening * math.sqrt(clusters.factor * float((sums**2).sum())) / len(local)
 
 
 def _limits(nats: float, n: int, k: int, dim: int) -> tuple[str, ...]:

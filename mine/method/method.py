@@ -25,6 +25,7 @@ from typing import Any, NoReturn, Protocol
 from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
+from mine.data.dependence import Dependence
 from mine.method.bound import Bound
 from mine.method.held_out import HeldOutValues
 from mine.method.objective import Objective
@@ -57,6 +58,9 @@ Test = Callable[[HeldOutValues], tuple[Tensor, Tensor]]
 
 Direct = Callable[[Any, Any, int, int, str], Found]
 """(x (n, dx), y (n, dy), k, seed, device) -> the estimate, where nothing is trained."""
+
+Dependent = Callable[[Any, Any, int, int, str, Dependence], Found]
+"""The same for rows that hang together."""
 
 Probe = Callable[
     [Critic, Sequence[Any], tuple[Tensor, Tensor], Sequence[Generator]], tuple[Tensor, Tensor]
@@ -94,6 +98,7 @@ class Method:
         optimum: the critic at which its objective is greatest.
         valid_at: the optima at which `reports` is true of the value.
         direct: the estimate, where nothing is trained.
+        dependent: the same where rows hang together; None where the method cannot take such rows.
         probe: what is measured of the trained critic on a task, where that is no estimate of I
             and `test` does not give it.
         critic: makes the critic that it needs out of the one configured.
@@ -128,6 +133,7 @@ class Method:
     valid_at: tuple[str, ...]
     other_names: tuple[str, ...] = ()
     direct: Direct | None = None
+    dependent: Dependent | None = None
     probe: Probe | None = None
     critic: Callable[[Any], Any] = _unchanged
     ceiling: Callable[[int], float] = no_ceiling
@@ -177,6 +183,7 @@ def direct_method(
     good_at: str,
     estimate: Direct,
     discrete_sides: int = 0,
+    dependent: Dependent | None = None,
     uses: Collection[str] = (),
     units: str = "",
 ) -> Method:
@@ -196,6 +203,7 @@ def direct_method(
         valid_at=(),
         direct=estimate,
         discrete_sides=discrete_sides,
+        dependent=dependent,
         uses=frozenset(uses),
         units=units,
     )

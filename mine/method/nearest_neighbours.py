@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mine.data.dependence import Dependence
 from mine.method.ksg import KsgResult, ksg
 from mine.method.method import NEITHER, Method, direct_method
 
@@ -16,6 +17,11 @@ def ksg_method() -> Method:
     def estimate(x: Any, y: Any, k: int, seed: int, device: str) -> KsgResult:
         return ksg(x, y, k=k, seed=seed, device=device, workers=1)
 
+    def dependent(
+        x: Any, y: Any, k: int, seed: int, device: str, dependence: Dependence
+    ) -> KsgResult:
+        return ksg(x, y, k=k, seed=seed, workers=1, dependence=dependence)
+
     return direct_method(
         name="ksg",
         reports="k-nearest neighbours, estimator 1",
@@ -23,6 +29,7 @@ def ksg_method() -> Method:
         source="Kraskov et al. 2004",
         good_at="few columns and I up to some 3 nats; falls far short in high dimension",
         estimate=estimate,
+        dependent=dependent,
         uses=("k", "preprocess"),
         units="standardise",
     )

@@ -10,11 +10,14 @@ both ways count the same. On a torch device all distances are computed.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from mine.data.dependence import Dependence
 
 Columns = NDArray[np.float64]  # (d, N): a column of the data is a contiguous row
 Counts = NDArray[np.int64]  # (N,)
@@ -33,6 +36,37 @@ def neighbour_counts(
     if _tree_is_faster(xs.shape[1], len(xs) + len(ys)):
         return _tree(xs, ys, k, workers)
     return _all_pairs(xs, ys, k, workers)
+
+
+def counts_among_others(
+    xs: Columns, ys: Columns, k: int, dependence: Dependence
+) -> tuple[Counts, Counts, Counts]:
+    """n_x and n_y among the rows that a row does not hang together with; how many these are.
+
+    Raises:
+        ValueError: a row has no more than k of them.
+    """
+    n = xs.shape[1]
+    size = max(1, 4 * TILE // n)
+    buffers = [np.empty((size, n)) for _ in range(3)]
+    found = []
+    for start in range(0, n, size):
+        rows = np.arange(start, min(start + size, n))
+        dx, dy, spare = (buffer[: len(rows)] for buffer in buffers)
+        _max_norm(np, xs, rows, dx, spare)
+        _max_norm(np, ys, rows, dy, spare)
+        hidden = dependence.together(rows, n)
+        dx[hidden] = dy[hidden] = np.inf
+        np.maximum(dx, dy, out=spare)
+        eps = np.partition(spare, k - 1, axis=1)[:, k - 1 : k]
+        found.append([(dx < eps).sum(1), (dy < eps).sum(1), n - hidden.sum(1)])
+    nx, ny, others = np.concatenate(found, 1)
+    if others.min() <= k:
+        raise ValueError(
+            f"expected more than k = {k} rows that a row does not hang together with, got "
+            f"{others.min()}: bring more groups, or more rows"
+        )
+    return nx, ny, others
 
 
 def _tree_is_faster(n: int, dim: int) -> bool:

@@ -112,7 +112,9 @@ def chosen(job: Job, rounds: Sequence[Estimate]) -> Estimate:
     with the highest validation value is chosen.
     """
     shares = len(job.shares)
-    ways = [extrapolated(*rounds[i : i + shares]) for i in range(0, len(rounds), shares)]
+    hangs = job.source.split is not None and job.source.split.dependence is not None
+    trained = [rounds[i : i + shares] for i in range(0, len(rounds), shares)]
+    ways = [extrapolated(of[0], of[1] if shares > 1 else None, hangs) for of in trained]
     if not job.keeps_influences:
         ways = [replace(e, influences=()) for e in ways]
     names = [str(candidate) for candidate in job.candidates]

@@ -11,7 +11,7 @@ from mine.critics.flat import per_parameter
 from mine.critics.protocol import Critic
 from mine.data.sources import Dealt
 from mine.method.method import Method
-from mine.running.held_out_rows import on_rows
+from mine.running.held_out_rows import distance_of, on_rows
 from mine.training.settings import Training
 
 
@@ -32,6 +32,7 @@ class EarlyStopping:
     ) -> None:
         self.rows = [dealt.validation for dealt in data if dealt.validation is not None]
         self.active = bool(self.rows)
+        self.distance = distance_of(data)
         self.method, self.critic, self.training, self.partners = method, critic, training, partners
         self.best = torch.full((critic.k,), -torch.inf, device=critic.theta.device)
         self.misses = torch.zeros(critic.k, dtype=torch.int64, device=critic.theta.device)
@@ -42,7 +43,7 @@ class EarlyStopping:
         """Compares the validation values with the best ones, every `validate_every` steps."""
         if not self.active or (step % self.training.validate_every and step < self.training.steps):
             return
-        held_out = on_rows(self.critic, self.rows, self.partners)
+        held_out = on_rows(self.critic, self.rows, self.partners, self.distance)
         value = self.method.criterion(held_out.joint, held_out.flat)
         going = self.misses < self.training.patience
         better = going & (value > self.best)

@@ -54,18 +54,24 @@ def _unadded(whole: Estimate, rise: float) -> Estimate:
     )
 
 
-def extrapolated(whole: Estimate, half: Estimate | None = None) -> Estimate:
+def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = False) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
-    Without a finite value of both it is the value as it was found. Nor is a rise added that
-    exceeds the value, or ln n, and .05 nats.
+    Without a finite value of both it is the value as it was found. Floored, a critic below 0
+    counts as the one that is 0 everywhere: where rows hang together, half of few groups or blocks
+    may teach what is far below 0, and a rise from there tells of nothing. A value below 0 stays,
+    and what it lacks to 0 is in its error. Not floored, no rise is added that exceeds the value,
+    or ln n, and .05 nats.
     """
     if half is None or not (math.isfinite(whole.nats) and math.isfinite(half.nats)):
         return whole
-    rise = whole.nats - half.nats
-    if rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
+    if floored and whole.nats <= 0.0:
+        return replace(whole, rise=0.0, stderr=math.hypot(whole.stderr, whole.nats))
+    from_zero = floored and half.nats < 0.0
+    rise = whole.nats - (0.0 if from_zero else half.nats)
+    if not floored and rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
         return _unadded(whole, rise)
-    of_rows, influences = combined(whole, half, -0.5)
+    of_rows, influences = combined(whole, half, 0.0 if from_zero else -0.5)
     warnings = whole.warnings
     if rise > max(0.05, 0.1 * abs(whole.nats)):
         more = (

@@ -10,11 +10,18 @@ import torch
 from torch import Tensor
 
 from mine.critics.protocol import Critic
+from mine.data.autocorrelation import time_of
+from mine.data.dependence import Clusters
 from mine.data.sources import Dealt, Pairs
+from mine.data.timed import TIMES
 from mine.method.held_out import HeldOutValues, Influence, InfluenceArrays, held_out_values
 from mine.method.method import Method, Probe
 from mine.running.jobs import Job
 from mine.training.loop import Progress
+
+LONG = 4.0
+"""Blocks. Few rows make a time twice as long by chance, and so does what a critic has of x or of y
+alone, whose memory is longer than that of products and which the error counts too often."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,14 @@ class Tested:
         error: its standard error.
         offset: mean T on the joint rows less the value; nan where the value is no bound.
         influences: what each test row adds to the error, where it was asked for.
+        warnings: reasons to doubt the error.
     """
 
     value: float
     error: float
     offset: float
     influences: tuple[InfluenceArrays, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def tested(
@@ -46,7 +55,7 @@ def tested(
     found: dict[int, Tested] = {}
     for n in sorted({len(x) for x, _ in tests}):
         equal = [k for k, (x, _) in enumerate(tests) if len(x) == n]
-        held_out = on_rows(critic, [_resized(rows, n) for rows in tests], partners)
+        held_out = _on_test_rows(critic, data, n, partners)
         values, errors = method.test(held_out)
         offsets = held_out.joint.mean(-1) - values
         # At once: on CUDA each look at a single cell would wait for the device.
@@ -54,9 +63,10 @@ def tested(
         influences = None
         if any(jobs[k].keeps_influences for k in equal):
             influences = _influences(method, held_out).cpu()
+        short = _short_blocks(method, held_out)
         for k in equal:
             of_k = () if influences is None else (influences.arrays(k),)
-            found[k] = Tested(*numbers[k], of_k)
+            found[k] = Tested(*numbers[k], of_k, short[k] if short else ())
     return [found[k] for k in range(len(tests))]
 
 
@@ -83,12 +93,34 @@ def train_values(
         return last.train_value
     n = min(len(data[0].test[0]), *(len(x) for x, _ in seen))
     rows = [(x[:n], y[:n]) for x, y in seen]
-    return method.test(on_rows(critic, rows, partners))[0]
+    return method.test(on_rows(critic, rows, partners, distance_of(data)))[0]
 
 
-def on_rows(critic: Critic, rows: Sequence[Pairs], partners: int) -> HeldOutValues:
-    """Critic values on the rows of each cell, each row beside this many marginal partners."""
-    return held_out_values(critic, *_stacked(rows), partners)
+def on_rows(
+    critic: Critic, rows: Sequence[Pairs], partners: int, distance: int = 0
+) -> HeldOutValues:
+    """Critic values on the rows of each cell, each row beside this many marginal partners, which
+    are a distance away."""
+    return held_out_values(critic, *_stacked(rows), partners, distance)
+
+
+def distance_of(data: Sequence[Dealt]) -> int:
+    """Rows so many places apart do not hang together: one number for all cells of a stack."""
+    clusters = data[0].clusters
+    return clusters.distance if clusters else 0
+
+
+def _on_test_rows(critic: Critic, data: Sequence[Dealt], n: int, partners: int) -> HeldOutValues:
+    """On n test rows of each cell, with the clusters of those that have so many."""
+    rows = [_resized(dealt.test, n) for dealt in data]
+    found = on_rows(critic, rows, partners, distance_of(data))
+    clusters = [dealt.clusters for dealt in data if dealt.clusters]
+    return replace(found, clusters=tuple(_resized_clusters(of, n) for of in clusters))
+
+
+def _resized_clusters(clusters: Clusters, n: int) -> Clusters:
+    index = clusters.index
+    return replace(clusters, index=index[torch.arange(n) % len(index)])
 
 
 def _influences(method: Method, held_out: HeldOutValues) -> Influence:
@@ -101,6 +133,25 @@ def _influences(method: Method, held_out: HeldOutValues) -> Influence:
 
     method.test(replace(held_out, spread=keep))
     return kept[-1]
+
+
+def _short_blocks(method: Method, held_out: HeldOutValues) -> list[tuple[str, ...]]:
+    """Warnings for each cell whose rows' influences hang together for longer than `LONG` blocks;
+    [] where the rows are no series."""
+    if not (held_out.clusters and held_out.clusters[0].timed):
+        return []
+    rows = _influences(method, replace(held_out, clusters=())).rows.cpu().double().numpy()
+    length = held_out.clusters[0].distance
+    return [_too_short(time_of(v), length) for v in rows]
+
+
+def _too_short(time: float, length: int) -> tuple[str, ...]:
+    text = (
+        f"short blocks: what the rows add to the value hangs together over {time:.0f} rows, much "
+        f"longer than a block of {length}, so that the interval is too narrow: give "
+        f"blocks={math.ceil(TIMES * time)}"
+    )
+    return (text,) * (time > LONG * length)
 
 
 def _resized(rows: Pairs, n: int) -> Pairs:

@@ -170,7 +170,7 @@ class StackRun:
         found_in = warnings_of(bare, job.training.steps, self.method.ceiling(job.partners))
         if self.method.probe and not is_void(bare):
             found_in = ()  # they are about estimates of I, which this is not
-        return replace(bare, warnings=(*found_in, *dealt.warnings))
+        return replace(bare, warnings=(*found_in, *dealt.warnings, *found.warnings))
 
     def _thinned_curve(self, values: Sequence[float], steps: int) -> tuple[tuple[int, float], ...]:
         """Some of a cell's training values up to its last step."""

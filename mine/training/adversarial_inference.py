@@ -84,13 +84,23 @@ class AdversarialInference:
         loss = -logsigmoid(-logits[0]).mean((1, 2)) - logsigmoid(logits[1]).mean((1, 2))
         error = torch.zeros_like(loss)
         if self.reconstructs:
-            again = self.generator.network(encoded, training=True, noise=self.noise).flatten(2)
-            error = (x - again).square().sum(-1).mean(-1)
+            error = (x - self._again(encoded)).square().sum(-1).mean(-1)
         followed = encoded if self.uses_term else encoded.detach()  # without a term, no graph
         bound = self.ascent.bound(x, followed, self.pairing)
         weighed = torch.where(self.reconstruction > 0, self.reconstruction * error, 0.0)
         self._descend(loss.sum() + weighed.sum(), bound.sum(), encoded)
         return torch.stack([bound, d_loss, loss, error]).detach()
+
+    def _again(self, encoded: Tensor) -> Tensor:
+        """Reconstructions, (K, B, dx). They leave no trace in a cell without a weight for them.
+
+        Named cells do not update batch norm's running moments, and the noise is drawn from copies
+        of the generators.
+        """
+        g = self.generator.network
+        cells = torch.arange(g.k, device=encoded.device)
+        noise = [one.clone_state() for one in self.noise]
+        return g(encoded, training=True, noise=noise, cells=cells).flatten(2)
 
     def _discriminate(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """A step of D; its losses, (K,)."""

@@ -25,8 +25,10 @@ def load(place: str) -> ModuleType:
 
 
 # Tests import these by their names.
+load("applications_example")
 load("suite/run/tiny_run")
 load("suite/store/stored_run")
+load("suite/report/foreign_folders")
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def outputs(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
         example.write_run(folder, config, rows_of(config, factor), command=command)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "KINDS", {"svg": rendering.KINDS["svg"]})
-        page, problems = write_report(folder)
+        page, problems, _ = write_report(folder)
     assert page.exists() and problems == []
     return folder
 

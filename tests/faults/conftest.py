@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests import faulty_run.py from there
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))  # rows_example.py
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments/suite/report"))
 
 from faulty_run import CELLS, TRAINED, complete, rows
 

@@ -61,7 +61,7 @@ def rows(outputs: Path) -> pd.DataFrame:
 def rows_of(run: Run) -> pd.DataFrame:
     """A run's rows by the cell's key, each with its curve."""
     curves = {key: str(some.to_dict("list")) for key, some in run.read_curves().groupby("key")}
-    found = run.read_rows().drop(columns=["seconds", "run_id"])
+    found = run.read_rows().drop(columns=["seconds", "run_id", "commit"])
     return found.assign(curve=[curves.get(key, "") for key in found["key"]]).set_index("key")
 
 

@@ -25,7 +25,7 @@ import mine.running.forecast
 import mine.tasks
 from experiments.suite.run import provenance
 from experiments.suite.run.command import command
-from experiments.suite.store import checkpoints, lock
+from experiments.suite.store import checkpoints, holder, lock
 
 FAULTS: dict[str, Callable[[], None]] = {}
 Fault = Callable[[], None]
@@ -202,7 +202,25 @@ def clock_that_jumps_back() -> None:
 
     time.time = jumping  # type: ignore[assignment]
     provenance.datetime = Jumping  # type: ignore[misc]
-    lock.BEAT_SECONDS = 0.1  # type: ignore[misc]
+    holder.BEAT_SECONDS = 0.1  # type: ignore[misc]
+
+
+def beats(seconds: float, stale: float) -> None:
+    holder.BEAT_SECONDS, holder.STALE_SECONDS = seconds, stale  # type: ignore[misc]
+    lock.LOOK_SECONDS, lock.GUARD_SECONDS = 0.1, 3.0  # type: ignore[misc]
+
+
+@fault
+def in_a_container() -> None:
+    """Its process number counts elsewhere: only its heartbeat can be seen."""
+    beats(0.2, 2.0)
+    holder.namespace = lambda: "pid:[a container]"  # type: ignore[assignment]
+
+
+@fault
+def outside() -> None:
+    """Watches the one in the container."""
+    beats(0.2, 2.0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from faulty_run import Note, compare, complete, finish, kept_states, rows, start, the_run, wait_for
 
 from experiments.suite.report import status
-from experiments.suite.store import lock
+from experiments.suite.store.holder import read
 
 pytestmark = pytest.mark.faults
 
@@ -74,7 +74,7 @@ def test_memory_that_runs_out(
 def test_a_clock_that_jumps_back(whole: pd.DataFrame, tmp_path: Path, note: Note) -> None:
     process = start(tmp_path, "train.steps=6000", fault="clock_that_jumps_back")
     wait_for(lambda: kept_states(tmp_path), process)
-    holder = lock.read(the_run(tmp_path).folder / "lock.json")
+    holder = read(the_run(tmp_path).folder / "lock.json")
     assert holder is not None and holder.heartbeat < time.time() - 86_400
     (line,) = status.lines_of(tmp_path, time.time())
     assert line.state == "running"

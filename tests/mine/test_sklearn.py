@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_wine
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
@@ -87,8 +88,23 @@ def test_frames_give_the_same_scores():
     assert np.array_equal(mutual_info(frame, pd.Series(Y), **QUICK), mutual_info(X, Y, **QUICK))
 
 
+def test_a_selector_takes_mixed_columns_and_sparse_ones():
+    """scikit-learn hands categories on; text it refuses itself, before the score is asked."""
+    side = pd.Series(np.where(Y > 0, "up", "down"))
+    kinds = {"side": "category", "is_up": int}
+    mixed = pd.DataFrame({"a": X[:, 0], "side": side, "is_up": side == "up"}).astype(kinds)
+    score = partial(mutual_info, method="gaussian")
+    found = SelectKBest(score, k=2).fit(mixed, Y)
+    assert found.get_support().tolist() == [False, True, True]
+    assert np.array_equal(found.scores_, mutual_info(mixed, Y, method="gaussian"))
+    sparse = SelectKBest(score, k=1).fit(csr_matrix(X), Y)
+    assert np.array_equal(sparse.scores_, mutual_info(X, Y, method="gaussian"))
+
+
 def test_a_selector_in_a_pipeline_picks_wines_apart_in_cross_validation():
     rows, kinds = load_wine(return_X_y=True)
+    order = RNG.permutation(len(rows))  # the file is sorted, and its neighbours hang together
+    rows, kinds = rows[order], kinds[order]
     noise = RNG.normal(size=(len(rows), 3))
     model = make_pipeline(
         StandardScaler(),
@@ -107,7 +123,12 @@ def test_a_selector_in_a_pipeline_picks_wines_apart_in_cross_validation():
     [
         (X, Y[:200], "X and y must pair up row by row, got 300 and 200"),
         (X, np.ones(300), "column 0 of y constant"),
-        (X, ["a"] * 300, "y must be an array of numbers"),
+        (X, ["a"] * 300, "column 0 = a of y constant"),
+        (X, [None, "a", "b"] * 100, "y must be known, got 100 of 300 labels missing"),
+        (X, pd.Series(["u", "v", pd.NA] * 100), "y must be known, got 100 of 300 labels"),
+        (X, pd.Series([1, 2, None] * 100, dtype="Int64"), "got 100 of 300 labels missing"),
+        (X, np.where(Y > 1, np.nan, Y), "y must be known, got"),
+        (pd.DataFrame(X), pd.Series(Y, range(1, 301)), "X and y with the same index"),
         (np.where(X > 2, np.nan, X), Y, "X must be finite"),
     ],
 )

@@ -26,6 +26,7 @@ KSG_TREE = 8_600
 KSG_PAIRS = 31
 """KSG's cost per d N log2 N (in a tree) and per d N^2 (all pairs), in multiply-adds of a network's
 training. Measured against such a training on one core, for N of 1,000 to 5,000, d of 1 to 20."""
+MOST_SHARDS = 100_000
 OTHER_CRITIC = 20_000  # assumed parameters of a network whose config has no widths
 
 
@@ -53,6 +54,10 @@ def check(shards: Any, shard: Any) -> None:
                 f"{name} must be a whole number >= {least}, got {value!r}: "
                 "give both, such as shards=8 shard=0"
             )
+    if shards > MOST_SHARDS:
+        raise ValueError(
+            f"shards must be at most {MOST_SHARDS:,}, got {shards}: give each worker more cells"
+        )
     if shard >= shards:
         raise ValueError(
             f"shard must be below shards={shards}, got {shard}: "

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.suite.report.writing import write_report
+from experiments.suite.store.checked_tables import CorruptRunError
 
 EXAMPLE = "example: python -m experiments.suite.report --outputs outputs --scale smoke"
 
@@ -36,11 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 where something could not be read or drawn; 2 where the folder cannot be used."""
     asked = parser().parse_args(arguments)
     try:
-        path, problems = write_report(asked.outputs, asked.scale, asked.figures_only)
-    except OSError as error:
+        path, problems, notes = write_report(asked.outputs, asked.scale, asked.figures_only)
+    except (OSError, CorruptRunError) as error:  # a run that changed while it was read
         print(f"experiments.report: {error}", file=sys.stderr)
         return 2
     for problem in problems:
         print(f"experiments.report: {problem}", file=sys.stderr)
+    for note in notes:
+        print(note)
     print(f"Wrote {path}")
     return 1 if problems else 0

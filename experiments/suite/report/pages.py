@@ -42,6 +42,7 @@ def pages(
     claims: Sequence[Claim],
     scale: str | None,
     problems: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> dict[str, str]:
     """File name -> its text.
 
@@ -51,6 +52,7 @@ def pages(
         claims: of all sections.
         scale: the scale that was asked for.
         problems: what the pages warn of.
+        notes: where the rows of all runs come from.
     """
     context = {
         "sections": sections,
@@ -63,6 +65,7 @@ def pages(
         "smoke": any(one.record and one.record.scale == "smoke" for one in sections),
         "scale": scale,
         "problems": problems,
+        "notes": notes,
         "duration": duration,
         "most_lines": MOST_LINES,
         "choosing": CHOOSING,

@@ -7,7 +7,6 @@ so the answer is quick. `experiments.suite.report.status` explains the states.
 from __future__ import annotations
 
 import math
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.suite.store import lock
+from experiments.suite.report.origins import other_codes
+from experiments.suite.store import holder as lock
 from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
+from experiments.suite.store.code import UNKNOWN, by_code
+from experiments.suite.store.reading import is_count, is_number
 from experiments.suite.store.runs import TABLES, Run, run_folders
 from experiments.suite.sweeps.axes import flatten, varying
 
@@ -40,6 +42,7 @@ class Line:
     pid: int | None = None
     since: str = ""
     overrides: dict[str, Any] = field(default_factory=dict)
+    other_code: str = ""
     problem: str = ""
 
 
@@ -90,9 +93,13 @@ def files_of(run: Run, now: float) -> Files:
         try:
             return read()
         except CorruptRunError as error:
-            text = str(error).replace(f"{run.folder}{os.sep}", "")
-            broken.append(text.partition(f": remove {run.folder}")[0])
+            broken.append(error.fault)
             return {}
+
+    try:
+        run.check_folders()
+    except CorruptRunError as error:
+        return Files(None, {}, {}, [error.fault], False, [])
 
     holder = lock.read(run.folder / "lock.json")
     held = holder is not None and holder.alive(now)
@@ -124,6 +131,9 @@ def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
     state = state_of(status, holder, bool(files.broken), files.faulty)
     done, cells = (_count(status.get(name)) for name in ("done", "cells"))
     pace, left = progress(status, done, cells, now if state == "running" else math.nan)
+    codes = other_codes(codes_of(status, done))
+    kept = "kept" if files.config.get("keep") == "other_code" else "computed again"
+    made = f"{sum(codes.values())} cells made by other code ({by_code(codes)})"
     line = Line(
         run.experiment,
         run.run_id,
@@ -137,6 +147,7 @@ def line_of(run: Run, now: float) -> tuple[Line, dict[str, Any]]:
         holder.host if holder else "",
         holder.pid if holder else None,
         holder.since if holder else "",
+        other_code=f"{made}: {kept} by the same command" if codes else "",
         problem="; ".join([*files.broken, *files.notes]),
     )
     return line, files.config
@@ -180,8 +191,8 @@ def progress(
 
     `now` is nan for a run at rest; otherwise the time since its last write is taken off.
     """
-    seconds = status.get("seconds")
-    if not done or not cells or not isinstance(seconds, int | float) or not seconds > 0:
+    seconds: Any = status.get("seconds")
+    if not done or not cells or not is_number(seconds) or seconds <= 0:
         return None, None
     pace = done / seconds
     since = now - seconds_of(status.get("updated"))
@@ -189,14 +200,22 @@ def progress(
     return 60.0 * pace, max(0.0, left)
 
 
+def codes_of(status: Mapping[str, Any], done: int | None) -> dict[str, int]:
+    """Code -> how many cells of a run it made; older statuses do not name it."""
+    codes = status.get("codes")
+    if not isinstance(codes, dict):
+        return {UNKNOWN: done} if done else {}
+    return {str(code): n for code, n in codes.items() if _count(n)}
+
+
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_count(value) else None
 
 
 def seconds_of(moment: Any) -> float:
     """A time in ISO 8601 as seconds since 1970; nan for anything else."""
     try:
         found = datetime.fromisoformat(str(moment))
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
         return math.nan
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

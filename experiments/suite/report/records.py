@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid import shards
+from experiments.suite.report.origins import commits
 from experiments.suite.report.texts import listed
 from experiments.suite.store.joined import join_curves, join_rows
 from experiments.suite.store.runs import Run
@@ -46,6 +47,13 @@ class Record:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         return self.run.read_provenance()
+
+    @cached_property
+    def commits(self) -> list[str]:
+        """The commits that the rows come from; in older folders the run names it."""
+        named = [str(run.read_provenance().get("git_commit")) for run in self.runs]
+        own = [commits(run.read_rows(), one) for run, one in zip(self.runs, named, strict=True)]
+        return sorted({commit for one in own for commit in one})
 
     @cached_property
     def status(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from experiments.suite.report.origins import mixed
+from experiments.suite.report.records import Record
 from experiments.suite.report.results_page import claims_page
 from experiments.suite.report.results_source import (
     Results,
@@ -22,12 +24,16 @@ from experiments.suite.report.results_source import (
     claims_of,
     read_results,
 )
-from experiments.suite.run.provenance import ROOT, git_state
+from experiments.suite.run.provenance import git_state
+from experiments.suite.store.code import ROOT, UNKNOWN
 from experiments.suite.store.files import write_atomic
 from experiments.suite.store.serialising import json_bytes
 
 KINDS = ("png", "svg")
-SHARED = ("version", "packages", "python", "platform", "cores", "threads", "device", "seed")
+SHARED = (
+    *("version", "packages", "python", "platform", "cores", "arithmetic"),
+    *("threads", "device", "seed"),
+)
 """What provenance.json says once where it is the same for all experiments."""
 
 
@@ -73,7 +79,7 @@ def provenance(results: Results) -> dict[str, Any]:
     same = [key for key in SHARED if all(one.get(key) == first.get(key) for one in found.values())]
     return {
         "scale": results.scale,
-        "commits": sorted({str(one.get("git_commit")) for one in found.values()}),
+        "commits": sorted({one for record in results.records.values() for one in record.commits}),
         **{key: first[key] for key in same if key in first},
         "seconds": round(sum(record.status["seconds"] for record in results.records.values()), 1),
         "left_out": list(results.left_out),
@@ -82,14 +88,22 @@ def provenance(results: Results) -> dict[str, Any]:
                 "run_id": record.run.run_id,
                 "seconds": round(record.status["seconds"], 1),
                 **{key: record.status.get(key) for key in ("cells", "diverged", "failed")},
-                "commit": found[name].get("git_commit"),
+                "commit": ", ".join(record.commits),
                 "changes": found[name].get("git_dirty"),
                 "started": record.status.get("started"),
                 **differing(found[name], same),
+                **origins(record),
             }
             for name, record in results.records.items()
         },
     }
+
+
+def origins(record: Record) -> dict[str, Any]:
+    """Code -> number of rows, and what a reader must know of where they come from."""
+    counts = record.rows["code"].value_counts()
+    codes = {str(code) or UNKNOWN: int(n) for code, n in sorted(counts.items())}
+    return {"codes": codes, **({"notes": notes} if (notes := mixed(record.rows)) else {})}
 
 
 def differing(one: Mapping[str, Any], same: Iterable[str]) -> dict[str, Any]:

@@ -60,8 +60,14 @@ def origin(about: Mapping[str, Any]) -> str:
         f"The rows come from commit {commits} at scale `{about['scale']}`: "
         f"{len(about['experiments'])} experiments, {duration(about['seconds'], 'coarse')} in all "
         f"on `{about.get('device', 'several devices')}` ({machine}).{without} "
-        "[provenance.json](provenance.json) has versions and times."
+        f"{codes(about)}[provenance.json](provenance.json) has versions and times."
     )
+
+
+def codes(about: Mapping[str, Any]) -> str:
+    """Which experiments have rows of several codes, or of several kinds of arithmetic."""
+    notes = {name: one.get("notes", ()) for name, one in about["experiments"].items()}
+    return "".join(f"{name}: {note} " for name, own in notes.items() for note in own)
 
 
 def overview(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

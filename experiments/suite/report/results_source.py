@@ -15,6 +15,9 @@ from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.report.texts import listed
 from experiments.suite.store.files import one_line
 from experiments.suite.store.joined import load_runs
+from experiments.suite.store.reading import parse_json, read_file
+
+MOST_CLAIMS_BYTES = 1 << 26
 
 
 class ResultsError(ValueError):
@@ -45,7 +48,7 @@ def claims_of(outputs: Path) -> list[dict[str, Any]]:
     path = outputs / "claims.json"
     expected = f"expected claims that `make report` wrote to {path}"
     try:
-        claims = json.loads(path.read_bytes())
+        claims = parse_json(read_file(path, MOST_CLAIMS_BYTES))
     except FileNotFoundError as error:
         raise ResultsError(f"{expected}, got no such file: run `make report` first") from error
     except ValueError as error:
@@ -111,7 +114,7 @@ def check_experiments(
 
 def check_commits(found: Mapping[str, Record], commits: Sequence[str]) -> None:
     """All rows come from these commits."""
-    theirs = {str(one.provenance.get("git_commit")) for one in found.values()}
+    theirs = {commit for one in found.values() for commit in one.commits}
     short = [one[:7] for one in sorted(theirs)]
     if not all(one.startswith(tuple(commits)) for one in theirs):
         raise ResultsError(

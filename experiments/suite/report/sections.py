@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from experiments.suite.claims.claim import Claim, judge
 from experiments.suite.claims.wording import duration
 from experiments.suite.figures.rendering import Drawn
+from experiments.suite.report.origins import by_other_code, mixed
 from experiments.suite.report.records import Record
 from experiments.suite.report.sweeps import SweepPart
 from experiments.suite.report.tables import Table, lost_cells, tables, warnings_of
 from experiments.suite.report.texts import facts
+from experiments.suite.store.files import one_line
 from experiments.suite.store.tables import ROW_STATUSES
 
 
@@ -29,46 +32,57 @@ class Section:
     problems: list[str] = field(default_factory=list)
     sweeps: list[SweepPart] = field(default_factory=list)
 
+    @cached_property
+    def notes(self) -> list[str]:
+        """What a reader must know of where the rows come from."""
+        if self.record is None or not len(self.record.rows):
+            return []
+        return [*mixed(self.record.rows), *by_other_code(self.record.rows)]
+
     @property
     def state(self) -> str:
         return str(self.record.status.get("state", "unknown")) if self.record else "no run"
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Cells by status."""
         statuses = self.record.rows["status"] if self.record else []
         return {status: int(sum(s == status for s in statuses)) for status in ROW_STATUSES}
 
-    @property
+    @cached_property
     def command(self) -> str:
         """What runs it again, on one line."""
         default = f"python -m experiments experiment={self.name}"
         found = self.record.status.get("command") if self.record else None
         return " ".join(str(found or default).split())
 
-    @property
+    @cached_property
     def seconds(self) -> str:
         return duration(self.record.status.get("seconds")) if self.record else "–"
 
-    @property
+    @cached_property
     def tables(self) -> list[Table]:
         return tables(self.record.rows) if self.record else []
 
-    @property
+    @cached_property
     def lost(self) -> list[dict[str, str]]:
         return lost_cells(self.record.rows) if self.record else []
 
-    @property
+    @cached_property
     def warnings(self) -> list[tuple[str, int]]:
         return warnings_of(self.record.rows) if self.record else []
 
-    @property
+    @cached_property
     def provenance(self) -> list[tuple[str, str]]:
         return facts(self.record.provenance) if self.record else []
 
-    @property
+    @cached_property
     def config(self) -> list[tuple[str, str]]:
         return facts(self.record.config) if self.record else []
+
+
+PARTS = ("counts", "command", "seconds", "notes", "tables", "lost", "warnings", "config")
+"""What the templates show of a run."""
 
 
 def section(
@@ -86,12 +100,18 @@ def section(
     if record is None or figures is None:
         return Section(name, title, record)
     problems: list[str] = []
+    try:  # what a template asks for must not raise
+        for part in PARTS:
+            getattr(Section(name, title, record), part)
+    except Exception as error:
+        said = f"{name}: run {record.run.run_id}: {type(error).__name__}: {one_line(error)}"
+        return Section(name, title, None, problems=[f"{said}: it is left out"])
 
     def attempt(what: str, make: Callable[[], Any], otherwise: Any) -> Any:
         try:
             return make()
         except Exception as error:
-            problems.append(f"{name}: {what}: {type(error).__name__}: {error}")
+            problems.append(f"{name}: {what}: {type(error).__name__}: {one_line(error)}")
             return otherwise
 
     claims = attempt("claims", lambda: judge(module, record.rows, record.curves), [])

@@ -70,7 +70,7 @@ def remarks(line: Line) -> str:
     parts = [" ".join(f"{short(key)}={show(value)}" for key, value in line.overrides.items())]
     if line.host:
         parts.append(f"held by process {line.pid} on {line.host} since {line.since}")
-    return "; ".join(part for part in [*parts, line.problem] if part) or "–"
+    return "; ".join(part for part in [*parts, line.other_code, line.problem] if part) or "–"
 
 
 def printable(text: str) -> str:

@@ -12,18 +12,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from experiments.suite.figures.drawing import side_by_side
 from experiments.suite.report.discovery import experiments_in_order
+from experiments.suite.report.origins import COLUMNS as COLUMNS_OF_ORIGIN
+from experiments.suite.report.origins import mixed
 from experiments.suite.report.pages import pages
 from experiments.suite.report.records import Record, headline, joined, of_scale
 from experiments.suite.report.sections import Section, section
 from experiments.suite.report.sweeps import SweepPart, sweep_parts, sweeps_csv
 from experiments.suite.store.files import write_atomic
 from experiments.suite.store.joined import Joined, join_runs
+from experiments.suite.store.reading import leads_out
 from experiments.suite.store.serialising import json_bytes
 from experiments.suite.store.table_bytes import parquet_to_csv
-from experiments.suite.store.tables import OPTIONAL, ROW_COLUMNS
+from experiments.suite.store.tables import ROW_COLUMNS
 from experiments.suite.sweeps.measures import COLUMNS
 
 FIRST_COLUMNS = [
@@ -49,9 +53,15 @@ FIRST_COLUMNS = [
 """The columns with which results.csv begins; the others follow."""
 
 
-def write_report(
-    outputs: Path, scale: str | None = None, figures_only: bool = False
-) -> tuple[Path, list[str]]:
+class Written(NamedTuple):
+    """What `write_report` returns."""
+
+    path: Path
+    problems: list[str]
+    notes: list[str]
+
+
+def write_report(outputs: Path, scale: str | None = None, figures_only: bool = False) -> Written:
     """Everything over all runs, under `outputs`; and the headline runs' figures in their folders.
 
     Args:
@@ -60,16 +70,22 @@ def write_report(
         figures_only: write the figures alone.
 
     Returns:
-        The page's path (the figures' folder with `figures_only`), and what went wrong, one line
-        each: folders that cannot be read, figures or claims that raised.
+        The page's path (the figures' folder with `figures_only`); what went wrong, one line each:
+        folders that cannot be read, figures or claims that raised; and where the rows come from,
+        where they do not come from one code and one kind of arithmetic.
 
     Raises:
-        FileNotFoundError: `outputs` is not a folder.
+        OSError: `outputs` is not a folder, or cannot be written.
     """
     if not outputs.is_dir():
         raise FileNotFoundError(
             f"expected a folder with runs, got {str(outputs)!r}: run"
             " `python -m experiments experiment=gaussian` first, or name it with --outputs"
+        )
+    if leads_out(outputs / "figures", outputs):
+        raise OSError(
+            f"expected a folder at {outputs / 'figures'}, got a link that leads out of "
+            f"{outputs}: move it away"
         )
     found = join_results(outputs)
     records = [Record(run) for run in found.runs]
@@ -79,17 +95,20 @@ def write_report(
     problems = found.problems + [problem for one in families for problem in one.problems]
     problems += [problem for one in sections for problem in one.problems]
     if figures_only:
-        return outputs / "figures", problems
-    files = page_files(sections, records, scale, problems)
+        return Written(outputs / "figures", problems, found.begun)
+    notes = mixed(found.frame(COLUMNS_OF_ORIGIN))
+    files = page_files(sections, records, scale, problems, notes)
     write_results(outputs, found)
     for name, data in files.items():
         write_atomic(outputs / name, data)
-    return outputs / "report.html", problems
+    notes += found.begun
+    notes += [f"{one.name}: {note}" for one in sections for note in one.notes]
+    return Written(outputs / "report.html", problems, notes)
 
 
 def join_results(outputs: Path) -> Joined:
     """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first; without measures."""
-    others = [n for n in ROW_COLUMNS if n not in FIRST_COLUMNS and n not in OPTIONAL]
+    others = [name for name in ROW_COLUMNS if name not in (*FIRST_COLUMNS, "measures")]
     return join_runs(outputs, [*FIRST_COLUMNS, *others])
 
 
@@ -141,10 +160,11 @@ def page_files(
     records: Sequence[Record],
     scale: str | None,
     problems: Sequence[str],
+    notes: Sequence[str],
 ) -> dict[str, bytes]:
     """sweeps.csv, claims.json and the pages; see `pages`."""
     claims = [claim for one in sections for claim in one.claims]
-    texts = pages(sections, records, claims, scale, problems)
+    texts = pages(sections, records, claims, scale, problems, notes)
     return {
         "sweeps.csv": sweeps_csv((one.name, part) for one in sections for part in one.sweeps),
         "claims.json": json_bytes([claim.as_dict() for claim in claims]),

@@ -6,16 +6,18 @@ import logging
 import math
 import time  # noqa: TID251
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.claims.wording import duration
+from experiments.suite.run.arithmetic import arithmetic
+from experiments.suite.run.config_check import keeps_other_code
 from experiments.suite.run.exits import FAILED, OK
-from experiments.suite.run.messages import say, warn
+from experiments.suite.run.messages import kept_of_other_code, say, warn
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.provenance import collect_provenance
-from experiments.suite.run.signals import SignalWatch
 from experiments.suite.store.checkpoints import Checkpoints
+from experiments.suite.store.code import by_code, code_hash
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -35,12 +37,12 @@ Stack = tuple[int, ...]
 
 
 def compute_missing(
-    progress: Progress, jobs: Sequence[AnyJob], device: str, watch: SignalWatch
+    progress: Progress, jobs: Sequence[AnyJob], device: str, stopping: Callable[[], bool]
 ) -> int:
     """Compute the cells that have no row yet, to the end of the run. Returns the exit status.
 
     Raises:
-        Stopped: a signal came.
+        Stopped: `stopping` asked for it.
     """
     import torch
 
@@ -51,12 +53,16 @@ def compute_missing(
         [cell.key for cell in progress.cells],
         float(progress.config["checkpoint_seconds"]),
         time.monotonic,
+        code_hash(),
+        keeps_other_code(progress.config),
+        progress.run.fenced,
     )
+    keeper.drop_other_code()
     stacks = stacks_of(progress.missing, jobs, device, keeper)
     progress.steps = sum(jobs[i].network_steps for stack in stacks for i in stack)
     seed = int(progress.config["experiment"].get("first_seed", 0))
     progress.provenance = collect_provenance(
-        device=device, seed=seed, threads=torch.get_num_threads()
+        device=device, seed=seed, threads=torch.get_num_threads(), arithmetic=arithmetic()
     )
     progress.run.write_provenance(progress.provenance)
     stacks, cost = longest_first(jobs, stacks, device)
@@ -64,7 +70,7 @@ def compute_missing(
     progress.write("running")
     limit = progress.config["time_limit"]
     options = RunOptions(
-        keeper, lambda: bool(watch), math.inf if limit is None else float(limit), time.monotonic
+        keeper, stopping, math.inf if limit is None else float(limit), time.monotonic
     )
     Computation(jobs, stacks, progress, device, keeper).run(options)
     keeper.clear()
@@ -129,7 +135,14 @@ def announce(progress: Progress, stacks: int, cost: str, device: str) -> None:
         if panel.get("critic"):
             own = ", ".join(f"{key}={value}" for key, value in panel["critic"].items())
             say(f"panel {role} has a critic of its own: {own} (experiment.panels.{role}.critic)")
+    if progress.set_aside:
+        say(
+            f"{progress.run.experiment} {progress.run.run_id}: other code made cells "
+            f"({by_code(progress.set_aside)}; this is {code_hash()}): they are computed again "
+            "(keep=other_code keeps them)"
+        )
     kept = f", {len(progress.rows)} kept from before" if progress.rows else ""
+    kept += kept_of_other_code(progress.other_code)
     say(
         f"{progress.run.experiment} {progress.run.run_id}: {len(progress.cells)} cells{kept}, "
         f"{stacks} stacks, {progress.steps:,} network-steps on {device}, {cost}"
@@ -155,6 +168,7 @@ class Computation:
         self.device, self.keeper = device, keeper
         self.stack_of = {i: stack for stack in stacks for i in stack}
         self.ended: dict[Stack, list[Ended]] = {stack: [] for stack in stacks}
+        self.codes = {stack: keeper.code_of(stack) for stack in stacks}
         self.began: dict[int, tuple[float, int]] = {}
         self.errors: dict[int, float] = {}
 
@@ -201,7 +215,8 @@ class Computation:
         self.ended[stack].append((event.job, event.outcome, seconds))
         if len(self.ended[stack]) == len(stack):
             for i, outcome, spent in self.ended.pop(stack):
-                self.progress.add(i, self.jobs[i], outcome, spent, self.device)
+                code = self.codes[stack]
+                self.progress.add(i, self.jobs[i], outcome, spent, self.device, code)
             self.progress.write("running")
             self.keeper.discard(stack)
 
@@ -217,14 +232,16 @@ def finish(progress: Progress) -> int:
     if progress.config["figures"]:
         from experiments.suite.figures.drawing import draw_run
 
-        draw_run(progress.run)
+        with progress.run.fenced():
+            draw_run(progress.run)
     counts = progress.counts()
     progress.write("failed" if counts["failed"] else "finished")
     for reason, cells in failures(progress.rows.values()).items():
         warn(f"{cells} failed: {reason}")
     say(
         f"{progress.run.experiment} {progress.run.run_id}: {counts['ok']} ok, "
-        f"{counts['diverged']} diverged, {counts['failed']} failed, in "
+        f"{counts['diverged']} diverged, {counts['failed']} failed"
+        f"{kept_of_other_code(progress.other_code)}, in "
         f"{duration(time.monotonic() - progress.clock, 'whole')}: {progress.run.folder}"
     )
     return FAILED if counts["failed"] else OK

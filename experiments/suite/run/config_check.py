@@ -102,11 +102,21 @@ def factor(role: str, key: str) -> Rule:
     )
 
 
+OTHER_CODE = "other_code"
+"""The value of `keep` with which cells that other code made are kept."""
+
 THREADS = Rule(
     "threads",
     lambda value: value is None or (_is_whole(value) and value >= 1),
     "be a whole number >= 1 or null",
     "give each job cores / jobs, such as threads=2",
+)
+
+KEEP = Rule(
+    "keep",
+    lambda value: value in (None, OTHER_CODE),
+    f"be {OTHER_CODE} or null",
+    f"write keep={OTHER_CODE} to keep cells that other code made",
 )
 
 RULES = (
@@ -136,6 +146,12 @@ def check(config: Mapping[str, Any]) -> None:
     """
     for rule, value in _ruled(config):
         rule.check(value)
+    KEEP.check(config.get("keep"))
+
+
+def keeps_other_code(config: Mapping[str, Any]) -> bool:
+    """Whether cells that other code made are kept."""
+    return bool(config.get("keep") == OTHER_CODE)
 
 
 def _ruled(config: Mapping[str, Any]) -> Iterator[tuple[Rule, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,10 +34,14 @@ class WarningLines(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Inside the `with` block, the logs of `experiments` and `mine` go to this file."""
+def logging_to(path: Path, lost: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Inside the `with` block, the logs of `experiments` and `mine` go to this file.
+
+    Once the run's lock is lost, nothing more is written to it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handlers = [LogFile(path, delay=True), WarningLines()]
+    handlers[0].addFilter(lambda record: not lost())
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("experiments", "mine")]
     for logger in loggers:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+
+from experiments.suite.store.code import by_code, code_hash
 
 HELP = "`python -m experiments --help` lists all groups and keys"
 log = logging.getLogger("experiments")
@@ -16,6 +19,14 @@ def say(line: str) -> None:
     """Write a line to the terminal and to the run's log."""
     print(line, flush=True)
     log.info(line)
+
+
+def kept_of_other_code(codes: Mapping[str, int]) -> str:
+    """', 8 of them made by other code (...) and kept'; "" where none of these cells is."""
+    other = {code: n for code, n in codes.items() if code != code_hash()}
+    if not other:
+        return ""
+    return f", {sum(other.values())} of them made by other code ({by_code(other)}) and kept"
 
 
 def complain(error: BaseException) -> None:

@@ -13,10 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from experiments.suite.store.code import ROOT, code_hash
 from experiments.suite.store.identity import package_version
-
-ROOT = Path(__file__).resolve().parents[3]
-"""The checkout."""
 
 PACKAGES = (
     "torch",
@@ -39,7 +37,7 @@ def utc_now() -> str:
 
 
 def collect_provenance(
-    *, device: str, seed: int, threads: int, root: Path = ROOT
+    *, device: str, seed: int, threads: int, arithmetic: str = "", root: Path = ROOT
 ) -> dict[str, Any]:
     """Where a run's rows come from, as plain data.
 
@@ -47,26 +45,39 @@ def collect_provenance(
         device: the device that the run uses, as torch names it.
         seed: the seed that the cells' seeds are derived from.
         threads: how many threads torch may use.
+        arithmetic: see `arithmetic.arithmetic`.
         root: the checkout.
 
     Returns:
-        git_commit and git_dirty (both None outside a checkout), version, packages (name ->
-        version), python, platform (system and machine, not the host's name), cores, threads,
-        device, seed, time (UTC).
+        git_commit and git_dirty (both None outside a checkout), code (a hash of the sources that
+        make numbers), version, packages (name -> version), python, platform (system and machine,
+        not the host's name), cores, arithmetic, threads, device, seed, time (UTC).
     """
     commit, dirty = git_state(root)
     return {
         "git_commit": commit,
         "git_dirty": dirty,
+        "code": code_hash(),
         "version": package_version(),
         "packages": dict(_package_versions()),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "arithmetic": arithmetic,
         "threads": threads,
         "device": device,
         "seed": seed,
         "time": utc_now(),
+    }
+
+
+def row_origin(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of a row that say where it comes from: commit, code and arithmetic."""
+    commit, changes = provenance["git_commit"] or "", provenance["git_dirty"]
+    return {
+        "commit": f"{commit}+" if commit and changes else commit,
+        "code": provenance["code"],
+        "arithmetic": provenance["arithmetic"],
     }
 
 

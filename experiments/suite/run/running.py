@@ -9,24 +9,28 @@ from __future__ import annotations
 import logging
 import signal
 import time  # noqa: TID251
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.grid.cells import Cell
 from experiments.suite.run import sinks
 from experiments.suite.run.computing import compute_missing
-from experiments.suite.run.config_check import THREADS
+from experiments.suite.run.config_check import THREADS, keeps_other_code
 from experiments.suite.run.exits import FAILED, OK
 from experiments.suite.run.jobs import fetch, prepare
 from experiments.suite.run.logs import logging_to
-from experiments.suite.run.messages import complain, say
+from experiments.suite.run.messages import complain, kept_of_other_code, say, warn
 from experiments.suite.run.progress import Progress
 from experiments.suite.run.signals import watch_signals
 from experiments.suite.store import lock
+from experiments.suite.store.code import code_hash
 from experiments.suite.store.files import check_outputs
 from experiments.suite.store.identity import cells_basis
+from experiments.suite.store.lock import LockedError
 from experiments.suite.store.runs import Run, siblings
 
 if TYPE_CHECKING:
@@ -52,12 +56,31 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
     check_outputs(outputs)
     fetch(jobs)
     run = Run.create(outputs, str(config["experiment"]["name"]), config)
-    if not run.finished:
-        with lock.held(run.folder / "lock.json", time.time), logging_to(run.log):
-            if not run.finished:
+    if not found(run, config):
+        with (
+            lock.held(run.folder / "lock.json", time.time, warn) as fence,
+            logging_to(run.log, lambda: fence.lost),
+        ):
+            if not found(run, config):
+                run = replace(run, fence=fence)
                 return work_on(run, cells, jobs, config, device, command)
-    say(f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells in {run.folder}")
+    kept = kept_of_other_code(Counter(run.read_rows()["code"]))
+    say(
+        f"{run.experiment} {run.run_id}: finished before, {len(cells)} cells{kept} in {run.folder}"
+    )
     return OK
+
+
+def found(run: Run, config: Mapping[str, Any]) -> bool:
+    """Whether the run is finished, by this code or by code whose cells the config keeps."""
+    if not run.finished:
+        return False
+    return keeps_other_code(config) or set(run.read_rows()["code"]) == {code_hash()}
+
+
+def lost(run: Run) -> bool:
+    """Whether another process was seen to have taken the run over."""
+    return run.fence is not None and run.fence.lost
 
 
 def cap_threads(threads: Any) -> None:
@@ -82,16 +105,26 @@ def work_on(
     from mine.running.run_options import Stopped
 
     progress = Progress.resume(run, cells, config, command)
+
+    def stopping() -> bool:
+        return bool(watch) or lost(run)
+
     with watch_signals() as watch:
         try:
             progress.adopt(siblings(run, cells_basis(config, device)))
-            status = compute_missing(progress, jobs, device, watch)
+            status = compute_missing(progress, jobs, device, stopping)
+            with run.fenced():  # a sink's own files are not fenced
+                pass
             sinks.write(config["sinks"], run, config, progress.rows.values(), progress.curves)
             if watch:  # the signal came during the last writes: a sweep must still end here
                 say(f"stopped by {watch.name}: the run was at its end, and is whole")
                 return watch.status
             return status
+        except LockedError:  # nothing more is written
+            raise
         except (Stopped, KeyboardInterrupt):
+            if run.fence and lost(run):
+                raise run.fence.error() from None
             watch.number = watch.number or signal.SIGINT
             progress.write("stopped")
             say(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from experiments.suite.store.files import one_line, write_atomic
+from experiments.suite.store.reading import parse_json, read_file
 from experiments.suite.store.serialising import json_bytes
+from experiments.suite.store.table_bytes import read_parquet
 from experiments.suite.store.tables import arrow_schema, conform_table
 
 if TYPE_CHECKING:
@@ -24,15 +25,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+RERUN = "run its command again, which mends it"
+MOVE = "move it away, and run its command again"
+
+MOST_TABLE_BYTES = 1 << 28
+"""The size that no table of a run has."""
+
+
 class CorruptRunError(ValueError):
-    """A file of a run folder is missing or unreadable: one line says which, and what to do."""
+    """A file of a run folder is missing or unreadable: one line says which, and what to do.
+
+    Attributes:
+        fault: what was expected and what came, without the folder and what to do.
+        missing: whether the file is not there; a run that has only begun has not all of them.
+    """
+
+    def __init__(self, path: Path, fault: str, remedy: str = RERUN, missing: bool = False) -> None:
+        super().__init__(f"{path}: {fault}: {remedy}")
+        self.fault = f"{path.name}: {fault}"
+        self.missing = missing
 
 
 def refuse(path: Path, expected: str, got: str, cause: Exception | None = None) -> NoReturn:
     """Raise a CorruptRunError for a file of a run folder."""
-    raise CorruptRunError(
-        f"{path}: expected {expected}, got {got}: remove {path.parent} and run it again"
-    ) from cause
+    missing = isinstance(cause, FileNotFoundError)
+    odd = path.is_symlink() or (path.exists() and not path.is_file())
+    fault = f"expected {expected}, got {got}"
+    raise CorruptRunError(path, fault, MOVE if odd else RERUN, missing) from cause
 
 
 def write_table(folder: Path, name: str, data: bytes) -> None:
@@ -43,8 +62,8 @@ def write_table(folder: Path, name: str, data: bytes) -> None:
     """
     known = checksums(folder)
     before = None
-    with contextlib.suppress(FileNotFoundError):
-        before = (folder / name).read_bytes()
+    with contextlib.suppress(OSError, ValueError):
+        before = read_file(folder / name, MOST_TABLE_BYTES)
     acceptable = [_sha256(data)]
     if before is not None and _sha256(before) in known.get(name, [_sha256(before)]):
         acceptable.append(_sha256(before))
@@ -79,11 +98,11 @@ def table_fault(folder: Path, name: str) -> str:
     """What is wrong with the bytes of a table's file; "" for nothing."""
     known = checksums(folder)
     try:
-        data = (folder / name).read_bytes()
+        data = read_file(folder / name, MOST_TABLE_BYTES)
     except FileNotFoundError:
         return "expected a table, got none" if name in known else ""
-    except OSError as error:
-        return one_line(error)
+    except (OSError, ValueError) as error:
+        return f"expected a table, got {one_line(error)}"
     if name in known and _sha256(data) not in known[name]:
         if checksums(folder) != known:  # a run wrote the table while it was read
             return table_fault(folder, name)
@@ -102,32 +121,35 @@ def has_fallback(folder: Path, name: str) -> bool:
 def checksums(folder: Path) -> dict[str, list[str]]:
     """Table -> the checksums that it may have; empty where they cannot be read."""
     try:
-        found = json.loads((folder / "checksums.json").read_bytes())
+        found = parse_json(read_file(folder / "checksums.json"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: some for name, some in found.items() if _is_texts(some)}
 
 
 def _read_whole(
     folder: Path, name: str, columns: Mapping[str, str], known: Mapping[str, Sequence[str]]
 ) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = folder / name
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         if name not in known:
             return arrow_schema(columns).empty_table()
         refuse(path, "a table", "none")
     try:
-        data = path.read_bytes()
+        data = read_file(path, MOST_TABLE_BYTES)
         if name in known and _sha256(data) not in known[name]:
             raise ValueError("a checksum that differs: it was cut or changed")
-        # read_table sets up a dataset for each file, which takes longer than reading it.
-        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-        return conform_table(table, columns)
+        return conform_table(read_parquet(data), columns)
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         refuse(path, "a readable table", one_line(error), error)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _previous(name: str) -> str:

@@ -14,16 +14,17 @@ A checkpoint that cannot be written costs time, not results: this is logged, and
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.suite.store.files import OutputError, one_line, write_atomic
+from experiments.suite.store.lock import LockedError
+from experiments.suite.store.reading import parse_json, read_file
 from experiments.suite.store.serialising import json_bytes
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ KEPT = 2
 DEALT = "dealt.json"
 _NAME = re.compile(r"[0-9a-f]{16}-[0-9]{12}\.json")
 _JSON_BYTES = 1 << 20
+MOST_STATE_BYTES = 1 << 34
+"""The size that no state of a stack has."""
 
 
 class BrokenCheckpointError(ValueError):
@@ -50,13 +53,20 @@ class Checkpoints:
         keys: the keys of the run's cells; a stack is named by the keys of its cells.
         every: seconds between two checkpoints of a stack.
         clock: gives seconds that never jump.
+        code: the hash of the code that trains (see `code`).
+        fenced: gives a `with` block inside which this process may write; see `Run.fenced`.
+        keep_other_code: whether a stack goes on from a state that other code left.
     """
 
     folder: Path
     keys: Sequence[str]
     every: float
     clock: Callable[[], float]
+    code: str = ""
+    keep_other_code: bool = False
+    fenced: Callable[[], AbstractContextManager[None]] = nullcontext
     saved: dict[str, float] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
 
     def name(self, stack: tuple[int, ...]) -> str:
         """16 hex digits that name a stack of these cells, the same in every process."""
@@ -66,6 +76,7 @@ class Checkpoints:
     def load(self, stack: tuple[int, ...]) -> Iterator[dict[str, np.ndarray]]:
         """The states of this stack that are on disk and whole, the newest first."""
         self.saved[self.name(stack)] = self.clock()
+        self.code_of(stack)  # noted before this code's states stand beside others
         for path in reversed(self._kept(self.name(stack))):
             try:
                 state = read(path)
@@ -85,19 +96,23 @@ class Checkpoints:
         name = self.name(stack)
         self.saved[name] = self.clock()
         cells = [self.keys[i] for i in stack]
+        stem = self.folder / f"{name}-{int(state['step']):012d}"
         try:
-            write(self.folder / f"{name}-{int(state['step']):012d}", state, cells)
+            with self.fenced():
+                write(stem, state, cells, self.code_of(stack))
+                for old in self._kept(name)[:-KEPT]:
+                    _remove(old)
+        except LockedError as error:
+            log.info("a checkpoint was not written: %s", error)
         except OutputError as error:
             log.warning("a checkpoint could not be written, training goes on: %s", error)
-        else:
-            for old in self._kept(name)[:-KEPT]:
-                _remove(old)
 
     def deal(self, stacks: Sequence[tuple[int, ...]]) -> None:
         """Write down which cells make each stack."""
         cells = [[self.keys[i] for i in stack] for stack in stacks]
         try:
-            write_atomic(self.folder / DEALT, json_bytes(cells))
+            with self.fenced():
+                write_atomic(self.folder / DEALT, json_bytes({"code": self.code, "stacks": cells}))
         except OutputError as error:
             log.warning("how stacks are dealt could not be written, training goes on: %s", error)
 
@@ -121,29 +136,59 @@ class Checkpoints:
 
     def _dealt(self) -> list[list[str]]:
         try:
-            found = json.loads((self.folder / DEALT).read_bytes())
-        except (OSError, ValueError, RecursionError):
+            found = parse_json(read_file(self.folder / DEALT))
+        except (OSError, ValueError):
             return []
-        lists = [one for one in found if isinstance(one, list)] if isinstance(found, list) else []
+        if not isinstance(found, dict) or found.get("code") != self.code:
+            return []
+        stacks = found.get("stacks")
+        lists = (
+            [one for one in stacks if isinstance(one, list)] if isinstance(stacks, list) else []
+        )
         return [cells for cells in lists if all(map(_is_text, cells))]
+
+    def code_of(self, stack: tuple[int, ...]) -> str:
+        """The code that trains a stack: 'a+b' where it goes on from a state of other code."""
+        name = self.name(stack)
+        if name not in self.codes:
+            found = {self.code}
+            for path in self._kept(name) if self.keep_other_code else ():
+                with suppress(BrokenCheckpointError):
+                    found.update(_describe(path)["code"].split("+"))
+            self.codes[name] = "+".join(sorted(found))
+        return self.codes[name]
+
+    def drop_other_code(self) -> None:
+        """Remove states that other code left, unless they are kept: no stack goes on from them."""
+        if self.keep_other_code:
+            return
+        for path in sorted(p for p in self.folder.glob("*.json") if _NAME.fullmatch(p.name)):
+            with suppress(BrokenCheckpointError), self.fenced():
+                if _describe(path)["code"] != self.code:
+                    log.info("the state %s is of other code: its stack begins anew", path.stem)
+                    _remove(path)
 
     def discard(self, stack: tuple[int, ...]) -> None:
         """Remove the checkpoints of a stack whose rows are written."""
-        for path in self._kept(self.name(stack)):
-            _remove(path)
+        with self.fenced():
+            for path in self._kept(self.name(stack)):
+                _remove(path)
 
     def clear(self) -> None:
         """Remove the checkpoints of all stacks, also of stacks that this run did not make."""
-        for path in self.folder.glob("*"):
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.folder.rmdir()
+        with self.fenced():
+            for path in self.folder.glob("*"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.folder.rmdir()
 
     def _kept(self, name: str) -> list[Path]:
         return sorted(p for p in self.folder.glob(f"{name}-*.json") if _NAME.fullmatch(p.name))
 
 
-def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> None:
+def write(
+    stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str], code: str = ""
+) -> None:
     """Write one checkpoint, the arrays first.
 
     Raises:
@@ -157,6 +202,7 @@ def write(stem: Path, state: Mapping[str, np.ndarray], cells: Sequence[str]) -> 
         "sha256": hashlib.sha256(data).hexdigest(),
         "step": int(state["step"]),
         "cells": list(cells),
+        "code": code,
     }
     write_atomic(stem.with_suffix(".safetensors"), data)
     write_atomic(stem.with_suffix(".json"), json_bytes(about))
@@ -173,7 +219,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
     about = _describe(path)
     try:
-        data = path.with_suffix(".safetensors").read_bytes()
+        data = read_file(path.with_suffix(".safetensors"), MOST_STATE_BYTES)
         if about["sha256"] != hashlib.sha256(data).hexdigest():
             raise ValueError("a checksum that differs")
         arrays: dict[str, np.ndarray] = load(data)
@@ -185,14 +231,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def _describe(path: Path) -> dict[str, Any]:
     """The JSON of a checkpoint, checked."""
     try:
-        if path.stat().st_size > _JSON_BYTES:
-            raise ValueError("more bytes than a checkpoint's description has")
-        about = json.loads(path.read_bytes())
+        about = parse_json(read_file(path, _JSON_BYTES))
         if not (isinstance(about, dict) and isinstance(about.get("sha256"), str)):
             raise ValueError("no checksum")
         if not (isinstance(about.get("cells"), list) and all(map(_is_text, about["cells"]))):
             raise ValueError("no cells")
-    except (OSError, ValueError, RecursionError) as error:
+        if not isinstance(about.setdefault("code", ""), str):
+            raise ValueError("no code")
+    except (OSError, ValueError) as error:
         raise _broken(path, error) from error
     return about
 

@@ -13,7 +13,10 @@ from experiments.suite.store.serialising import canonical_json
 DISTRIBUTION = "mine-mi"
 
 IGNORED_KEYS = frozenset(
-    {"hydra", "outputs", "checkpoint_seconds", "time_limit", "threads", "figures", "sinks"}
+    {
+        *("hydra", "outputs", "checkpoint_seconds", "time_limit", "threads", "figures", "sinks"),
+        "keep",
+    }
 )
 """Top-level keys of a config that do not change a run's results, and so not its id."""
 

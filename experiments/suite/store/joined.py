@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.suite.store.checked_tables import CorruptRunError
+from experiments.suite.store.holder import Holder, read
 from experiments.suite.store.runs import Run, run_folders
 from experiments.suite.store.tables import ROW_COLUMNS, arrow_schema, curve_frame, row_frame
 
@@ -36,39 +37,57 @@ def join_curves(runs: Iterable[Run]) -> DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else curve_frame([])
 
 
-def scan_runs(outputs: Path) -> Iterator[tuple[Run, pa.Table | CorruptRunError]]:
-    """Every run folder under `outputs`, sorted, with its rows or with what is wrong with it."""
+@dataclass(frozen=True)
+class Begun:
+    """A run at which a live process works, and which has not all of its files yet."""
+
+    said: str
+
+
+def scan_runs(outputs: Path) -> Iterator[tuple[Run, pa.Table | Begun | CorruptRunError]]:
+    """Every run folder, sorted, with its rows or with why there are none."""
     for folder in run_folders(outputs):
         run = Run(folder)
-        found: pa.Table | CorruptRunError
+        found: pa.Table | Begun | CorruptRunError
         try:
             found = run.check()
         except CorruptRunError as error:
-            found = error
+            holder = read(folder / "lock.json")
+            alive = error.missing and holder is not None and holder.state() != "dead"
+            found = _begun(run, holder) if alive and holder else error
         yield run, found
+
+
+def _begun(run: Run, holder: Holder) -> Begun:
+    return Begun(
+        f"{run.experiment} {run.run_id} has only begun: {holder.named} works on it, and there is "
+        "nothing to read yet"
+    )
 
 
 def load_runs(outputs: Path) -> tuple[list[Run], list[str]]:
     """The runs under `outputs`, sorted, and what is wrong with those that cannot be read.
 
-    Unfinished runs are among them: their status says so. A folder whose config, provenance,
-    status or table is missing or broken is left out, and one line among the problems names it.
+    Unfinished runs are among them: their status says so. A run that has only begun is left out. A
+    folder whose config, provenance, status or table is missing or broken is left out too, and one
+    line among the problems names it.
     """
     runs, problems = [], []
     for run, found in scan_runs(outputs):
         if isinstance(found, CorruptRunError):
             problems.append(str(found))
-        else:
+        elif not isinstance(found, Begun):
             runs.append(run)
     return runs, problems
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Runs, what is wrong with the others, and the rows of all runs as one parquet file."""
+    """Runs, what is wrong with the others, which have only begun, and all rows as parquet."""
 
     runs: list[Run]
     problems: list[str]
+    begun: list[str]
     rows: int
     parquet: bytes
 
@@ -93,6 +112,7 @@ def join_runs(outputs: Path, columns: Sequence[str]) -> Joined:
 
     runs: list[Run] = []
     problems: list[str] = []
+    begun: list[str] = []
     waiting: list[pa.Table] = []
     schema = arrow_schema({name: ROW_COLUMNS[name] for name in columns})
     buffer, rows = io.BytesIO(), 0
@@ -107,10 +127,13 @@ def join_runs(outputs: Path, columns: Sequence[str]) -> Joined:
             if isinstance(found, CorruptRunError):
                 problems.append(str(found))
                 continue
+            if isinstance(found, Begun):
+                begun.append(found.said)
+                continue
             runs.append(run)
             waiting.append(found)
             rows += len(found)
             if len(waiting) == JOINED_AT_ONCE:
                 flush()
         flush()
-    return Joined(runs, problems, rows, buffer.getvalue())
+    return Joined(runs, problems, begun, rows, buffer.getvalue())

@@ -17,16 +17,16 @@ sees half of it. Equal rows give equal bytes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from experiments.suite.store.checked_tables import (
+    MOVE,
     CorruptRunError,
     read_table,
     refuse,
@@ -35,7 +35,17 @@ from experiments.suite.store.checked_tables import (
 )
 from experiments.suite.store.files import one_line, write_atomic
 from experiments.suite.store.identity import run_id
-from experiments.suite.store.serialising import json_bytes, read_yaml, yaml_bytes
+from experiments.suite.store.lock import Fence
+from experiments.suite.store.reading import leads_out, parse_json, parse_yaml, read_file
+from experiments.suite.store.schema import (
+    CONFIG,
+    PROVENANCE,
+    STATUS,
+    Schema,
+    fault_in,
+    fault_in_rows,
+)
+from experiments.suite.store.serialising import json_bytes, yaml_bytes
 from experiments.suite.store.table_bytes import csv_bytes, parquet_bytes
 from experiments.suite.store.tables import CURVE_COLUMNS, ROW_COLUMNS, conform, without_empty
 
@@ -50,14 +60,31 @@ _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one run; made with `Run.create`, found with `joined.load_runs`."""
+    """The folder of one run; made with `Run.create`, found with `joined.load_runs`.
+
+    With a fence, only the holder of the run's lock can write (see `lock`).
+    """
 
     folder: Path
+    fence: Fence | None = field(default=None, compare=False, repr=False)
+
+    def fenced(self) -> AbstractContextManager[None]:
+        """Inside this `with` block this process may write, where it holds the run's lock.
+
+        Raises:
+            LostLockError: another process has taken the lock over.
+        """
+        return self.fence.writing() if self.fence else nullcontext()
 
     @classmethod
     def create(cls, outputs: Path, experiment: str, config: Mapping[str, Any]) -> Run:
-        """The run of `experiment` under the resolved `config`, with its folder and config.yaml."""
+        """The run of `experiment` under the resolved `config`, with its folder and config.yaml.
+
+        Raises:
+            CorruptRunError: a link there leads out of the outputs folder.
+        """
         run = cls(Path(outputs) / experiment / run_id(config))
+        run.check_folders()
         run.write_config(config)
         return run
 
@@ -100,7 +127,8 @@ class Run:
             raise ValueError(
                 f"expected a name inside the run folder, got {name!r}: leave out '..' and '/'"
             )
-        write_atomic(path, data)
+        with self.fenced():
+            write_atomic(path, data)
         return path
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -128,21 +156,23 @@ class Run:
                 "keep one of its rows"
             )
         rows = without_empty(rows)
-        write_table(self.folder, "rows.parquet", parquet_bytes(rows))
-        self.write("rows.csv", csv_bytes(rows))
+        with self.fenced():
+            write_table(self.folder, "rows.parquet", parquet_bytes(rows))
+            self.write("rows.csv", csv_bytes(rows))
 
     def write_curves(self, curves: DataFrame) -> None:
         data = parquet_bytes(conform(curves, CURVE_COLUMNS))
-        write_table(self.folder, "curves.parquet", data)
+        with self.fenced():
+            write_table(self.folder, "curves.parquet", data)
 
     def read_config(self) -> dict[str, Any]:
-        return self._read("config.yaml", read_yaml)
+        return self._read("config.yaml", parse_yaml, CONFIG)
 
     def read_provenance(self) -> dict[str, Any]:
-        return self._read("provenance.json", json.loads)
+        return self._read("provenance.json", parse_json, PROVENANCE)
 
     def read_status(self) -> dict[str, Any]:
-        status = self._read("status.json", json.loads)
+        status = self._read("status.json", parse_json)
         if (state := status.get("state")) not in STATES:
             refuse(self.folder / "status.json", f"state {' | '.join(STATES)}", repr(state))
         return status
@@ -166,22 +196,45 @@ class Run:
         """Read every file once, and return the rows.
 
         Raises:
-            CorruptRunError: a file is missing or cannot be read.
+            CorruptRunError: a file is missing, cannot be read, or holds what no run writes.
         """
+        self.check_folders()
         self.read_config()
         self.read_provenance()
-        self.read_status()
+        if fault := fault_in(self.read_status(), STATUS):
+            raise CorruptRunError(self.folder / "status.json", fault)
         self._read_curve_table()
-        return self.read_row_table()
+        rows = self.read_row_table()
+        if fault := fault_in_rows(rows):
+            raise CorruptRunError(self.folder / "rows.parquet", fault)
+        return rows
 
-    def _read(self, name: str, parse: Callable[[bytes], Any]) -> dict[str, Any]:
+    def check_folders(self) -> None:
+        """Raise a CorruptRunError where a link of the run leads out of the outputs folder."""
+        outputs = self.folder.parent.parent
+        folders = (
+            *(self.folder.parent, self.folder.parent / ".basis", self.folder),
+            *(self.figures, self.folder / "checkpoints"),
+        )
+        for path in folders:
+            if leads_out(path, outputs):
+                raise CorruptRunError(path, "expected a folder, got a link that leads out", MOVE)
+
+    def _read(
+        self,
+        name: str,
+        parse: Callable[[bytes], Any],
+        schema: Schema = MappingProxyType({}),
+    ) -> dict[str, Any]:
         path = self.folder / name
         try:
-            value = parse(path.read_bytes())
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            value = parse(read_file(path))
+        except (OSError, ValueError) as error:
             refuse(path, "a readable file", one_line(error), error)
         if not isinstance(value, dict):
             refuse(path, "a dict", type(value).__name__)
+        if fault := fault_in(value, schema):
+            raise CorruptRunError(path, fault)
         return value
 
 
@@ -196,4 +249,5 @@ def siblings(run: Run, basis: str) -> list[Run]:
 
 def run_folders(outputs: Path) -> list[Path]:
     """The folders under `outputs` that are named like runs, sorted."""
-    return [f for f in sorted(Path(outputs).glob("*/*/")) if _RUN_ID.fullmatch(f.name)]
+    found = sorted(Path(outputs).glob("*/*"))
+    return [path for path in found if _RUN_ID.fullmatch(path.name) and path.is_dir()]

@@ -30,9 +30,15 @@ def json_bytes(value: Any) -> bytes:
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
+class _WithoutAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def yaml_bytes(config: Mapping[str, Any]) -> bytes:
-    """Plain data as YAML in UTF-8, with the keys in the order given."""
-    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=99)
+    """Plain data as YAML in UTF-8, with the keys in the order given, and without aliases."""
+    form: Any = {"sort_keys": False, "allow_unicode": True, "width": 99}
+    text: str = yaml.dump(dict(config), Dumper=_WithoutAliases, **form)
     return text.encode()
 
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 10_000
 """Rows that `parquet_to_csv` holds as Python texts at one time."""
+MOST_UNPACKED = 1 << 29
+MOST_ROWS = 5_000_000
+MOST_COLUMNS = 100
+"""Bytes, rows and columns that no table of a run has in memory."""
+_TOO_LARGE = (
+    f"a table of more than {MOST_UNPACKED >> 20} MiB, {MOST_ROWS:,} rows or {MOST_COLUMNS} columns"
+)
 
 
 def parquet_bytes(frame: DataFrame) -> bytes:
@@ -24,6 +31,35 @@ def parquet_bytes(frame: DataFrame) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """A parquet file as a table of at most `MOST_UNPACKED` bytes.
+
+    Raises:
+        ValueError: it unpacks to more.
+        pyarrow.ArrowException: it is no parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # read_table sets up a dataset for each file, which takes longer than reading it.
+    file = pq.ParquetFile(pa.BufferReader(data))
+    about = file.metadata
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    packed = sum(group.total_byte_size for group in groups)
+    if packed > MOST_UNPACKED or about.num_rows > MOST_ROWS or about.num_columns > MOST_COLUMNS:
+        raise ValueError(_TOO_LARGE)
+    # No value is longer than its column is unpacked, but one value may stand in many rows.
+    if about.num_rows * packed <= MOST_UNPACKED:
+        return file.read(use_threads=False)
+    found, size, at_once = [], 0, max(1, min(ROWS_AT_ONCE, (MOST_UNPACKED >> 3) // max(1, packed)))
+    for batch in file.iter_batches(at_once, use_threads=False):
+        size += batch.nbytes
+        if size > MOST_UNPACKED:
+            raise ValueError(_TOO_LARGE)
+        found.append(batch)
+    return pa.Table.from_batches(found, file.schema_arrow)
 
 
 def csv_bytes(frame: DataFrame) -> bytes:

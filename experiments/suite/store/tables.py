@@ -40,10 +40,18 @@ ROW_COLUMNS: Mapping[str, str] = {
     "step_diverged": "int64",
     "warnings": "str",
     "measures": "str",
+    "commit": "str",
+    "code": "str",
+    "arithmetic": "str",
 }
-"""Column -> dtype of the rows, in the order in which they are written."""
+"""Column -> dtype of the rows, in the order in which they are written.
 
-OPTIONAL = frozenset({"measures"})
+The last three are the row's origin: the commit of the checkout, with a + where it had changes; the
+hash of the sources that made it (see `code`); and what computes sums and products. They are "" in
+rows of older folders.
+"""
+
+OPTIONAL = frozenset({"measures", "commit", "code", "arithmetic"})
 """Columns that a file lacks where all their values are ""; a table in memory always has them."""
 
 CURVE_COLUMNS: Mapping[str, str] = {"key": "str", "step": "int64", "train_nats": "float64"}
@@ -115,6 +123,8 @@ def conform_table(table: pa.Table, columns: Mapping[str, str]) -> pa.Table:
         table = table.append_column(
             schema.field(name), pa.array([""] * len(table), pa.large_string())
         )
+    if set(table.column_names) == set(columns):
+        table = table.select(list(columns))
     if table.schema.equals(schema) and _complete(table):
         return table
     frame = conform(table.to_pandas(), columns)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
-from mine.command.tables.numbers import as_numbers
-from mine.command.tables.source import Values, reading
+from mine.command.tables.dates import DAY
+from mine.command.tables.numbers import column_of_texts
+from mine.command.tables.reading import Reading
+from mine.command.tables.source import DATES, Column, Values, read_each, reading
 
 Shape = tuple[int, ...]
+_MOST_COLUMNS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,44 +28,52 @@ class Arrays:
         path: of the file.
         places: column name -> (array, its column; -1 for a 1-D array). The array of a .npy file
             has the name "".
+        sizes: array -> the bytes that it takes once it is unpacked; none of a .npy file.
+        asked: how many bytes these may be.
     """
 
     path: str
     places: Mapping[str, tuple[str, int]]
+    sizes: Mapping[str, int]
+    asked: Reading
+    recognised: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.places)
 
     @classmethod
-    def of_npy(cls, path: str) -> Arrays:
+    def of_npy(cls, path: str, asked: Reading) -> Arrays:
         with reading(path, "npy"), open(path, "rb") as file:
             shape, dtype = _header(file)
+            there = os.fstat(file.fileno()).st_size - file.tell()
         _check_usable("", shape, dtype)
+        _check_there(path, "", shape, dtype, there)
         if len(shape) == 1:
-            return cls(path, {"0": ("", -1)})
-        return cls(path, {str(i): ("", i) for i in range(shape[1])})
+            return cls(path, {"0": ("", -1)}, {}, asked)
+        return cls(path, {str(i): ("", i) for i in range(shape[1])}, {}, asked)
 
     @classmethod
-    def of_npz(cls, path: str) -> Arrays:
+    def of_npz(cls, path: str, asked: Reading) -> Arrays:
         places: dict[str, tuple[str, int]] = {}
-        for name, (shape, dtype) in _headers(path).items():
+        sizes: dict[str, int] = {}
+        for name, (shape, dtype, there) in _headers(path).items():
             _check_usable(name, shape, dtype)
+            _check_there(path, name, shape, dtype, there)
+            sizes[name] = there
             if len(shape) == 1:
                 places[name] = (name, -1)
             else:
                 places |= {f"{name}:{i}": (name, i) for i in range(shape[1])}
-        return cls(path, places)
+        return cls(path, places, sizes, asked)
 
-    def read(self, numbers: Sequence[str], categories: Sequence[str]) -> dict[str, Values]:
-        wanted = [*numbers, *categories]
+    def read(self, names: Sequence[str], levels: Collection[str]) -> Mapping[str, Column]:
+        wanted = {self.places[name][0] for name in names}
+        self.asked.check_size(repr(self.path), sum(self.sizes.get(name, 0) for name in wanted))
         with reading(self.path, "npy or npz"):
-            arrays = self._arrays({self.places[name][0] for name in wanted})
-            columns = {name: _column(arrays, *self.places[name]) for name in wanted}
-        return {
-            name: _texts(values) if name in categories else _numbers(name, values)
-            for name, values in columns.items()
-        }
+            arrays = self._arrays(wanted)
+            columns = {name: _column(arrays, *self.places[name]) for name in names}
+        return read_each(names, lambda name: _taken(name, columns[name], name in levels))
 
     def _arrays(self, names: set[str]) -> dict[str, Values]:
         if names == {""}:
@@ -69,14 +82,15 @@ class Arrays:
             return {name: archive[name] for name in names}
 
 
-def _headers(path: str) -> dict[str, tuple[Shape, np.dtype[Any]]]:
-    """Array -> shape and type, of the arrays in a .npz file."""
+def _headers(path: str) -> dict[str, tuple[Shape, np.dtype[Any], int]]:
+    """Array -> shape, type, and bytes behind the header, of the arrays in a .npz file."""
     found = {}
     with reading(path, "npz"), zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            if member.endswith(".npy"):
+        for member in archive.infolist():
+            if member.filename.endswith(".npy"):
                 with archive.open(member) as file:
-                    found[member.removesuffix(".npy")] = _header(file)
+                    name = member.filename.removesuffix(".npy")
+                    found[name] = *_header(file), member.file_size - file.tell()
     return found
 
 
@@ -112,16 +126,39 @@ def _column(arrays: Mapping[str, Values], name: str, index: int) -> Values:
     return np.array(array if index < 0 else array[:, index])
 
 
-def _texts(values: Values) -> Values:
-    return np.asarray([str(v) for v in values.tolist()], dtype=object)
+def _check_there(path: str, name: str, shape: Shape, dtype: np.dtype[Any], there: int) -> None:
+    """Refuses an array of more values than the file has, before anything is made of its size."""
+    what = f"array {name!r} of {path!r}" if name else repr(path)
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize > there:
+        raise ValueError(
+            f"expected a whole file, got {there} bytes of values in {what}, whose header claims "
+            f"the shape {shape}: write it anew"
+        )
+    if len(shape) > 1 and shape[1] > _MOST_COLUMNS:
+        raise ValueError(
+            f"expected at most {_MOST_COLUMNS} columns, got {shape[1]} in {what}: write fewer"
+        )
 
 
-def _numbers(name: str, values: Values) -> Values:
+def _taken(name: str, values: Values, is_level: bool) -> Column:
+    if is_level:
+        return Column(np.asarray([str(v) for v in values.tolist()], dtype=object))
     if values.dtype.kind in "US":
-        return as_numbers(name, _texts(values))
+        return column_of_texts(name, _strings(values))
+    if values.dtype.kind in "mM":
+        days = values.astype(f"{values.dtype.kind}8[us]")
+        numbers = np.where(np.isnat(days), np.nan, days.astype(np.int64) / (DAY * 1e6))
+        return Column(numbers, DATES)
     if values.dtype.kind not in "fiub":
         raise ValueError(
             f"expected numbers in column {name!r}, got {values.dtype}: convert it to numbers, "
             "or leave it out"
         )
-    return values.astype(np.float64)
+    return Column(values.astype(np.float64))
+
+
+def _strings(values: Values) -> Any:
+    import pyarrow
+
+    texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()]
+    return pyarrow.array(texts, pyarrow.large_string())

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mine.command.tables.numbers import as_numbers
-from mine.command.tables.source import Values
+from mine.command.tables.dates import days_of
+from mine.command.tables.numbers import column_of_texts, texts_of
+from mine.command.tables.source import CODED, DATES, Column, Values
 
 
-def values_of(name: str, column: Any, is_number: bool) -> Values:
-    """float64 with nan for missing values or, for categories, str with None.
+def column_of(
+    name: str,
+    column: Any,
+    is_level: bool,
+    decimal: str | None = None,
+    na: Sequence[str] = (),
+) -> Column:
+    """One column: float64 with nan for missing values or, for categories, str with None.
+
+    A dictionary holds categories, whatever the type of its values: pandas writes its category so.
+
+    Args:
+        name: of the column, for errors.
+        column: pyarrow's.
+        is_level: whether its values are categories, even where they look like numbers.
+        decimal: the decimal sign of text; None for what is recognised.
+        na: what the user says stands for a missing value.
 
     Raises:
-        ValueError: numbers are wanted, and the column's type has none.
+        ValueError: the column holds neither numbers nor text nor dates.
     """
     import pyarrow
     from pyarrow import types
@@ -22,20 +39,31 @@ def values_of(name: str, column: Any, is_number: bool) -> Values:
     kind = column.type
     if isinstance(kind, pyarrow.DictionaryType):
         column, kind = column.cast(kind.value_type), kind.value_type
-    if not is_number:
-        return _texts(column.cast(pyarrow.string()))
-    if types.is_string(kind) or types.is_large_string(kind):
-        return as_numbers(name, _texts(column))
-    if not _is_numeric(kind):
+        return Column(_levels(name, column), "" if is_level else CODED)
+    if is_level:
+        return Column(_levels(name, column))
+    if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
+        return column_of_texts(name, column.cast(pyarrow.large_string()), decimal, na)
+    if _is_numeric(kind):
+        return Column(_numbers(column))
+    days = days_of(column)
+    if days is None:
         raise ValueError(
-            f"expected numbers in column {name!r}, got {kind}: convert it to numbers, or leave "
-            "it out"
+            f"expected numbers, text or dates in column {name!r}, got {kind}: convert it to one "
+            "of these, or leave it out"
         )
-    return _numbers(column)
+    return Column(days, DATES)
 
 
-def _texts(column: Any) -> Values:
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=object)
+def _levels(name: str, column: Any) -> Values:
+    import pyarrow
+
+    if pyarrow.types.is_nested(column.type):
+        raise ValueError(
+            f"expected one value a row in column {name!r}, got {column.type}: categories are "
+            "numbers or text; make a column of each part, or leave it out"
+        )
+    return texts_of(column.cast(pyarrow.string()))
 
 
 def _is_numeric(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The table of a path, by the path's ending."""
+"""The table of a path, by the path's ending; what compressed it is recognised by content."""
 
 from __future__ import annotations
 
@@ -8,40 +8,60 @@ from typing import BinaryIO
 
 from mine.command.spelling import did_you_mean
 from mine.command.tables.arrays import Arrays
+from mine.command.tables.frames import Feather, Frame
 from mine.command.tables.parquet import Parquet
-from mine.command.tables.source import Source
+from mine.command.tables.reading import Reading
+from mine.command.tables.source import Source, reading
 from mine.command.tables.text import Text
+from mine.command.tables.unpacking import STDIN, opened
 
-STDIN = "-"
-
-DELIMITERS: Mapping[str, str] = {".csv": ",", ".txt": ",", ".tsv": "\t"}
-BINARY: Mapping[str, Callable[[str], Source]] = {
+DELIMITERS: Mapping[str, str] = {".csv": ",", ".txt": ",", ".tsv": "\t", ".data": ",", ".dat": " "}
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+BINARY: Mapping[str, Callable[[str, Reading], Source]] = {
     ".parquet": Parquet.of,
     ".pq": Parquet.of,
+    ".feather": Feather.of,
+    ".arrow": Feather.of,
     ".npy": Arrays.of_npy,
     ".npz": Arrays.of_npz,
+    ".xlsx": Frame.of_excel,
 }
+JSON = (".json", ".jsonl", ".ndjson")
 
 
-def open_table(path: str, stdin: Callable[[], BinaryIO]) -> Source:
-    """The table of a file, or of csv on stdin.
+def open_table(path: str, stdin: Callable[[], BinaryIO], asked: Reading | None = None) -> Source:
+    """The table of a file, or of text on stdin.
 
     Raises:
         ValueError: there is no such file, or it holds no such table.
     """
-    if path == STDIN:
-        return Text.of("stdin", _all_of(stdin()), ",")
-    _check_file(path)
-    delimiter = DELIMITERS.get(Path(path.removesuffix(".gz")).suffix.lower())
-    if delimiter:
-        return Text.of(path, None, delimiter)
+    asked = asked or Reading()
+    if path != STDIN:
+        _check_file(path)
     ending = Path(path).suffix.lower()
-    if ending not in BINARY:
-        raise ValueError(
-            f"expected one of {' '.join((*DELIMITERS, *BINARY))} (text also as .gz), got "
-            f"{path!r}: rename it by what it holds, or convert it"
-        )
-    return BINARY[ending](path)
+    if ending in BINARY:
+        if ending != ".xlsx" or asked.header is None:
+            asked.check_unused(path)
+        return BINARY[ending](path, asked)
+    with reading(path, "text"):
+        packed = opened(path, stdin, asked)
+    inner = Path(packed.member or _unpacked(path)).suffix.lower()
+    if inner in JSON:
+        asked.check_unused(path)
+        return Frame.of_json(packed, asked)
+    if path == STDIN or inner in DELIMITERS:
+        return Text.of(packed, DELIMITERS.get(inner, ","), asked)
+    known = " ".join((*DELIMITERS, *JSON, *BINARY))
+    raise ValueError(
+        f"expected one of {known} (text and json also as {' '.join(PACKED)}), got {path!r}: "
+        "rename it by what it holds, or convert it"
+    )
+
+
+def _unpacked(path: str) -> str:
+    """The path without the ending of a compressed file: t.csv of t.csv.gz."""
+    ending = Path(path).suffix
+    return path.removesuffix(ending) if ending.lower() in PACKED else path
 
 
 def _check_file(path: str) -> None:
@@ -52,9 +72,3 @@ def _check_file(path: str) -> None:
         raise ValueError(f"expected a file, got {path!r}, which is none: {near or 'give a path'}")
     if file.stat().st_size == 0:
         raise ValueError(f"expected a table, got the empty file {path!r}: write it anew")
-
-
-def _all_of(stream: BinaryIO) -> bytes:
-    """Read piece by piece: one `read()` would let a Ctrl-C wait until the stream ends."""
-    read = getattr(stream, "read1", stream.read)
-    return b"".join(iter(lambda: read(1 << 20), b""))

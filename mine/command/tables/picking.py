@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from mine.command.spelling import did_you_mean
@@ -52,6 +53,8 @@ def _check_each_once(found: Sequence[str], names: Sequence[str], option: str) ->
 def _named(text: str, names: Sequence[str], option: str) -> list[str]:
     if text in names:  # a name may have commas in it
         return [text]
+    if len(same := [name for name in names if plain(name) == plain(text)]) == 1:
+        return same
     parts = [part.strip() for part in text.split(",")]
     return [name for part in parts if part for name in _columns(part, names, option)]
 
@@ -60,13 +63,26 @@ def _columns(part: str, names: Sequence[str], option: str) -> list[str]:
     """One column, or all columns of one array."""
     if part in names:
         return [part]
+    if len(same := [name for name in names if plain(name) == plain(part)]) == 1:
+        return same
     of_array = [name for name in names if name.rpartition(":")[0] == part]
     if not of_array:
         near = did_you_mean(part, names) or f"give one of {_some(names)}"
-        raise ValueError(f"expected a column of the table for {option}, got {part!r}: {near}")
+        raise ValueError(
+            f"expected a column of the table for {option}, got {_short(part)!r}: {near}"
+        )
     return of_array
 
 
+def plain(name: str) -> str:
+    """A name without blanks around it, its letters composed: files write one name in two ways."""
+    return unicodedata.normalize("NFC", name).strip(" \t\r\n\ufeff\xa0")
+
+
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    shown = ", ".join(repr(_short(name)) for name in names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else name[:59] + "…"

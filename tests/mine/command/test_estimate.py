@@ -162,12 +162,13 @@ def test_folds_test_every_row(estimate: Run, read: Read, folder: Path) -> None:
     assert read(estimate("--folds", "4", "--json"))["n_test"] == ROWS
 
 
-def test_text_is_read_where_it_is_said_to_be_levels(
-    complaint: Complaint, read: Read, run: Run, tiny: Words, folder: Path
+def test_text_is_levels_and_is_said_to_be_where_nobody_said_so(
+    read: Read, run: Run, tiny: Words, folder: Path
 ) -> None:
-    words = "estimate", "people.csv", "--x", "sex,height", "--y", "age", *tiny
-    assert "give --categorical sex" in complaint(run(*words))
-    assert math.isfinite(read(run(*words, "--categorical", "sex", "--json"))["nats"])
+    words = "estimate", "people.csv", "--x", "sex,height", "--y", "age", *tiny, "--json"
+    found, asked = run(*words), run(*words, "--categorical", "sex")
+    assert found.stderr == "mine: recognised 'sex' as categories (text)\n" and not asked.stderr
+    assert math.isfinite(read(found)["nats"]) and read(found) == read(asked)
 
 
 def test_a_training_that_diverges_is_shown_and_status_1(

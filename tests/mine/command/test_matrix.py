@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
 
 import mine
-from mine.estimators.pairwise import SMALL
+from mine.estimators.pairwise import SMALL, _matrix
 from mine.running.estimates import Estimate
 
 Run = Callable[..., Result]
@@ -29,11 +30,13 @@ class Pairwise:
         self.asked = {"columns": list(table.columns), "target": target, **options}
         names = list(table.columns)
         pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        self.names, self.constant, self.left_out = tuple(names), (), {}
         self.estimates = {
             pair: Estimate(i + 0.5, 0.1, 0.6, "mine", 48, 16, 3, ("beware",) * (i == 1))
             for i, pair in enumerate(pairs)
             if target is None or target in pair
         }
+        self.nats = _matrix(self.names, {pair: e.nats for pair, e in self.estimates.items()})
 
 
 def test_the_matrix_holds_every_pair_twice(
@@ -59,10 +62,7 @@ def test_a_target_is_shown_by_pairs_with_the_largest_first(
     assert read(run("matrix", "people.csv", *words))["target"] == "age"
 
 
-def test_a_matrix_reads_all_columns_and_says_which_are_text(
-    complaint: Complaint, run: Run, folder: Path
-) -> None:
-    assert "numbers in column 'sex'" in complaint(run("matrix", "people.csv"))
+def test_a_matrix_of_too_little_is_refused(complaint: Complaint, run: Run, folder: Path) -> None:
     assert "two columns or more" in complaint(run("matrix", "people.csv", "--columns", "age"))
     line = complaint(run("matrix", "people.csv", "--target", "height,age"))
     assert "one column for --target, got 2" in line
@@ -82,6 +82,38 @@ def test_a_cell_of_the_matrix_is_the_estimate_of_its_pair(
     assert len(target["pairs"]) == 2
 
 
-def test_a_matrix_takes_categories(read: Read, run: Run, tiny: Words, folder: Path) -> None:
-    found = read(run("matrix", "people.csv", "--categorical", "sex", *tiny, "--json"))
-    assert len(found["pairs"]) == 6
+def test_a_matrix_takes_text(read: Read, run: Run, tiny: Words, folder: Path) -> None:
+    found = run("matrix", "people.csv", *tiny, "--json")
+    assert len(read(found)["pairs"]) == 6
+    assert found.stderr == "mine: recognised 'sex' as categories (text)\n"
+
+
+def test_a_matrix_goes_on_without_columns_that_tell_nothing(
+    people: Any, read: Read, run: Run, folder: Path
+) -> None:
+    table = people(300)
+    table.insert(0, "", range(len(table)))
+    table["id"] = [f"id {i}" for i in range(len(table))]
+    table["one"], table["none"] = 1.0, np.nan
+    table.to_csv("people.csv", index=False)
+    words = "matrix", "people.csv", "--method", "gaussian"
+    found = read(run(*words, "--json"))
+    assert found["left_out"] == {
+        "none": "it has no values",
+        "": "it counts the rows",
+        "id": "it has 300 levels, more than 200",
+    }
+    assert found["constant"] == ["one"] and len(found["pairs"]) == 6
+    place = found["columns"].index("one")
+    assert found["nats"][place][1:4] == [0.0, 0.0, 0.0]
+    shown = run(*words).stdout
+    assert "column 'id' is left out: it has 300 levels" in shown
+    assert "column 'one' is constant: it tells nothing" in shown
+
+
+def test_a_matrix_names_all_columns_that_it_cannot_take(
+    complaint: Complaint, people: Any, run: Run, folder: Path
+) -> None:
+    people().assign(p=[[1, 2]] * 80, q=[{"a": 1}] * 80).to_parquet("people.parquet")
+    line = complaint(run("matrix", "people.parquet"))
+    assert "2 columns cannot be taken" in line and "'p', got list" in line and "'q', got" in line

@@ -153,7 +153,7 @@ X, Y = np.arange(100.0), np.arange(100.0) ** 2
         (np.ones(100), Y, {}, "column 0 of x constant"),
         (X, np.stack([Y, 0 * Y], 1), {}, "column 1 of y constant"),
         (np.zeros((5, 5, 5)), Y, {}, "must have shape"),
-        (["a"] * 100, Y, {}, "x must be an array of numbers"),
+        (["a"] * 100, Y, {}, "column 0 = a of x constant"),
         (X, Y, {"method": "gan"}, "method must be one of"),
         (X, Y, {"steps": -5}, "steps must be a whole number"),
         (X, Y, {"batch_size": 64}, "batch_size=64 for 60 training rows of 100"),

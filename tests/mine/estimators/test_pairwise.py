@@ -84,16 +84,48 @@ def test_ksg_makes_a_matrix_too():
     assert mine.pairwise(TABLE, method="ksg").nats[0, 1] > 0.2
 
 
+def test_columns_that_tell_nothing_are_zeros_and_identifiers_are_left_out():
+    table = TABLE.assign(k=1.0, i=[f"id {i}" for i in range(300)], n=range(1, 301))
+    found, whole = mine.pairwise(table, **QUICK), mine.pairwise(TABLE, **QUICK)
+    assert found.names == ("a", "b", "c", "k", "i", "n") and found.constant == ("k",)
+    reasons = {"i": "it has 300 levels, more than 200", "n": "it counts the rows"}
+    assert found.left_out == reasons
+    assert found.estimates == whole.estimates
+    assert found.nats[3, :3].tolist() == found.stderr[:3, 3].tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(found.nats[4:]).all() and np.isnan(found.nats[3, 3])
+    of_counter = mine.pairwise(table, target="n", method="gaussian")
+    assert set(of_counter.estimates) == {("a", "n"), ("b", "n"), ("c", "n")}
+    assert of_counter.left_out == {"i": reasons["i"]}
+
+
+def test_rows_with_missing_values_are_left_out_of_all_pairs_where_that_is_asked_for():
+    holes = TABLE.copy()
+    holes.loc[[3, 9], "b"] = np.nan
+    found = mine.pairwise(holes.assign(none=np.nan), drop_missing=True, method="gaussian")
+    rest = mine.pairwise(TABLE.drop([3, 9]), method="gaussian")
+    assert np.array_equal(found.nats[:3, :3], rest.nats, equal_nan=True)
+    assert found.left_out == {"none": "it has no values"}
+    assert found.estimates["a", "c"].warnings[-1].startswith("missing: 2 of 300 rows were left")
+
+
+def test_a_target_is_aligned_with_the_table_by_its_index():
+    target = pd.Series(A**2, name="square")
+    shuffled = mine.pairwise(TABLE, target=target[::-1], method="gaussian")
+    assert shuffled.estimates == mine.pairwise(TABLE, target=target, method="gaussian").estimates
+
+
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
         (TABLE[["a"]], {}, "two columns or more, got 1"),
-        (TABLE.assign(k=1.0), {}, "got column k of the table constant"),
+        (TABLE.assign(k=1.0), {"target": "k"}, "got column k of the table constant"),
         (TABLE.set_axis(["a", "b", "a"], axis=1), {}, "different names, got 'a' twice"),
         (TABLE, {"target": "d"}, r"a target among the columns \['a', 'b', 'c'\], got 'd'"),
         (TABLE, {"target": A[:100]}, "the table and target must pair up .* 300 and 100 rows"),
         (TABLE[:10], {}, "at least 20 rows"),
-        (TABLE.assign(k="a"), {}, "column k = a of the table constant"),
+        (TABLE.assign(k="a"), {"target": "k"}, "column k = a of the table constant"),
+        (TABLE.assign(k=1j, l=2j), {}, "2 columns cannot be taken: column 'k' .* column 'l' "),
+        (TABLE, {"target": pd.Series(A, range(1, 301))}, "target with the same index"),
         (TABLE.where(TABLE < 2), {}, "must be finite"),
         (TABLE, {"method": "gan"}, "method must be one of"),
         (TABLE, {"stepz": 3}, "unknown option 'stepz'"),

@@ -127,6 +127,38 @@ def test_several_commits_must_be_named(capsys: Capture, outputs: Path) -> None:
     assert results(outputs, *WITHOUT, *COMMIT, "fffffff") == 0
 
 
+def with_origins(outputs: Path, **columns: list[str]) -> None:
+    """The rows of gaussian, each column dealt to them in turn."""
+    run = next(one for one in load_runs(outputs)[0] if one.experiment == "gaussian")
+    rows = run.read_rows()
+    dealt = {
+        name: [values[i % len(values)] for i in range(len(rows))]
+        for name, values in columns.items()
+    }
+    run.write_rows(rows.assign(**dealt))
+
+
+def test_the_commits_are_those_of_the_rows(capsys: Capture, outputs: Path) -> None:
+    with_origins(outputs, commit=["a" * 40, "b" * 40 + "+"], code=["0" * 12, "1" * 12])
+    said = refusal(capsys, outputs, *WITHOUT, *COMMIT)
+    assert 'COMMIT="0123456 aaaaaaa bbbbbbb"' in said
+    assert results(outputs, *WITHOUT, *COMMIT, "aaaaaaa", "bbbbbbb") == 0
+    docs = outputs.parent / "docs"
+    about = json.loads((docs / "provenance.json").read_bytes())
+    assert about["commits"] == ["0123456789abcdef0123456789abcdef01234567", "a" * 40, "b" * 40]
+    assert set(about["experiments"]["gaussian"]["codes"]) == {"0" * 12, "1" * 12}
+    page = (docs / "claims.md").read_text(encoding="utf-8")
+    assert "gaussian: Several versions of the code made these" in page
+    assert "000000000000 (commit aaaaaaa)" in page
+
+
+def test_several_kinds_of_arithmetic_are_named(outputs: Path) -> None:
+    with_origins(outputs, arithmetic=["torch 2, AVX2, mkl", "torch 2, AVX512, mkl"])
+    assert results(outputs, *WITHOUT, *COMMIT) == 0
+    page = (outputs.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert "several kinds of arithmetic" in page and "by torch 2, AVX2, mkl" in page
+
+
 def test_claims_that_lack_an_experiment(capsys: Capture, outputs: Path) -> None:
     claims = json.loads((outputs / "claims.json").read_bytes())
     kept = [claim for claim in claims if claim["experiment"] == "gaussian"]

@@ -35,7 +35,7 @@ TINY = (
     *("train.batch_size=16", "critic.hidden=[8]", "scale.n_test=100", "scale.ksg_n=60"),
 )
 SWEEP = ("train.steps=8,12", "train.learning_rate=1e-3,2e-3")
-UNTIMED = [name for name in ROW_COLUMNS if name != "seconds"]
+UNTIMED = [name for name in ROW_COLUMNS if name not in ("seconds", "commit")]
 RAY = [ROOT / ".venv-ray" / "bin" / "python", Path(os.environ.get("RAY_PYTHON", ""))]
 """Ray's extra wants an environment of its own: docs/sweeps.md."""
 

@@ -23,7 +23,7 @@ def test_provenance_says_which_code_packages_machine_and_seed(tmp_path: Path) ->
     provenance = collect_provenance(device="cpu", seed=3, threads=2, root=tmp_path)
     assert set(provenance) == {
         *("git_commit", "git_dirty", "version", "packages", "python", "platform"),
-        *("cores", "threads", "device", "seed", "time"),
+        *("cores", "threads", "device", "seed", "time", "code", "arithmetic"),
     }
     assert (provenance["device"], provenance["seed"]) == ("cpu", 3)
     assert provenance["threads"] == 2

@@ -36,8 +36,8 @@ TINY = (
     *("scale.n_test=100", "scale.ksg_n=60", "figures=false"),
 )
 CELLS = 2 * 3 * 3
-UNTIMED = [name for name in ROW_COLUMNS if name not in ("seconds", "run_id")]
-"""What two runs of one config share to the last bit."""
+UNTIMED = [name for name in ROW_COLUMNS if name not in ("seconds", "run_id", "commit")]
+"""What two runs of one config and code share to the last bit; someone may commit between them."""
 FORECAST = mine.running.forecast.forecast
 Patch = pytest.MonkeyPatch
 

@@ -49,7 +49,7 @@ def test_a_corrupt_run_is_named_and_the_others_are_read(
     assert len(problems) == 1
     assert "\n" not in problems[0]
     assert problems[0].startswith(f"{bad.folder / name}: expected ")
-    assert problems[0].endswith("and run it again")
+    assert problems[0].endswith("run its command again, which mends it")
 
 
 def test_only_run_folders_are_taken_for_runs(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from experiments.suite.store.measures import measures_of, measures_text
 from experiments.suite.store.runs import Run
 from experiments.suite.store.tables import (
     CURVE_COLUMNS,
+    OPTIONAL,
     ROW_COLUMNS,
     ROW_STATUSES,
     curve_frame,
@@ -107,12 +108,14 @@ def test_a_file_has_measures_only_where_a_row_has_some(tmp_path: Path) -> None:
     run, rows = Run.create(tmp_path, "gaussian", CONFIG), row_frame([ROW, ROW | {"key": "b"}])
     run.write_rows(rows)
     path = run.folder / "rows.parquet"
-    assert pq.read_schema(path).names == [n for n in ROW_COLUMNS if n != "measures"]
+    assert pq.read_schema(path).names == [n for n in ROW_COLUMNS if n not in OPTIONAL]
     assert "measures" not in (run.folder / "rows.csv").read_text().splitlines()[0]
     pd.testing.assert_frame_equal(run.read_rows(), rows)
     some = rows.assign(measures=["", '{"modes":8}'])
     run.write_rows(some)
-    assert pq.read_schema(path).names == list(ROW_COLUMNS)
+    assert pq.read_schema(path).names == [
+        n for n in ROW_COLUMNS if n not in OPTIONAL - {"measures"}
+    ]
     pd.testing.assert_frame_equal(run.read_rows(), some)
 
 

@@ -1,0 +1,133 @@
+"""Rows that hang together though nobody said so: what their order and repeated values tell.
+
+A false value needs both sides: where the rows of y are independent, no x tells of y by chance. So
+a warning needs both x and y to hang together with the row some rows before. The test of a column
+is a rank version of von Neumann's ratio (Bartels, 1982,
+https://doi.org/10.1080/01621459.1982.10477764), here the correlation of a row's score with an
+earlier one, of normal scores and of their sizes. Half of the level is for the row before, half
+for the others, which a season or visits in turn ask for. Where x and y tell of each other the two
+tests are not independent, so each side has the level `ALARM` alone; false alarms on independent
+rows are at most so many. A file that is sorted by the label is no alarm: then the other side must
+hang together within the rows of each label.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from torch import Tensor
+
+from mine.data.autocorrelation import Series, columns_of, sample_autocorrelations, scores
+
+ALARM = 0.002
+LEAST = 0.05  # a correlation that matters
+SAME = 0.5  # share of a column's values that stand in several rows
+FEW = 20  # values that a label may have
+GRID = 0.9  # share of the gaps between rounded values that are multiples of one step
+LAGS = 200
+HEAD, MANY = 20_000, 200_000  # rows that are looked at for their order, for repeated values
+
+
+def order_doubts(x: Tensor, y: Tensor) -> str:
+    """A warning where rows hang together with those before them; "" where they do not.
+
+    Args:
+        x: (n, dx), in the order of the file.
+        y: (n, dy), likewise.
+    """
+    head_x, head_y = x[:HEAD], y[:HEAD]
+    of_x, of_y = _chances(head_x, _runs(head_y)), _chances(head_y, _runs(head_x))
+    share = np.full(len(of_x), 0.5 / max(1, len(of_x) - 1))
+    share[0] = 0.5  # the row before is where most series and tables show it
+    both = np.flatnonzero(np.maximum(of_x, of_y) < ALARM * share)
+    if not len(both):
+        return ""
+    found = "the row before" if both[0] == 0 else f"the row {both[0] + 1} rows before"
+    return (
+        f"dependent rows: x and y both hang together with {found}, as in a time series or where "
+        "rows of one subject stand together; value, interval and p-value take rows as "
+        "independent, and may show what is not there: give order='time' or groups=, or shuffle "
+        "the rows of a file that was sorted by a column"
+    )
+
+
+def repeat_doubts(x: Tensor, y: Tensor) -> str:
+    """A warning where measured values repeat, as one case's do, and the other side goes with them;
+    "" where they do not."""
+    x, y = x[:MANY], y[:MANY]
+    for name, one, other in (("x", x, y), ("y", y, x)):
+        for i, column in enumerate(columns_of(one)):
+            if _repeats(column) and any(_clusters(column, v) for v in columns_of(other)):
+                return (
+                    f"repeated values: column {i} of {name} has measured values that stand in "
+                    "several rows each, and the other side goes with them, as where one subject "
+                    "has several rows; value, interval and p-value take rows as independent: "
+                    "give groups="
+                )
+    return ""
+
+
+def _runs(v: Tensor) -> NDArray[np.int64] | None:
+    """The run of equal rows that each row is in, (n,), where the file is sorted by what they are,
+    each value in one run; None elsewhere."""
+    rows = v.detach().cpu().double().numpy()
+    run = np.concatenate([[0], np.cumsum((rows[1:] != rows[:-1]).any(1))])
+    count = int(run[-1]) + 1
+    if 2 * count > len(rows) or len(np.unique(rows, axis=0)) < count:
+        return None
+    return run
+
+
+def _chances(v: Tensor, runs: NDArray[np.int64] | None) -> Series:
+    """How unlikely the largest correlation at each lag from 1 is, over the columns: (lags,)."""
+    series = [_within(s, runs) for column in columns_of(v) for s in scores(column)]
+    found = [sample_autocorrelations(s) for s in series]
+    n = len(v)
+    lags = min(LAGS, n // 4)
+    largest = np.abs(found)[:, 1 : lags + 1].max(0)
+    chance = 2.0 * len(found) * ndtr(-largest * math.sqrt(n))
+    return np.where(largest < LEAST, 1.0, chance)
+
+
+def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
+    """Less the mean of each run."""
+    if runs is None:
+        return v
+    return v - (np.bincount(runs, v) / np.bincount(runs))[runs]
+
+
+def _repeats(column: Series) -> bool:
+    """Whether most values stand in several rows, and were measured: they are on no grid, as counts
+    and rounded values are, in whatever units."""
+    values, counts = np.unique(column, return_counts=True)
+    if len(values) <= FEW or float(np.mean(counts > 1)) < SAME:
+        return False
+    gaps = np.diff(values)
+    gaps = gaps[gaps > 1e-9 * (values[-1] - values[0])]
+    steps = gaps.min() / np.arange(1, 11)
+    places = gaps / steps[:, None]
+    on_grid = (np.abs(places - np.round(places)) < 0.05).mean(1)
+    return float(on_grid.max()) < GRID
+
+
+def _clusters(column: Series, other: Series) -> bool:
+    """Whether rows of one value are nearer in the other column's ranks than to those of the next
+    values, as no smooth relation makes them.
+
+    A value's mean rank less the mean of its two neighbours' has, where they are alike, a variance
+    that the ranks within values tell. Its squares are compared with that.
+    """
+    from scipy.stats import rankdata
+
+    _, group, counts = np.unique(column, return_inverse=True, return_counts=True)
+    ranks = rankdata(other)
+    means = np.bincount(group, ranks) / counts
+    within = float(((ranks - means[group]) ** 2).sum()) / max(1, len(ranks) - len(counts))
+    bends = means[1:-1] - (means[:-2] + means[2:]) / 2.0
+    chance = 1.0 / counts[1:-1] + (1.0 / counts[:-2] + 1.0 / counts[2:]) / 4.0
+    ratio = float((bends**2).mean()) / max(float(chance.mean()) * within, 1e-300)
+    # Neighbouring bends share means, which doubles the variance of their squares' mean at most.
+    return ratio > 1.0 - float(ndtri(ALARM)) * math.sqrt(4.0 / len(bends))

@@ -1,0 +1,98 @@
+"""Numbers and dates as people and programs write them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mine.command.tables.numbers import column_of_texts
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def column(*texts: str | None, decimal: str | None = None):
+    return column_of_texts("a", pa.array(texts, pa.large_string()), decimal)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values", "taken_as"),
+    [
+        (["1", "2.5", "-3e-2", "+.5", "7."], [1, 2.5, -0.03, 0.5, 7], ""),
+        (["$ 0.13", "-$2", "$1,000.5"], [0.13, -2, 1000.5], "'$' and signs between thousands"),
+        (["3 €", "4,5 €"], [3, 4.5], "'€' and decimal commas"),
+        (["12.6%", "5 %", "0.5"], [0.126, 0.05, 0.5], "'%'"),
+        (["101,257.30", "7"], [101257.3, 7], "signs between thousands"),
+        (["1.257,30", "0,5"], [1257.3, 0.5], "signs between thousands and decimal commas"),
+        (["1 257", "12\xa0345,5"], [1257, 12345.5], "signs between thousands and decimal commas"),
+        (["1'257.5", "3"], [1257.5, 3], "signs between thousands"),
+        (["0,5", "1,25"], [0.5, 1.25], "decimal commas"),
+    ],
+)
+def test_what_stands_beside_the_digits_is_taken_off(texts, values, taken_as) -> None:
+    found = column(*texts)
+    assert found.values.tolist() == values
+    assert found.taken_as == (f"numbers without {taken_as}" if taken_as else "")
+
+
+@given(st.lists(FINITE, min_size=1))
+def test_every_bit_of_a_number_is_kept(values: list[float]) -> None:
+    assert column(*map(repr, values)).values.tolist() == values
+
+
+@pytest.mark.parametrize("mark", ["?", ".", "-", "--", "None", "*", "", " ", " NA"])
+def test_marks_are_missing_among_numbers_and_dates(mark: str) -> None:
+    assert np.isnan(column("1", mark, "2").values).tolist() == [False, True, False]
+    assert np.isnan(column("2020-01-01", mark).values).tolist() == [False, True]
+
+
+def test_what_a_user_says_is_missing_is_missing_in_every_column() -> None:
+    texts = pa.array(["1", "gone", "2"]), pa.array(["u", "gone", "v"])
+    numbers, levels = (column_of_texts("a", one, na=("gone",)).values for one in texts)
+    assert np.isnan(numbers).tolist() == [False, True, False]
+    assert levels.tolist() == ["u", None, "v"]
+
+
+def test_a_question_mark_is_missing_in_every_column() -> None:
+    assert column("Private", " ?", "State-gov").values.tolist() == ["Private", None, "State-gov"]
+
+
+def test_marks_are_levels_among_levels() -> None:
+    """In a column of + and - the second is no missing value."""
+    assert column("+", "-", "+").values.tolist() == ["+", "-", "+"]
+    assert column("None", "some").taken_as == "categories (text)"
+
+
+def test_a_few_texts_among_numbers_are_errors_and_many_are_levels() -> None:
+    with pytest.raises(ValueError, match=r"got 'x1' in row 2: correct it, or give --na 'x1'"):
+        column("1", "x1", "2")
+    with pytest.raises(ValueError, match=r"got 'x' in row 1 \(and 1 more\): .*--categorical a"):
+        column("x", "y", "2", "3")
+    assert column("x", "y", "2").values.tolist() == ["x", "y", "2"]
+    with pytest.raises(ValueError, match=r"got '\$5' in row 1"):
+        column("$5", "€3", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["1970-01-02", "1970-01-11"], [1, 10]),
+        (["1970-01-02T12:00:00", "1970-01-03T00:00:00"], [1.5, 2]),
+        (["1970-01-02 06:00:00.5Z", "1970-01-03 00:00:00Z"], [1.25 + 0.5 / 86400, 2]),
+        (["13.01.1970", "02.01.1970"], [12, 1]),
+        (["01/13/1970", "01/02/1970"], [12, 1]),
+        (["2 Jan 1970", "13 Jan 1970"], [1, 12]),
+    ],
+)
+def test_dates_are_days(texts: list[str], days: list[float]) -> None:
+    found = column(*texts)
+    assert found.values.tolist() == pytest.approx(days)
+    assert found.taken_as == "days since 1970 (dates)"
+
+
+def test_dates_of_two_meanings_are_refused() -> None:
+    with pytest.raises(ValueError, match="day or the month first: write them as 2024-01-31"):
+        column("03/04/2024", "05/06/2024")
+    assert column("03/03/2024", "05/05/2024").taken_as == "days since 1970 (dates)"

@@ -1,0 +1,91 @@
+"""Rows that hang together unsaid: no seen case is missed, and independent rows alarm rarely."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import lfilter
+
+from mine.data.file_order import order_doubts, repeat_doubts
+
+
+def rows(v):
+    return torch.as_tensor(np.asarray(v, float).reshape(len(v), -1))
+
+
+def autoregressive(phi, rng, n=2000):
+    shocks = rng.normal(size=n + (0 if phi == 1 else 2000))
+    return lfilter([1.0], [1.0, -phi], shocks)[-n:]
+
+
+def patients(rng, who):
+    own, label = rng.normal(size=(40, 5)), rng.integers(0, 2, 40)
+    return own[who] + 0.3 * rng.normal(size=(len(who), 5)), np.eye(2)[label[who]]
+
+
+@pytest.mark.parametrize("phi", [0.9, 0.99, 1.0])
+def test_independent_series_are_warned_of(phi):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, y = (rows(autoregressive(phi, rng)) for _ in range(2))
+        assert order_doubts(x, y).startswith("dependent rows: x and y both hang together")
+
+
+@pytest.mark.parametrize("who", [np.repeat(np.arange(40), 50), np.tile(np.arange(40), 50)])
+def test_visits_are_warned_of_patient_by_patient_or_in_turns(who):
+    for seed in range(20):
+        x, y = map(rows, patients(np.random.default_rng(seed), who))
+        assert order_doubts(x, y)
+
+
+def test_a_measured_value_of_each_patient_is_warned_of_in_any_order_of_rows():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        who = rng.permutation(np.repeat(np.arange(40), 50))
+        x, _ = patients(rng, who)
+        score = rng.normal(size=40)[who]
+        assert repeat_doubts(rows(x), rows(score)).startswith("repeated values: column 0 of y")
+        assert not order_doubts(rows(x), rows(score))
+
+
+def independent(rng, kind, n):
+    x = rng.normal(size=(n, 1))
+    label = rng.integers(0, 4, n)
+    return {
+        "the same": (x, x),
+        "linear": (x, 0.9 * x + rng.normal(size=(n, 1))),
+        "labels": (np.eye(4)[label], label + rng.normal(size=n)),
+        "counts": (rng.poisson(2, n), rng.poisson(2, n)),
+        "rounded": (np.round(x, 1), np.round(x, 1)),
+        "rounded in other units": (
+            np.round(x, 1) / np.pi,
+            np.round(x, 1) + rng.normal(size=(n, 1)),
+        ),
+        "with zeros": (np.where(x > 0.3, x, 0.0), x),
+        "many": (rng.lognormal(size=(n, 15)), rng.lognormal(size=n)),
+        "sorted by the label": (np.eye(4)[np.sort(label)], np.sort(label) + rng.normal(size=n)),
+    }[kind]
+
+
+def test_at_most_one_in_a_hundred_tables_of_independent_rows_is_warned_of():
+    kinds = ("the same", "linear", "labels", "counts", "rounded", "with zeros", "many")
+    kinds += ("sorted by the label", "rounded in other units")
+    alarms = [
+        bool(order_doubts(x, y) or repeat_doubts(x, y))
+        for seed, kind in enumerate(kinds * 60)
+        for x, y in [map(rows, independent(np.random.default_rng(seed), kind, 150))]
+    ]
+    assert sum(alarms) <= 0.01 * len(alarms)
+
+
+def test_one_side_alone_is_no_reason():
+    rng = np.random.default_rng(0)
+    x, y = rows(autoregressive(0.99, rng)), rows(rng.normal(size=2000))
+    assert not order_doubts(x, y) and not order_doubts(y, x)
+
+
+def test_visits_that_are_sorted_by_the_label_are_warned_of():
+    rng = np.random.default_rng(0)
+    own, label = rng.normal(size=(40, 5)), np.sort(rng.integers(0, 2, 40))
+    who = np.repeat(np.arange(40), 50)
+    x = own[who] + 0.3 * rng.normal(size=(2000, 5))
+    assert order_doubts(rows(x), rows(np.eye(2)[label[who]]))

@@ -1,0 +1,83 @@
+"""Rows that pair up: aligned by their index, and complete where that is asked for."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import mine
+from mine.estimators.rows import as_pair
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=100)
+B = A + RNG.normal(size=100)
+PLAIN = mine.estimate(A, B, method="gaussian")
+
+
+def test_series_pair_up_by_their_labels():
+    order = RNG.permutation(100)
+    shuffled = pd.Series(B)[order]
+    assert mine.estimate(pd.Series(A), shuffled, method="gaussian") == PLAIN
+    assert mine.estimate(pd.DataFrame(A), shuffled.to_frame(), method="gaussian") == PLAIN
+    whole = mine.conditional(A, B, A * B, method="gaussian")
+    found = mine.conditional(
+        pd.Series(A), shuffled, pd.Series(A * B)[order[::-1]], method="gaussian"
+    )
+    assert found == whole
+
+
+def test_arrays_pair_up_by_place():
+    labelled = pd.Series(B, index=range(5, 105))
+    assert mine.estimate(A, labelled, method="gaussian") == PLAIN
+    assert mine.estimate(pl.Series(A), labelled, method="gaussian") == PLAIN
+
+
+@pytest.mark.parametrize("index", [range(5, 105), [0] * 100, list("ab") * 50])
+def test_other_labels_are_refused_unless_they_are_equal(index):
+    with pytest.raises(ValueError, match=r"expected x and y with the same index.*\.to_numpy\(\)"):
+        mine.estimate(pd.Series(A), pd.Series(B, index=index), method="gaussian")
+    same = pd.Series(A, index=index), pd.Series(B, index=index)
+    assert mine.estimate(*same, method="gaussian") == PLAIN
+
+
+@pytest.mark.parametrize(
+    "holed",
+    [
+        np.append(B, np.nan), np.ma.masked_array(np.append(B, 1e6), mask=[0] * 100 + [1]),
+        pd.Series([*B, None]), pl.Series([*B, None]), [*B, float("nan")],
+        pd.DataFrame({"b": [*B, np.nan]}),
+    ],
+    ids=lambda held: f"{type(held).__module__}.{type(held).__name__}",
+)  # fmt: skip
+def test_rows_with_missing_values_are_left_out_where_that_is_asked_for(holed):
+    x = np.append(A, 7.0)
+    with pytest.raises(ValueError, match=r"1 of 101 rows.*drop_missing=True"):
+        mine.estimate(x, holed, method="gaussian")
+    found = mine.estimate(x, holed, method="gaussian", drop_missing=True)
+    assert (found.nats, found.n_test) == (PLAIN.nats, 100)
+    assert found.warnings[-1].startswith("missing: 1 of 101 rows were left out")
+    kept = as_pair(x, holed, drop_missing=True)[0].kept
+    assert kept is not None and np.flatnonzero(~kept).tolist() == [100]
+
+
+def test_asking_to_drop_changes_nothing_where_nothing_is_missing():
+    assert mine.estimate(A, B, method="gaussian", drop_missing=True) == PLAIN
+
+
+def test_too_few_complete_rows_blame_the_columns():
+    table = pd.DataFrame({"a": A, "empty": [1.0, *[np.nan] * 99]})
+    with pytest.raises(ValueError, match=r"got 1 of 100 \(missing are 99 in 'empty' of x\)"):
+        mine.estimate(table, B, drop_missing=True)
+
+
+def test_infinite_values_are_not_missing():
+    with pytest.raises(ValueError, match="must be finite"):
+        mine.estimate(np.append(A, np.inf), np.append(B, 0.0), drop_missing=True)
+
+
+def test_a_sentinel_is_warned_of():
+    x, y = np.append(A, [-999.0] * 5), np.append(B, RNG.normal(size=5))
+    quick = {"steps": 5, "hidden": (4,), "method": "mine"}
+    (found,) = [w for w in mine.estimate(x, y, **quick).warnings if w.startswith("sentinel")]
+    assert "'0' of x (-999 in 5 rows)" in found
+    assert not [w for w in mine.estimate(A, B, **quick).warnings if w.startswith("sentinel")]
