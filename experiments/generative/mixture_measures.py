@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 PATH = {"gan": 0.0, "mine(beta=0.1)": 0.1, "mine(beta=0.3)": 0.3, "mine": 1.0}
 """The arms on the path over beta, with their beta."""
+ASIDE = {
+    "gan": (7, 4),
+    "mine(beta=0.1)": (-38, -3),
+    "mine(beta=0.3)": (-30, 8),
+    "mine": (7, -11),
+}
+"""Where beta is written beside an arm's mark, in points."""
 DOTS: Any = (0, (1, 1.6))
 
 
@@ -128,7 +135,7 @@ def plot_tradeoff(rows: pd.DataFrame, ax: Axes, shape: Shape) -> Axes:
         ax.plot(*means.loc[arm], ms=6, ls="none", zorder=5, mec="white", mew=0.6, **look)
         if arm in PATH:
             ax.annotate(
-                f"β = {signed(PATH[str(arm)])}", tuple(means.loc[arm]), xytext=(6, 5),
+                f"β = {signed(PATH[str(arm)])}", tuple(means.loc[arm]), xytext=ASIDE[str(arm)],
                 textcoords="offset points", fontsize=7.5, zorder=6,
             )  # fmt: skip
     cloud, data = null_quality(shape, 2500), quality_of(shape.sample(2500, data_rng()), shape)

@@ -120,7 +120,7 @@ def draw_samples(rows: pd.DataFrame) -> Figure:
     steps = sorted({step for one in arms.values() for step in one.points}, key=int)
     height = max(len(steps), 2)
     with style():
-        figure = new_figure(2.0 * (1 + max(len(arms), 1)), 2.2 * height + 0.7)
+        figure = new_figure(2.0 * (1 + max(len(arms), 1)), 2.35 * height + 1.0)
         axes = figure.subplots(height, 1 + len(arms), squeeze=False)
         reference_panels(axes[:2, 0], shape)
         for ax in (*axes[2:, 0], *axes[len(steps) :, 1:].flat):
@@ -143,7 +143,7 @@ def draw_shapes(rows: pd.DataFrame) -> Figure:
     roles = list(dict.fromkeys(rows["role"]))
     arms = [arm for arm in LOOKS if arm in set(rows["method"])]
     with style():
-        figure = new_figure(2.1 * (2 + len(arms)), 2.3 * len(roles) + 0.7)
+        figure = new_figure(2.1 * (2 + len(arms)), 2.45 * len(roles) + 1.0)
         axes = figure.subplots(len(roles), 2 + len(arms), squeeze=False)
         for line, role in zip(axes, roles, strict=True):
             own = rows[rows["role"] == role]
