@@ -14,13 +14,14 @@ was stopped goes on where it was. The table says for each case and method
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.resuming import measured_rows
 
 OUT = Path("outputs/dependence/rows.csv")
 FIRST_SEED = 100
@@ -114,32 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", default=",".join(METHODS), help="names (%(default)s)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
     chosen = parser.parse_args(arguments)
-    rows = list(read_rows(chosen.out))
-    done = {(row["case"], row["method"], row["seed"]) for row in rows}
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
-    with chosen.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        for case, method, seed in _asked(chosen.methods.split(","), chosen.draws):
-            if (case.name, method, str(seed)) in done:
-                continue
-            if time.monotonic() - begun > 60 * chosen.minutes:
-                break
-            row = measured(case, method, seed)
-            rows.append(row)
-            writer.writerow(row)
-            file.flush()
+    asked = _asked(chosen.methods.split(","), chosen.draws)
+    rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes)
     print("\n".join(table(rows)))
     return 0
-
-
-def read_rows(file: Path) -> Iterator[dict[str, str]]:
-    """The whole rows of a file: the last one may have been cut short."""
-    if file.exists():
-        with file.open(newline="", encoding="utf-8") as opened:
-            yield from (row for row in csv.DictReader(opened) if row["seconds"])
 
 
 def _asked(methods: Sequence[str], draws: int) -> Iterator[tuple[Case, str, int]]:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from mine.estimators.conditional import Conditional, conditional
     from mine.estimators.estimate import estimate, estimate_many
     from mine.estimators.lagged import Lagged, lagged
+    from mine.estimators.multivariate import (
+        Multivariate,
+        interaction_information,
+        total_correlation,
+    )
     from mine.estimators.pairwise import Pairwise, pairwise
     from mine.estimators.term import Term
     from mine.method.donsker_varadhan import donsker_varadhan
@@ -30,6 +35,7 @@ __all__ = [
     "CorrelatedGaussian",
     "Estimate",
     "Lagged",
+    "Multivariate",
     "NoiseChannel",
     "Pairwise",
     "Term",
@@ -40,10 +46,12 @@ __all__ = [
     "estimate",
     "estimate_many",
     "f_divergence",
+    "interaction_information",
     "lagged",
     "load",
     "methods",
     "pairwise",
+    "total_correlation",
 ]
 
 _HOME = {
@@ -52,6 +60,7 @@ _HOME = {
     "CorrelatedGaussian": "tasks",
     "Estimate": "running.estimates",
     "Lagged": "estimators.lagged",
+    "Multivariate": "estimators.multivariate",
     "NoiseChannel": "tasks",
     "Pairwise": "estimators.pairwise",
     "Term": "estimators.term",
@@ -62,10 +71,12 @@ _HOME = {
     "estimate": "estimators.estimate",
     "estimate_many": "estimators.estimate",
     "f_divergence": "method.f_divergence",
+    "interaction_information": "estimators.multivariate",
     "lagged": "estimators.lagged",
     "load": "saved",
     "methods": "method.names",
     "pairwise": "estimators.pairwise",
+    "total_correlation": "estimators.multivariate",
 }
 
 

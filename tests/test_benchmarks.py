@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import baselines, dependence, joining, memory, pairwise
+from benchmarks import baselines, conditional, dependence, joining, memory, pairwise
 from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
 from benchmarks.results import csv_bytes, rows, verdicts
+from benchmarks.resuming import read_rows
 from benchmarks.rounds import Measured, Sample
 from mine.critics.mlp import MLP
 from mine.data.generators import generator
@@ -328,12 +329,24 @@ def test_rates_of_dependent_rows_go_on_where_they_were(
     # A process that was killed while it wrote leaves a part of a line, which is drawn again.
     (tmp_path / "rows.csv").write_text(short[:-20])
     assert dependence.main([*words, "--draws", "3"]) == 0
-    rows = list(dependence.read_rows(tmp_path / "rows.csv"))
+    rows = list(read_rows(tmp_path / "rows.csv", dependence.FIELDS))
     keys = [(row["case"], row["method"], row["seed"]) for row in rows]
     assert len(set(keys)) == len(keys) == 2 * 2 * 3
     shown = capsys.readouterr().out.splitlines()[-2:]
     assert shown[0].startswith("| independent rows | gaussian | 3 | 0 |")
     assert shown[1].startswith("| random walks | gaussian | 3 | 3 |")
+
+
+def test_rates_of_conditional_p_values_are_counted_by_case_and_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(conditional, "CASES", (conditional.CASES[0], conditional.CASES[-1]))
+    words = ["--out", str(tmp_path / "rows.csv"), "--methods", "gaussian"]
+    for draws in ("1", "2"):
+        assert conditional.main([*words, "--draws", draws]) == 0
+    null, edge = capsys.readouterr().out.splitlines()[-2:]
+    assert null.startswith("| common cause, 1 | ") and null.endswith(" of 2 |")
+    assert edge == "| an edge beside, 10 | 2 of 2 |"
 
 
 def test_the_truth_of_coupled_series_is_that_of_their_rows() -> None:

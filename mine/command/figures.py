@@ -11,6 +11,9 @@ from mine.command.files import written_whole
 from mine.command.printing import INFINITE, shown
 from mine.command.records import LEVEL
 
+FDR = 0.05
+"""The rate of false discoveries at which pairs are marked."""
+
 if TYPE_CHECKING:
     from mine.estimators.lagged import Lagged
     from mine.running.estimates import Estimate
@@ -61,17 +64,32 @@ def draw_lags(ax: Any, found: Lagged) -> None:
 
 
 def draw_matrix(
-    ax: Any, names: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float]]
+    ax: Any,
+    names: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    marked: Sequence[Sequence[bool]] | None = None,
 ) -> None:
-    """A cell for each pair, with its value in nats."""
+    """A cell for each pair, with its value in nats, and a star and a frame where it is marked."""
+    from matplotlib.patches import Rectangle
+
     finite = [[value if math.isfinite(value) else math.nan for value in row] for row in values]
     image = ax.imshow(finite, cmap="viridis")
+    low, high = image.get_clim()
+    bright = low + 0.7 * (high - low)  # a cell above has dark letters
     ax.set_xticks(range(len(columns)), map(shown, columns), rotation=45, ha="right")
     ax.set_yticks(range(len(names)), map(shown, names))
     for i, row in enumerate(values):
         for j, value in enumerate(row):
             if not math.isnan(value):
                 text = f"{value:.2f}" if math.isfinite(value) else INFINITE
-                color = "w" if math.isfinite(value) else "k"
-                ax.text(j, i, text, ha="center", va="center", color=color, fontsize=7)
+                color = "w" if value < bright else "k"
+                star = marked is not None and marked[i][j]
+                if star:
+                    place = (j - 0.46, i - 0.46), 0.92, 0.92
+                    ax.add_patch(Rectangle(*place, fill=False, edgecolor="C3", linewidth=1.5))
+                ax.text(j, i, text + "*" * star, ha="center", va="center", color=color, fontsize=7)
     ax.figure.colorbar(image, label="mutual information (nats)")
+    if marked is not None:
+        caption = f"* framed: q ≤ {FDR} (Benjamini-Hochberg)"
+        ax.figure.supxlabel(caption, fontsize=7)

@@ -15,14 +15,16 @@ from mine.command.errors import OK
 from mine.command.inputs import counts, groups_of, open_file, read
 from mine.command.library import estimate_pairs
 from mine.command.records import as_record, failure, warnings_of
+from mine.estimators.significance import q_values_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mine.command.tables.columns import Columns
-    from mine.estimators.pairwise import Pairwise
+    from mine.estimators.pairwise import Matrix, Pairwise
 
 Names = tuple[str, ...]
+FDR = figures.FDR
 _MATRIX_COLUMNS = 8
 """More columns are shown as a list of pairs."""
 
@@ -98,8 +100,24 @@ def _check_finite(found: Pairwise) -> None:
 
 def _nats(found: Pairwise, rows: Sequence[str], columns: Sequence[str]) -> list[list[float]]:
     """A value for each row and column; nan where none is."""
+    return _picked(found, found.nats, rows, columns)
+
+
+def _picked(
+    found: Pairwise, matrix: Matrix, rows: Sequence[str], columns: Sequence[str]
+) -> list[list[float]]:
     place = {name: i for i, name in enumerate(found.names)}
-    return [[float(found.nats[place[a], place[b]]) for b in columns] for a in rows]
+    return [[float(matrix[place[a], place[b]]) for b in columns] for a in rows]
+
+
+def _has_copies(found: Pairwise) -> bool:
+    return any(e.null for e in found.estimates.values())
+
+
+def _survives(found: Pairwise, rows: Sequence[str], columns: Sequence[str]) -> list[list[bool]]:
+    """Whether the q-value of each row and column is at most `FDR`."""
+    kept = {frozenset(pair) for pair, q in q_values_of(found.estimates).items() if q <= FDR}
+    return [[frozenset((a, b)) in kept for b in columns] for a in rows]
 
 
 def _draw(found: Pairwise, names: Names, target: str | None, file: Path) -> None:
@@ -107,26 +125,51 @@ def _draw(found: Pairwise, names: Names, target: str | None, file: Path) -> None
     columns = [target] if target else list(names)
     rows = [name for name in names if name != target]
     values = _nats(found, rows, columns)
+    marked = _survives(found, rows, columns) if _has_copies(found) else None
     room = 0.06 * max(len(printing.shown(name)) for name in (*rows, *columns))
     size = 2.0 + 0.55 * len(columns) + room, 1.5 + 0.45 * len(rows) + room
-    figures.save_figure(file, lambda ax: figures.draw_matrix(ax, rows, columns, values), size)
+    figures.save_figure(
+        file, lambda ax: figures.draw_matrix(ax, rows, columns, values, marked), size
+    )
+
+
+def _significance_note(found: Pairwise) -> list[str]:
+    """How many pairs survive, and what copies are needed for one to do so."""
+    q_values = q_values_of(found.estimates)
+    if not q_values:
+        return []
+    kept, pairs = sum(q <= FDR for q in q_values.values()), len(q_values)
+    copies = min(len(e.null) for e in found.estimates.values())
+    notes = [f"* {kept} of {pairs} pairs have a q-value of at most {FDR} (Benjamini-Hochberg)"]
+    if not kept and pairs > FDR * (copies + 1):
+        needed = math.ceil(pairs / FDR) - 1
+        notes.append(f"one pair alone needs --null {needed} to be found among {pairs}")
+    return notes
 
 
 def _print_json(found: Pairwise, columns: Columns, target: str | None) -> None:
     names = list(columns.values)
+    q_values = q_values_of(found.estimates)
     pairs = [
-        {"x": a, "y": b, **as_record(e, columns.rows)} for (a, b), e in found.estimates.items()
+        {"x": a, "y": b, **as_record(e, columns.rows)}
+        | ({"q_value": q_values[a, b]} if q_values else {})
+        for (a, b), e in found.estimates.items()
     ]
     head: dict[str, Any] = {"columns": names, "target": target, **counts(columns)}
     less = {"constant": found.constant, "left_out": {**columns.left_out, **found.left_out}}
     head |= {name: value for name, value in less.items() if value}
-    printing.print_json({**head, "nats": _nats(found, names, names), "pairs": pairs})
+    body: dict[str, Any] = {"nats": _nats(found, names, names)}
+    if q_values:
+        for name in ("p_values", "q_values"):
+            body[name] = _picked(found, getattr(found, name), names, names)
+    printing.print_json({**head, **body, "pairs": pairs})
 
 
 def _print_table(found: Pairwise, columns: Columns, target: str | None) -> None:
     names = [name for name in columns.values if name not in found.left_out]
     square = target is None and len(names) <= _MATRIX_COLUMNS
-    notes = [*printing.dropped_note(columns), *_notes(found, columns)]
+    notes = [*_significance_note(found), *printing.dropped_note(columns)]
+    notes += _notes(found, columns)
     for (a, b), e in found.estimates.items():
         notes += [f"{a}, {b}: {text}" for text in warnings_of(e, columns.rows)]
     printing.print_table(_square(found, names) if square else _by_size(found), notes)
@@ -134,9 +177,15 @@ def _print_table(found: Pairwise, columns: Columns, target: str | None) -> None:
 
 def _square(found: Pairwise, names: Sequence[str]) -> Table:
     table = printing.new_table("nats", *names)
-    for name, values in zip(names, _nats(found, names, names), strict=True):
-        table.add_row(printing.shown(name), *map(_cell, values))
+    marked = _survives(found, names, names)
+    for name, values, stars in zip(names, _nats(found, names, names), marked, strict=True):
+        cells = [_cell(v) + "*" * star for v, star in zip(values, stars, strict=True)]
+        table.add_row(printing.shown(name), *cells)
     return table
+
+
+def _q_cell(q: float) -> str:
+    return f"{q:.3f}" + "*" * (q <= FDR)
 
 
 def _cell(nats: float) -> str:
@@ -146,8 +195,10 @@ def _cell(nats: float) -> str:
 
 
 def _by_size(found: Pairwise) -> Table:
-    table = printing.new_table("x", "y", *printing.HEADS, "verdict")
+    q_values = q_values_of(found.estimates)
+    heads = [*printing.HEADS, *(["q-value"] if q_values else []), "verdict"]
+    table = printing.new_table("x", "y", *heads)
     for (a, b), e in sorted(found.estimates.items(), key=lambda item: -item[1].nats):
-        names = printing.shown(a), printing.shown(b)
-        table.add_row(*names, *printing.cells(e), e.verdict)
+        cells = [*printing.cells(e), *map(_q_cell, [q_values[a, b]] if q_values else [])]
+        table.add_row(printing.shown(a), printing.shown(b), *cells, e.verdict)
     return table

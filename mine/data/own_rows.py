@@ -16,6 +16,7 @@ from mine.data.dependence import Clusters
 from mine.data.diagnostics import data_doubts, rare_levels
 from mine.data.generators import generator
 from mine.data.levels import strata_of
+from mine.data.local_permutation import LocalPermutation
 from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
@@ -60,6 +61,7 @@ class OwnRows:
         split: how the rows are split.
         copy: 0 for the rows themselves; c > 0 for the c-th copy, whose y is permuted.
         discrete: whether X is a label or a count, and Y; a level's rows are spread over all parts.
+        given: how a copy's y is permuted given other columns; None for all rows with one chance.
     """
 
     table: Table
@@ -68,6 +70,7 @@ class OwnRows:
     split: Split = field(default_factory=Split)
     copy: int = 0
     discrete: tuple[bool, bool] = (False, False)
+    given: LocalPermutation | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -120,7 +123,8 @@ class OwnRows:
         """All rows in float64; y is permuted in a copy."""
         x, y = (v.double() for v in self.table.all_rows(seed, key))
         if self.copy:
-            y = y[self._permuted(len(y), generator(seed, f"null {self.copy}", key))]
+            of_copy = generator(seed, f"null {self.copy}", key)
+            y = self.given.copied(y, of_copy) if self.given else y[self._permuted(len(y), of_copy)]
         return x, y
 
     def _permuted(self, n: int, generator: torch.Generator) -> Tensor:

@@ -14,22 +14,26 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.data.dependence import Dependence
+from mine.data.levels import is_discrete
+from mine.data.local_permutation import LocalPermutation, local_permutation
+from mine.data.own_rows import OwnRows
 from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_sides, noted
+from mine.estimators.rows import Rows, as_sides, columns_of, noted
 from mine.estimators.suited import discrete_sides
 from mine.method.entropy import LabelEntropy
-from mine.running.estimates import Estimate, below_entropy, normal_interval
+from mine.running.estimates import Estimate, below_entropy, normal_interval, p_value_of
 from mine.running.extrapolation import RATES, combined
 from mine.running.jobs import Job
 
@@ -44,6 +48,9 @@ class Conditional:
         whole: I(X; (Y, Z)).
         part: I(X; Z).
         label: the entropy of X or Y, where one is discrete, as for `Estimate`.
+        null: the same difference for copies in which y is permuted among rows of near z, in nats;
+            () where none were asked for.
+        doubts: reasons to doubt the p-value.
     """
 
     nats: float
@@ -51,6 +58,8 @@ class Conditional:
     whole: Estimate
     part: Estimate
     label: LabelEntropy | None = field(default=None, repr=False)
+    null: tuple[float, ...] = ()
+    doubts: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def bits(self) -> float:
@@ -59,9 +68,20 @@ class Conditional:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings of both parts, each after the part's name."""
+        """Those of the p-value, then those of both parts, each after the part's name."""
         parts = ("I(X; (Y, Z))", self.whole), ("I(X; Z)", self.part)
-        return tuple(f"{name}: {warning}" for name, e in parts for warning in e.warnings)
+        found = (f"{name}: {warning}" for name, e in parts for warning in e.warnings)
+        return (*self.doubts, *found)
+
+    @property
+    def p_value(self) -> float | None:
+        """Chance of a value at least this large if I(X; Y | Z) = 0, as for `Estimate`.
+
+        It is exact where z is discrete. Elsewhere it is as good as the copies keep the relation
+        of y to z: docs/own-data.md has the rates, which are too high where z has several columns
+        and the relations to them are curved.
+        """
+        return p_value_of(self.nats, self.null)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A normal interval of this level around ``nats``, for the critics that were found."""
@@ -78,6 +98,7 @@ def conditional(
     device: str = "auto",
     critic: Callable[[int, int], nn.Module] | None = None,
     *,
+    null: int = 0,
     folds: int | None = None,
     preprocess: str | None = None,
     drop_missing: bool = False,
@@ -97,6 +118,9 @@ def conditional(
 
     Args:
         z: (n, dz), the columns that are known.
+        null: how many copies are estimated in the same stack, such as 20, for ``p_value``; y is
+            permuted among rows of near z (`mine.data.local_permutation`). Not with groups, order
+            or blocks.
 
     Other arguments and errors as for `mine.estimate`.
     """
@@ -106,6 +130,7 @@ def conditional(
     make = None if critic is None else Modules(critic)
     ids = aligned_groups((x, y, z), groups)
     hangs = dependence_of([(xs, both)], ids, order, blocks)
+    given = _given(ys, zs, null, hangs)
 
     def jobs_of(trains: bool) -> list[Job]:
         of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
@@ -117,16 +142,34 @@ def conditional(
     jobs = jobs_of(False)
     if len({job.method.taken for job in jobs}) > 1:
         jobs = jobs_of(True)  # the errors of one method cancel, as far as they are equal
-    whole, part = estimates_of([Request(job) for job in jobs], device)
+    of_both, of_part = jobs
+    copied = replace(of_both, source=replace(cast(OwnRows, of_both.source), given=given))
+    whole, part = estimates_of([Request(copied, null), Request(of_part)], device)
     label = least_entropy(xs.values, ys.values, discrete_sides(xs, ys))
-    nats = whole.nats - part.nats
+    most = label.nats if label else math.inf
     return Conditional(
-        nats=min(nats, label.nats) if label else nats,
+        nats=min(whole.nats - part.nats, most),
         stderr=_error(whole, part),
-        whole=noted(replace(whole, influences=()), xs),
+        whole=noted(replace(whole, influences=(), null=()), xs),
         part=noted(replace(part, influences=()), xs),
         label=label,
+        null=tuple(min(v - part.nats, most) for v in whole.null),
+        doubts=given.doubts if given else (),
     )
+
+
+def _given(ys: Rows, zs: Rows, null: int, hangs: Dependence | None) -> LocalPermutation | None:
+    """How copies are made; None where none are asked for."""
+    if not null:
+        return None
+    if hangs is not None:
+        raise ValueError(
+            "expected no groups, order or blocks beside null, got both: rows that hang together "
+            "cannot be permuted among those of near z; leave null out and read the interval"
+        )
+    columns = columns_of(zs)
+    discrete = [is_discrete(c.values, c.layout) for c in columns for _ in range(c.layout.width)]
+    return local_permutation(ys.values, zs.values, discrete, zs.layout.coded)
 
 
 def _error(whole: Estimate, part: Estimate) -> float:

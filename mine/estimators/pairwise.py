@@ -25,6 +25,7 @@ from mine.estimators.rows import (
     constant_columns,
     noted,
 )
+from mine.estimators.significance import p_values_of, q_values_of
 from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
 
@@ -60,6 +61,21 @@ class Pairwise:
     estimates: Mapping[tuple[str, str], Estimate] = field(repr=False)
     constant: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def p_values(self) -> Matrix:
+        """(d, d), the p-values of `Estimate`; nan where there are no copies (``null=``)."""
+        return _matrix(self.names, p_values_of(self.estimates))
+
+    @property
+    def q_values(self) -> Matrix:
+        """(d, d), the p-values adjusted for all pairs together (Benjamini and Hochberg, 1995).
+
+        Of the pairs with q <= .05, 5 % are independent on average, at most. nan where there are no
+        copies. The least p-value of k copies is 1 / (k + 1), so that a single one of m pairs needs
+        20 m - 1 copies to have q = .05; where s pairs stand out, 20 m / s - 1 are enough.
+        """
+        return _matrix(self.names, q_values_of(self.estimates))
 
     def frame(self) -> pd.DataFrame:
         """``nats`` as a pandas data frame with names."""

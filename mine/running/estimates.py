@@ -113,10 +113,7 @@ class Estimate:
         (1 + #{null >= nats}) / (1 + #null), which keeps every level (Phipson and Smyth, 2010,
         https://doi.org/10.2202/1544-6115.1585). A copy that is not finite counts as reaching it.
         """
-        if not self.null:
-            return None
-        below = sum(v < self.nats for v in self.null)
-        return (1 + len(self.null) - below) / (1 + len(self.null))
+        return p_value_of(self.nats, self.null)
 
     @property
     def null_mean(self) -> float | None:
@@ -134,6 +131,14 @@ class Estimate:
         if self.nats == math.inf:
             return math.log(self.n_test), math.inf
         return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
+
+
+def p_value_of(nats: float, null: tuple[float, ...]) -> float | None:
+    """The p-value of a value beside those of its copies; None without copies."""
+    if not null:
+        return None
+    below = sum(v < nats for v in null)
+    return (1 + len(null) - below) / (1 + len(null))
 
 
 def normal_interval(nats: float, stderr: float, level: float) -> tuple[float, float]:

@@ -117,3 +117,28 @@ def test_a_matrix_names_all_columns_that_it_cannot_take(
     people().assign(p=[[1, 2]] * 80, q=[{"a": 1}] * 80).to_parquet("people.parquet")
     line = complaint(run("matrix", "people.parquet"))
     assert "2 columns cannot be taken" in line and "'p', got list" in line and "'q', got" in line
+
+
+def test_pairs_that_survive_are_marked_in_table_json_and_figure(
+    read: Read, run: Run, folder: Path
+) -> None:
+    words = *CHOSEN, "--method", "gaussian", "--null", "99"
+    found = read(run("matrix", "people.csv", *words, "--json"))
+    alone = mine.pairwise(pd.read_csv("people.csv")[found["columns"]], method="gaussian", null=99)
+    assert [pair["q_value"] for pair in found["pairs"]] == [
+        pytest.approx(alone.q_values[i, j]) for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert found["q_values"][0][1] == found["pairs"][0]["q_value"]
+    assert found["p_values"][0] == [None, *(p["p_value"] for p in found["pairs"][:2])]
+    kept = sum(pair["q_value"] <= 0.05 for pair in found["pairs"])
+    shown = run("matrix", "people.csv", *words, "--plot", "m.png").stdout
+    assert f"* {kept} of 3 pairs have a q-value of at most 0.05" in shown
+    assert shown.count("*") == 1 + 2 * kept
+    listed = run("matrix", "people.csv", *words, "--target", "age").stdout
+    assert "q-value" in listed
+    assert "q_values" not in read(run("matrix", "people.csv", *words[:-2], "--json"))
+
+
+def test_too_few_copies_for_one_pair_to_be_found_are_said(run: Run, folder: Path) -> None:
+    words = *CHOSEN, "--method", "gaussian", "--null", "1"
+    assert "one pair alone needs --null 59" in run("matrix", "people.csv", *words).stdout

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import mine
+from mine.data.local_permutation import local_permutation
 from mine.estimators.own_job import own_job
 from mine.estimators.rows import as_pair
 
@@ -104,3 +106,66 @@ def test_the_same_call_twice_gives_the_same_bits():
     rows = chain(200, 1.0)
     one, two = (mine.conditional(*rows, **QUICK) for _ in range(2))
     assert repr(one) == repr(two)
+
+
+def test_a_p_value_is_small_where_x_tells_more_than_z_and_counts_the_copies():
+    x, y, z = chain(300, 1.0)
+    c = mine.conditional(x, y, z, "gaussian", null=19)
+    assert c.p_value == 0.05 and len(c.null) == 19
+    assert max(c.null) < c.nats
+    assert mine.conditional(x, y, z, "gaussian").p_value is None
+    assert c.nats == mine.conditional(x, y, z, "gaussian").nats
+
+
+@pytest.mark.parametrize("columns", [1, 10])
+@pytest.mark.parametrize("method", ["gaussian", "ksg"])
+def test_copies_given_z_are_as_the_rows_where_x_tells_no_more(method, columns):
+    """Copies that forgot z, too, would lie far below the value, or far above 0."""
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        z, noise = rng.normal(size=(400, columns)), rng.normal(size=(2, 400))
+        x, y = z.mean(1) * math.sqrt(columns) + 0.7 * noise
+        found.append(mine.conditional(x, y, z, method, seed, null=9))
+    assert np.mean([c.p_value for c in found]) > 0.3
+    assert np.mean([c.nats for c in found]) == pytest.approx(
+        np.mean([c.null for c in found]), abs=0.03
+    )
+
+
+def test_a_trained_method_trains_its_copies_too():
+    x, y, z = chain(200, 1.0)
+    c = mine.conditional(x, y, z, "mine", null=2, **QUICK)
+    again = mine.conditional(x, y, z, "mine", null=2, **QUICK)
+    assert len(set(c.null)) == 2 and c.null == again.null
+    assert c.whole.null == c.part.null == ()
+
+
+def test_labels_of_z_permute_y_within_each_level_alone():
+    z = torch.arange(4).repeat(30)[:, None].double()
+    y = torch.arange(120)[:, None].double()
+    how = local_permutation(y, z, [True], [False])
+    copy = how.copied(torch.cat([y, z], 1), torch.Generator().manual_seed(0))
+    assert sorted(copy[:, 0].tolist()) == y[:, 0].tolist() and not torch.equal(copy[:, :1], y)
+    assert torch.equal(copy[:, 0] % 4, z[:, 0]) and torch.equal(copy[:, 1:], z)
+
+
+def test_numbers_of_z_permute_y_among_near_rows_of_a_stratum():
+    level = torch.arange(2).repeat_interleave(100)[:, None].double()
+    place = torch.rand(200, 1, generator=torch.Generator().manual_seed(1)).double()
+    how = local_permutation(place, torch.cat([level, place], 1), [True, False], [False] * 2)
+    copy = how.copied(place + 10 * level, torch.Generator().manual_seed(0))[:, 0]
+    assert torch.equal((copy > 5).double(), level[:, 0])
+    assert float((copy - 10 * level[:, 0] - place[:, 0]).abs().max()) < 0.15
+    assert len(copy.unique()) > 150
+
+
+def test_several_columns_of_numbers_in_z_are_warned_of_and_dependent_rows_refused():
+    x, y, z = chain(200, 0.0)
+    c = mine.conditional(x, y, np.stack([z, z**3], 1), "gaussian", null=1)
+    assert c.warnings[0].startswith("conditional p-value: z has 2 columns")
+    assert not mine.conditional(x, y, z, "gaussian", null=1).warnings
+    with pytest.raises(ValueError, match="no groups, order or blocks beside null"):
+        mine.conditional(x, y, z, "gaussian", null=1, order="time")
+    with pytest.raises(ValueError, match="null must be a whole number"):
+        mine.conditional(x, y, z, "gaussian", null=-1)

@@ -75,6 +75,26 @@ def test_every_pair_has_copies_of_its_own():
     assert found.estimates["a", "b"].null != found.estimates["a", "c"].null
 
 
+def test_q_values_are_the_p_values_of_all_pairs_adjusted_together():
+    found = mine.pairwise(TABLE, method="gaussian", null=99)
+    above = np.triu_indices(3, 1)
+    assert np.array_equal(found.q_values, found.q_values.T, equal_nan=True)
+    p, q = found.p_values[above], found.q_values[above]
+    assert p[0] == 0.01 and q[0] == pytest.approx(0.03)
+    assert p.tolist() == [e.p_value for e in found.estimates.values()]
+    assert q.tolist() == pytest.approx(benjamini_hochberg(p))
+    assert np.isnan(mine.pairwise(TABLE, method="gaussian").q_values).all()
+    constant = mine.pairwise(TABLE.assign(k=1.0), method="gaussian", null=99)
+    assert constant.q_values[above][:2] == pytest.approx(found.q_values[above][:2])
+    assert np.isnan(constant.q_values[3]).all()
+
+
+def benjamini_hochberg(p):
+    """By its definition: the least of m p / rank over the ranks from a value's own."""
+    ranked, m = sorted(p), len(p)
+    return [min(m * v / (1 + i) for i, v in enumerate(ranked) if v >= one) for one in p]
+
+
 def test_the_same_call_twice_gives_the_same_bits():
     one, two = (mine.pairwise(MIXED, seed=3, **QUICK).nats for _ in range(2))
     assert np.array_equal(one, two, equal_nan=True)

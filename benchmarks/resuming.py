@@ -1,0 +1,55 @@
+"""Rows that are measured one by one and kept as they come, so that a stopped run goes on."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, str]
+
+
+def measured_rows(
+    file: Path,
+    fields: Sequence[str],
+    asked: Iterator[tuple[Any, str, int]],
+    measured: Callable[[Any, str, int], Row],
+    minutes: float = math.inf,
+) -> list[Row]:
+    """All rows of the file: those that were there, then those that were asked for and lacked.
+
+    Args:
+        file: a csv; the last field of a whole row is not empty.
+        fields: its columns, with "case", "method" and "seed".
+        asked: (case, method, seed); a case has a name.
+        measured: the row of one of them.
+        minutes: after which no other is begun.
+    """
+    rows = list(read_rows(file, fields))
+    done = {(row["case"], row["method"], row["seed"]) for row in rows}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        for case, method, seed in asked:
+            if (case.name, method, str(seed)) in done:
+                continue
+            if time.monotonic() - begun > 60 * minutes:
+                break
+            row = measured(case, method, seed)
+            rows.append(row)
+            writer.writerow(row)
+            opened.flush()
+    return rows
+
+
+def read_rows(file: Path, fields: Sequence[str]) -> Iterator[Row]:
+    """The whole rows of a file: the last one may have been cut short."""
+    if file.exists():
+        with file.open(newline="", encoding="utf-8") as opened:
+            yield from (row for row in csv.DictReader(opened) if row[fields[-1]])
