@@ -29,6 +29,7 @@ from mine.critics.residual import Residual
 from mine.data.columns import Layout, as_columns
 from mine.data.pairs import Shifts
 from mine.data.preprocessing import Transform
+from mine.data.torch_defaults import with_usual_defaults
 
 FORMAT, VERSION = "mine critic", 2
 CHUNK_ROWS = 4096
@@ -72,6 +73,7 @@ class Fitted:
     members: tuple[Member, ...]
     config: CriticConfig | None
 
+    @with_usual_defaults
     def pointwise(self, x: Any, y: Any) -> NDArray[np.float64]:
         """Log-ratios of rows, in nats: T(x, y) minus the member's offset, averaged over members.
 

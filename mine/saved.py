@@ -22,12 +22,14 @@ from mine.critics.parameters import parameter_shapes
 from mine.critics.residual import Residual
 from mine.data.columns import Layout
 from mine.data.preprocessing import RANKED, Transform
+from mine.data.torch_defaults import with_usual_defaults
 from mine.fitted import FORMAT, VERSION, Array, Fitted, Member
 
 LARGEST = 1 << 30  # bytes of a file
 _HOW = "save one anew with estimate(...).critic.save(path)"
 
 
+@with_usual_defaults
 def load(path: str | Path, critic: Callable[[int, int], nn.Module] | None = None) -> Fitted:
     """Reads what `Fitted.save` wrote.
 

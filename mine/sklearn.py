@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mine.data.columns import as_raw
 from mine.data.containers import unpacked
 from mine.data.levels import is_discrete
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import grouped
 from mine.estimators.own_job import own_job
@@ -38,6 +39,7 @@ class MutualInfoWarning(UserWarning):
     """A reason to doubt the score of a column: what `Estimate.warnings` says, docs/warnings.md."""
 
 
+@with_usual_defaults
 def mutual_info(
     X: Any,
     y: Any,
@@ -86,6 +88,7 @@ def mutual_info(
                 *(x, target, named, seed),
                 preprocess=preprocess,
                 defaults=SMALL,
+                refuses_unused=method is not None,
                 dependence=hangs,
                 **overrides,
             )
@@ -94,7 +97,7 @@ def mutual_info(
     for i, e in zip(telling, found, strict=True):
         for text in e.warnings:
             message = f"column {table.layout.names[i]!r}: {text}"
-            warnings.warn(message, MutualInfoWarning, stacklevel=2)
+            warnings.warn(message, MutualInfoWarning, stacklevel=3)
     scores = np.zeros(len(features))
     scores[telling] = [e.nats for e in found]
     return scores

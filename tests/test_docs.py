@@ -153,6 +153,7 @@ SOURCES = (
     "data/diagnostics.py",
     "estimators/rows.py",
     "estimators/label_limit.py",
+    "estimators/settled.py",
     "running/held_out_rows.py",
     "data/file_order.py",
 )

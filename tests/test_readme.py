@@ -168,7 +168,8 @@ class Stage:
         self.monkeypatch.chdir(self.outputs)
         people().to_csv("people.csv", index=False)
         people().to_parquet("people.parquet")
-        trains = words[0] in ("estimate", "compare", "matrix", "lagged") and "--help" not in words
+        estimates = words[0] in ("estimate", "compare", "matrix", "lagged")
+        trains = estimates and not {"--help", "gaussian", "ksg"} & set(words)
         own = ("--steps" in words) or not trains
         more = [*([] if own else ["--steps", "2"]), *(["--set", "batch_size=16"] * trains)]
         done = CliRunner().invoke(mine_command, [*words, *more], prog_name="mine")

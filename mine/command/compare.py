@@ -13,7 +13,12 @@ from mine.command import checks, figures, printing
 from mine.command import options as opt
 from mine.command.errors import FAILED, OK, one_line
 from mine.command.inputs import Sides, read_sides
-from mine.command.library import estimate_sides, fitting_methods
+from mine.command.library import (
+    check_used_by_some,
+    estimate_sides,
+    fitting_methods,
+    used_by,
+)
 from mine.command.records import as_record, failure, is_infinite, warnings_of
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ def compare(file: str, x: Names, y: Names, method: str, options: opt.Options) ->
     with printing.progress("starting ..."):
         checks.check_settings(options.library)
         names = _methods(method) or fitting_methods(sides)
+        check_used_by_some(names, options)
     found = _by_each(names, sides, options)
     _check_any(found)
     _print_json(found, sides) if options.as_json else _print_table(found, sides)
@@ -69,7 +75,7 @@ def _by_each(names: Sequence[str], sides: Sides, options: opt.Options) -> Found:
     for name in names:
         with printing.progress(f"{name}: {len(found) + 1} of {len(names)} methods ..."):
             try:
-                found[name] = estimate_sides(sides, name, options)
+                found[name] = estimate_sides(sides, name, used_by(name, options))
             except (ValueError, RuntimeError) as error:
                 found[name] = error
     return found
@@ -88,6 +94,7 @@ def _done(found: Found) -> dict[str, Estimate]:
 
 
 def _draw(estimates: Mapping[str, Estimate], file: Path) -> None:
+    estimates = {name: e for name, e in estimates.items() if not is_infinite(e)}
     size = 6.4, 1.5 + 0.3 * len(estimates)
     figures.save_figure(file, lambda ax: figures.draw_methods(ax, estimates), size)
 
@@ -113,14 +120,14 @@ def _record(name: str, kind: str, e: Estimate | Exception, rows: int) -> dict[st
 def _print_table(found: Found, sides: Sides) -> None:
     kinds = _kinds(found)
     table, notes = (
-        printing.new_table("method", *printing.HEADS, "kind"),
+        printing.new_table("method", "verdict", *printing.HEADS, "kind"),
         printing.dropped_note(sides.columns),
     )
     for name, e in found.items():
         if isinstance(e, Exception):
-            table.add_row(name, "failed", "", "", "", kinds[name])
+            table.add_row(name, "", "failed", "", "", "", kinds[name])
             notes.append(f"{name}: failed: {one_line(e)}")
         else:
-            table.add_row(name, *printing.cells(e), kinds[name])
+            table.add_row(name, e.verdict, *printing.cells(e), kinds[name])
             notes += [f"{name}: {text}" for text in warnings_of(e, sides.columns.rows)]
     printing.print_table(table, notes)

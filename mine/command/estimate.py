@@ -58,6 +58,8 @@ def estimate(
         raise RuntimeError(reason)
     if save:
         _save_critic(e, save)
+    if options.plot and not e.curve:
+        raise RuntimeError("expected a training to plot, got none: leave --plot out")
     if options.plot:
         figures.save_figure(options.plot, lambda ax: figures.draw_curve(ax, e), (6.4, 4.0))
     return OK
@@ -74,6 +76,7 @@ def _print_table(e: Estimate, sides: Sides) -> None:
     notes = [f"{e.method} chose {e.chosen}"] * bool(e.chosen)
     notes.append(normalised_note(e))
     notes += [f"warning: {text}" for text in warnings_of(e, rows)]
+    printing.print_verdict(e)
     printing.print_table(table, [*printing.dropped_note(sides.columns), *notes])
 
 

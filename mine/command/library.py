@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mine.command.inputs import Sides
@@ -41,6 +42,28 @@ def fitting_methods(sides: Sides) -> list[str]:
 
     x, y = as_pair(_frame(sides.columns, sides.x), _frame(sides.columns, sides.y))
     return [name for name, method in mine.methods().items() if fits(method, x, y)]
+
+
+def used_by(name: str, options: Options) -> Options:
+    """The options without those that this method does not use."""
+    from mine.estimators.unused import unused
+    from mine.method.names import METHODS
+
+    left_out = unused(METHODS.resolve(name), options.library)
+    library = {key: v for key, v in options.library.items() if key not in left_out}
+    return replace(options, library=library)
+
+
+def check_used_by_some(names: Sequence[str], options: Options) -> None:
+    """Refuses an option that none of these methods uses."""
+    from mine.estimators.unused import unused
+    from mine.method.names import METHODS
+
+    left_out = [set(unused(METHODS.resolve(name), options.library)) for name in names]
+    if found := sorted(set.intersection(*left_out)):
+        raise ValueError(
+            f"expected options that one of the methods uses, got {found[0]}: leave it out"
+        )
 
 
 def estimate_pairs(

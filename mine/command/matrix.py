@@ -196,8 +196,9 @@ def _cell(nats: float) -> str:
 
 def _by_size(found: Pairwise) -> Table:
     q_values = q_values_of(found.estimates)
-    table = printing.new_table("x", "y", *printing.HEADS, *(["q-value"] if q_values else []))
+    heads = [*printing.HEADS, *(["q-value"] if q_values else []), "verdict"]
+    table = printing.new_table("x", "y", *heads)
     for (a, b), e in sorted(found.estimates.items(), key=lambda item: -item[1].nats):
         cells = [*printing.cells(e), *map(_q_cell, [q_values[a, b]] if q_values else [])]
-        table.add_row(printing.shown(a), printing.shown(b), *cells)
+        table.add_row(printing.shown(a), printing.shown(b), *cells, e.verdict)
     return table

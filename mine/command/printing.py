@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 HEADS = ("nats", "bits", "95 % interval", "p-value")
 INFINITE = "infinite"
 _NAME_LETTERS = 40
-_TEXT = ("method", "kind", "y", "trains on", "good at")
+_TEXT = ("method", "verdict", "kind", "y", "trains on", "good at")
 """Heads of columns that hold text. The first column always does."""
+_COLOURS = {"reliable": "green", "doubtful": "yellow", "unreliable": "red"}
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Letters that json leaves as they are, and that would steer a terminal."""
 _WIDTH = 100
@@ -77,11 +78,21 @@ def new_table(*heads: str) -> Table:
 
 def cells(e: Estimate) -> tuple[str, ...]:
     """An estimate's cells under `HEADS`; the interval is in nats."""
+    low, high = e.interval(LEVEL)
     p = "-" if e.p_value is None else f"{e.p_value:.3f}"
     if is_infinite(e):
-        return INFINITE, INFINITE, "-", p
-    low, high = e.interval(LEVEL)
+        return INFINITE, INFINITE, f"{low:.3f} to infinity", p
     return f"{e.nats:.3f}", f"{e.bits:.3f}", f"{low:.3f} to {high:.3f}", p
+
+
+def print_verdict(e: Estimate) -> None:
+    """The verdict and why, on a terminal in its colour."""
+    from rich.console import Console
+    from rich.text import Text
+
+    reasons = f": {'; '.join(e.reasons)}" if e.reasons else ""
+    line = Text.assemble((e.verdict, f"bold {_COLOURS[e.verdict]}"), reasons)
+    Console(highlight=False, markup=False).print(line, soft_wrap=True)
 
 
 def shown(name: str) -> str:

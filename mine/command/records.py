@@ -28,14 +28,14 @@ def failure(e: Estimate) -> str:
     """Why there is no value; "" where there is one, an infinite one included."""
     if math.isfinite(e.nats) or is_infinite(e):
         return ""
-    return (
-        f"the training turned non-finite at step {e.diverged_at}: lower --set learning_rate, or "
-        "take --preprocess rank"
-    )
+    where = f"turned non-finite at step {e.diverged_at}" if e.diverged_at >= 0 else "diverged"
+    return f"the training {where}: lower --set learning_rate, or take --preprocess rank"
 
 
 def normalised_note(e: Estimate) -> str:
     """The value on scales from 0 to 1."""
+    if is_infinite(e):
+        return "as a correlation: 1"
     share = "" if e.share is None else f"; {e.share:.0%} of the label's {e.entropy:.3f} nats"
     return f"as a correlation: {e.correlation:.3f}{share}"
 
@@ -43,6 +43,8 @@ def normalised_note(e: Estimate) -> str:
 def as_record(e: Estimate, rows: int) -> dict[str, Any]:
     """An estimate in plain values; `strict` makes null of nan and infinity."""
     record = {
+        "verdict": e.verdict,
+        "reasons": list(e.reasons),
         "method": e.method,
         "nats": e.nats,
         **({"infinite": True} if is_infinite(e) else {}),

@@ -47,7 +47,7 @@ def data_doubts(
     found = [
         _sentinels(sides),
         _nearly_discrete(sides, discrete),
-        _heavy(sides, train),
+        heavy_tails(sides, train),
         _repeated(data, discrete, train, test),
         _few(data, len(train), len(test), folds),
     ]
@@ -102,7 +102,8 @@ def _sentinels(sides: Sequence[Side]) -> str:
     )
 
 
-def _heavy(sides: Sequence[Side], train: Tensor) -> str:
+def heavy_tails(sides: Sequence[Side], train: Tensor) -> str:
+    """Warns of columns with heavy tails among these rows; "" where there are none."""
     columns = [
         f"{layout.labels[i]!r} of {name}"
         for name, rows, layout, untouched in sides

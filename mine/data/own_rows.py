@@ -21,7 +21,7 @@ from mine.data.preprocessing import Transform
 from mine.data.sources import Dealt, Pairs
 from mine.data.split import Split
 
-SIMPLE_UNITS = None, "none", "standardise"  # a method that trains nothing has its own instead
+AS_THEY_ARE = None, "none"
 
 
 class Table(Protocol):
@@ -109,10 +109,13 @@ class OwnRows:
         )
 
     def all_rows(self, seed: int, key: str) -> Pairs:
-        """See `mine.data.sources.Source`; x and y are ranked where that is asked for."""
+        """See `mine.data.sources.Source`; units that are asked for are fitted to all rows."""
         x, y = self._copied(seed, key)
-        if self.preprocess in SIMPLE_UNITS:
+        if self.preprocess in AS_THEY_ARE:
             return x, y
+        if self.preprocess == "standardise":
+            coded = [layout.coded for layout in self.layouts]
+            return preprocessing.standardised(x, coded[0]), preprocessing.standardised(y, coded[1])
         of_x, of_y = self._fitted(str(self.preprocess), (x, y))
         return of_x(x).double(), of_y(y).double()
 

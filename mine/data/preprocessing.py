@@ -39,6 +39,7 @@ A normal has 3.8, Laplace 6.6, Student t(3) 7.6, Cauchy 64."""
 FEW_VALUES = 20  # distinct values: a column with at most this many is discrete
 _KNOTS = 4096  # most points of a distribution function
 _LARGEST = 1e6  # standard deviations: a value farther away would overflow a network
+_DISTINCT = 0.9  # share of a column's distinct values that standardising must keep apart
 _NEAREST = 1e-12  # least distance of a rank from 0 and from 1
 
 Values = NDArray[np.float64]
@@ -115,6 +116,26 @@ def fit(kind: str, rows: Tensor, coded: Sequence[bool]) -> Transform:
         _knots(v) if k in RANKED else np.empty((2, 0)) for v, k in zip(columns, kinds, strict=True)
     )
     return Transform(kinds, shift.numpy(), scale.numpy(), knots)
+
+
+def standardised(rows: Tensor, coded: Sequence[bool]) -> Tensor:
+    """(n, d) float64, standardised without rounding to float32; columns of a level stay."""
+    shift, scale = _moments(rows)
+    return torch.where(torch.tensor(coded), rows, rows / scale - shift / scale)
+
+
+def check_standard(rows: Tensor, coded: Sequence[bool]) -> None:
+    """
+    Raises:
+        ValueError: a value is so far out that standardising makes the others equal.
+    """
+    for before, after in zip(rows.T, standardised(rows, coded).T, strict=True):
+        if len(after.unique()) < _DISTINCT * len(before.unique()):
+            raise ValueError(
+                "expected columns that a standard deviation describes, got values up to "
+                f"{before.abs().max():.3g} beside a median of {before.abs().median():.3g}: drop "
+                "that row, or take preprocess='copula'"
+            )
 
 
 def _kind_of(kind: str, column: Values) -> str:

@@ -24,6 +24,7 @@ from mine.data.dependence import Dependence
 from mine.data.levels import is_discrete
 from mine.data.local_permutation import LocalPermutation, local_permutation
 from mine.data.own_rows import OwnRows
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.label_limit import least_entropy
@@ -87,6 +88,7 @@ class Conditional:
         return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
+@with_usual_defaults
 def conditional(
     x: Any,
     y: Any,

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from mine.critics.modules import Modules
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
@@ -85,6 +86,7 @@ def estimate(
     )[0]  # fmt: skip
 
 
+@with_usual_defaults
 def estimate_many(
     pairs: Sequence[tuple[Any, Any]],
     method: str = "auto",

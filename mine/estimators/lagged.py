@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.pairwise import SMALL
@@ -34,6 +35,7 @@ class Lagged:
     estimates: tuple[Estimate, ...] = field(repr=False)
 
 
+@with_usual_defaults
 def lagged(
     x: Any,
     y: Any,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,19 +20,17 @@ from mine.data.columns import Layout
 from mine.data.dependence import Dependence
 from mine.data.levels import check_labels
 from mine.data.own_rows import Given, OwnRows
-from mine.data.preprocessing import KINDS
+from mine.data.preprocessing import KINDS, check_standard
 from mine.data.sources import Fixed
 from mine.data.split import Split
 from mine.estimators.rows import Rows
-from mine.estimators.suited import discrete_sides, suited
+from mine.estimators.suited import carried, discrete_sides, suited
+from mine.estimators.unused import OF_NETWORK, OF_TRAINING, OPTIONS, check_used
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.running.jobs import Job, fitting
 from mine.training.settings import Training
 
-OF_TRAINING = {f.name for f in fields(Training)}
-OF_NETWORK = {f.name for f in fields(MLP)}
-OPTIONS = OF_TRAINING | OF_NETWORK | {"k"}
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -48,6 +46,7 @@ def own_job(
     keeps_influences: bool = False,
     defaults: Mapping[str, Any] | None = None,
     trains: bool = False,
+    refuses_unused: bool = True,
     dependence: Dependence | None = None,
     **overrides: Any,
 ) -> Job:
@@ -65,6 +64,7 @@ def own_job(
         keeps_influences: whether the estimate brings what each row adds to its error.
         defaults: options that go before the method's own, and behind the overrides.
         trains: whether `auto` trains networks on labels, too, instead of `plugin` and `mixed`.
+        refuses_unused: whether an option that the method does not use is an error.
         dependence: how the rows hang together; None where they do not.
         overrides: fields of `Training` and `MLP`, and ``k``.
     """
@@ -74,11 +74,23 @@ def own_job(
     table, n = Given(x.values, y.values), len(x.values)
     discrete = discrete_sides(x, y)
     asked = METHODS.resolve(method)
-    found = asked if critic or trains or dependence else suited(asked, x, y, discrete)
+    found = asked
+    if not critic and not trains and dependence is None:
+        found = suited(asked, x, y, discrete)
+        if not (folds or (OF_TRAINING | OF_NETWORK) & set(overrides)):
+            found = carried(found, n, discrete)
     if needed := found.discrete_sides:
         check_labels(found.taken or found.name, (x.values.numpy(), y.values.numpy()), needed)
     split = _split(found, folds, n, dependence)
-    source = OwnRows(table, (x.layout, y.layout), preprocess, split, discrete=discrete)
+    if refuses_unused:
+        check_used(
+            asked, {**overrides, "preprocess": preprocess, "folds": folds, "critic": critic}
+        )
+    units = preprocess or found.units or None
+    if found.is_direct and units == "standardise":
+        check_standard(x.values, x.layout.coded)
+        check_standard(y.values, y.layout.coded)
+    source = OwnRows(table, (x.layout, y.layout), units, split, discrete=discrete)
     training, network = _configured(found, split, n, critic, defaults or {}, overrides)
     shapes = x.values.shape, y.values.shape
     return Job(

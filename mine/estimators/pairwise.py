@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.columns import Raw, as_raw, coded, why_identifier
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
@@ -83,6 +84,7 @@ class Pairwise:
         return pd.DataFrame(self.nats, index=list(self.names), columns=list(self.names))
 
 
+@with_usual_defaults
 def pairwise(
     table: Any,
     target: Any = None,
@@ -135,6 +137,7 @@ def pairwise(
             seed,
             preprocess=preprocess,
             defaults=SMALL,
+            refuses_unused=method is not None,
             dependence=hangs,
             **overrides,
         )

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from mine.data.file_order import order_doubts, repeat_doubts
+from mine.data.noiseless import noiseless
 from mine.data.own_rows import OwnRows
 from mine.estimators.label_limit import least_entropy, limited
+from mine.estimators.settled import infinite, settled
 from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate
 from mine.running.events import Done, Failure
@@ -45,9 +47,24 @@ def estimates_of(requests: Sequence[Request], device: str) -> list[Estimate]:
     Raises:
         RuntimeError: one of the jobs raised.
     """
-    asked = [request.jobs() for request in requests]
+    reasons = [_without_noise(request.job) for request in requests]
+    asked = [
+        request.jobs()[bool(reason) :] for request, reason in zip(requests, reasons, strict=True)
+    ]
     outcomes = iter(_outcomes([job for jobs in asked for job in jobs], device))
-    return [_answer(request, outcomes) for request in requests]
+    return [
+        _answer(request, reason, outcomes)
+        for request, reason in zip(requests, reasons, strict=True)
+    ]
+
+
+def _without_noise(job: Job) -> str:
+    """What is determined without noise in the rows, in words; "" where nothing is."""
+    source = cast(OwnRows, job.source)
+    if any(source.discrete):
+        return ""
+    x, y = source.table.all_rows(job.seed, job.key)
+    return noiseless(x.numpy(), y.numpy(), source.layouts)
 
 
 def _of_copy(job: Job, copy: int) -> Job:
@@ -63,15 +80,20 @@ def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
     return [cast(Estimate, found[i]) for i in range(len(jobs))]
 
 
-def _answer(request: Request, outcomes: Iterator[Estimate]) -> Estimate:
+def _answer(request: Request, reason: str, outcomes: Iterator[Estimate]) -> Estimate:
     """The next estimates, as one: the job's own, with the values of its copies."""
-    real, *copies = (next(outcomes) for _ in range(1 + request.null))
+    job = request.job
+    real = infinite(job, reason) if reason else next(outcomes)
+    null = tuple(next(outcomes).nats for _ in range(request.null))
     if real.critic is not None and real.critic.config is None:
         # A user's module does not travel between processes.
-        real = replace(real, critic=replace(real.critic, config=request.job.critic))
-    warnings = (*_doubts(request.job), *real.warnings)
-    found = replace(real, null=tuple(e.nats for e in copies), warnings=warnings)
-    return limited(found, _label(request.job))
+        real = replace(real, critic=replace(real.critic, config=job.critic))
+    found = replace(real, null=null, warnings=(*_doubts(job), *real.warnings))
+    if reason:
+        return found
+    source = cast(OwnRows, job.source)
+    x, y = (v.numpy() for v in source.table.all_rows(job.seed, job.key))
+    return settled(limited(found, _label(job)), job, x, y, source.layouts)
 
 
 def _label(job: Job) -> LabelEntropy | None:

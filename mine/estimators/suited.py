@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from mine.data.levels import check_labels, is_discrete
 from mine.estimators.rows import Rows
+from mine.method.few_rows import LEAST_ROWS
 from mine.method.method import Method
 from mine.method.mixed import MOST_COLUMNS
 from mine.method.names import METHODS
@@ -44,5 +45,13 @@ def suited(method: Method, x: Rows, y: Rows, discrete: Discrete) -> Method:
     few = numbers.layout.width <= MOST_COLUMNS and not any(numbers.layout.coded)
     taken = method.on_labels.get(count)
     if taken is None or (count == 1 and not few):
+        return method
+    return replace(taken, name=method.name, taken=taken.name)
+
+
+def carried(method: Method, n: int, discrete: Discrete) -> Method:
+    """The method, or the one that it takes where n rows of numbers are too few to train on."""
+    taken = method.on_few_rows
+    if taken is None or any(discrete) or n >= LEAST_ROWS:
         return method
     return replace(taken, name=method.name, taken=taken.name)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from mine.critics.modules import Modules
 from mine.data.generators import generator
 from mine.data.pairs import Permutations
-from mine.estimators.own_job import OF_NETWORK, OPTIONS, configured
+from mine.data.torch_defaults import with_usual_defaults
+from mine.estimators.own_job import configured
+from mine.estimators.unused import OF_NETWORK, OPTIONS
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.method.objective import Objective
@@ -63,6 +65,7 @@ class Term:
         ValueError: for arguments or batches that cannot be right; it says what to do.
     """
 
+    @with_usual_defaults
     def __init__(
         self,
         dx: int,
@@ -94,6 +97,7 @@ class Term:
         )
         self._generator = generator(seed, "pairs", "term")
 
+    @with_usual_defaults
     @torch.no_grad()
     def step(self, x: Tensor, y: Tensor) -> Tensor:
         """One step of the critic. Gradients do not go through x and y.
@@ -115,6 +119,7 @@ class Term:
             )
         return value
 
+    @with_usual_defaults
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """The value on a batch in nats, a tensor of no dimension, differentiable in x and y.
 

@@ -6,7 +6,8 @@ and from a network that starts at the log-ratio of a fitted copula. Validation r
 candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
 the training rows, and the value reported is extrapolated over the number of rows (nats; neither
 bound). Where both sides of a user's rows are labels or counts it is `plugin`, and where one is,
-beside few columns of numbers, `mixed`: nothing is trained then. On a stream of fresh samples there
+beside few columns of numbers, `mixed`; below 100 rows of numbers it is `gaussian_copula` or `ksg`
+(`mine.method.few_rows`): nothing is trained then. On a stream of fresh samples there
 are no validation rows: there it is `js`.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mine.method.few_rows import few_rows_method
 from mine.method.jensen_shannon import js
 from mine.method.method import NEITHER, Candidate, Method
 from mine.method.mixed import mixed_method
@@ -36,6 +38,7 @@ def auto() -> Method:
         shares=(1.0, 0.5),
         folds=5,
         on_labels={1: mixed_method(), 2: plugin_method()},
+        on_few_rows=few_rows_method(),
         defaults={
             "hidden": (64, 64, 64),
             "activation": "relu",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import torch
 
 ROWS_A_COLUMN = 3
+ONE_ROW = 0.9  # of a column's variance: with more in one row, the others say nothing
 _ONE = 1.0 - 1e-12  # a canonical correlation above is 1
 
 
@@ -84,7 +85,8 @@ def gaussian_copula(
     clusters: Clusters | None = None,
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
-    return _estimate(_normal_scores(_columns("x", x)), _normal_scores(_columns("y", y)), clusters)
+    a, b = normal_scores(_columns("x", x)), normal_scores(_columns("y", y))
+    return _estimate(a, b, clusters)
 
 
 def _columns(name: str, v: Any) -> Rows:
@@ -97,7 +99,8 @@ def _columns(name: str, v: Any) -> Rows:
     return rows
 
 
-def _normal_scores(v: Rows) -> Rows:
+def normal_scores(v: Rows) -> Rows:
+    """The normal quantiles of each column's ranks; equal values share their middle rank."""
     from scipy.stats import rankdata  # slow to import, and used here alone
 
     return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))
@@ -111,6 +114,7 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
         )
     n = len(x)
     zx, zy = _standardised(x), _standardised(y)
+    doubts = _outweighed(zx, zy)
     shrinkage = 0.0
     if n < ROWS_A_COLUMN * (zx.shape[1] + zy.shape[1]):
         shrinkage = _shrinkage(np.concatenate([zx, zy], 1))
@@ -136,9 +140,21 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
             f"shrunk: {n} rows are few for {dx + dy} columns, correlations were shrunk by "
             f"{shrinkage:.2f} and the value lies towards 0: bring more rows or fewer columns"
         )
-        return GaussianResult(nats, stderr, found, shrinkage, (warning,))
+        return GaussianResult(nats, stderr, found, shrinkage, (warning, *doubts))
     excess = _excess(n - 1, dx, dy)
-    return GaussianResult(nats - effect * excess, stderr, found, 0.0, ())
+    return GaussianResult(nats - effect * excess, stderr, found, 0.0, doubts)
+
+
+def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
+    """Warns of columns whose variance is that of one row."""
+    count = sum(int((z.max(0) ** 2 > ONE_ROW * len(z)).sum()) for z in (np.abs(zx), np.abs(zy)))
+    if not count:
+        return ()
+    warning = (
+        f"one row decides: in {count} columns one row has more than {ONE_ROW:.0%} of the "
+        "variance, and moments tell of it alone: drop it, or take method='gaussian_copula'"
+    )
+    return (warning,)
 
 
 def _design_effect(wx: Rows, wy: Rows, clusters: Clusters) -> float:
@@ -157,6 +173,8 @@ def _clustered_variance(rows: Rows, clusters: Clusters) -> float:
 
 
 def _standardised(v: Rows) -> Rows:
+    # In units of a power of two for each column: 1e300 has a square, and no bit changes.
+    v = np.ldexp(v, -np.frexp(np.abs(v).max(0))[1])
     deviation = v.std(0)
     return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
 
@@ -202,6 +220,7 @@ def gaussian_method() -> Method:
         good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
+        uses=("preprocess",),
     )
 
 

@@ -51,7 +51,10 @@ class Influence(NamedTuple):
         """The value's standard error, in nats, (K,)."""
         twice = self.pairs.square().sum((1, 2))
         n = self.rows.shape[-1]
-        return (self.rows.square().sum(-1) - twice).clamp(min=0.0).sqrt() / n
+        of_rows = self.rows.square().sum(-1)
+        left = of_rows - twice
+        # Of few rows there may be less than nothing left: no error is 0 for that.
+        return torch.where(left > 0.0, left, of_rows).sqrt() / n
 
     def arrays(self, k: int) -> InfluenceArrays:
         """Of cell k, (n,) and (m, n), to be sent to another process."""

@@ -18,7 +18,7 @@ them there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -111,7 +111,11 @@ class Method:
         discrete_sides: of X and Y, how many must be labels or counts.
         on_labels: discrete sides of a user's rows -> the method that is taken for such rows in its
             place, where it is one that chooses (`mine.estimators.suited`).
+        on_few_rows: the method that is taken for few rows, in the same way; None for itself.
         taken: the name of the method that it stands for on a user's rows; "" for itself.
+        uses: of a method that trains nothing, the options of an estimate that change its value.
+        units: of a method that trains nothing, the preprocessing of a user's columns unless
+            another is asked for; "" for as they are.
         parameters: the method's parameters, as it was spelled or by default.
     """
 
@@ -139,7 +143,10 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     discrete_sides: int = 0
     on_labels: Mapping[int, Method] = field(default_factory=dict)
+    on_few_rows: Method | None = None
     taken: str = ""
+    uses: frozenset[str] = frozenset()
+    units: str = ""
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -177,6 +184,8 @@ def direct_method(
     estimate: Direct,
     discrete_sides: int = 0,
     dependent: Dependent | None = None,
+    uses: Collection[str] = (),
+    units: str = "",
 ) -> Method:
     """A method that trains nothing: its estimate is a function of the rows."""
     return Method(
@@ -195,6 +204,8 @@ def direct_method(
         direct=estimate,
         discrete_sides=discrete_sides,
         dependent=dependent,
+        uses=frozenset(uses),
+        units=units,
     )
 
 

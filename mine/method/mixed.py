@@ -153,6 +153,7 @@ def mixed_method() -> Method:
         good_at="a label on one side and few columns of numbers on the other",
         estimate=lambda x, y, k, seed, device: mixed(x, y, k, seed),
         discrete_sides=1,
+        uses=("k", "preprocess"),
     )
 
 

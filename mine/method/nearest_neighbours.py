@@ -30,6 +30,8 @@ def ksg_method() -> Method:
         good_at="few columns and I up to some 3 nats; falls far short in high dimension",
         estimate=estimate,
         dependent=dependent,
+        uses=("k", "preprocess"),
+        units="standardise",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +32,12 @@ def resolve_device(device: str) -> torch.device:
 
 
 def can_fork(device: torch.device) -> bool:
-    """Whether stacks on this device can have a process each."""
-    return device.type == "cpu" and sys.platform.startswith("linux")
+    """Whether stacks on this device can have a process each.
+
+    A daemon, such as a worker of `multiprocessing.Pool`, may have no children.
+    """
+    is_daemon = multiprocessing.current_process().daemon
+    return device.type == "cpu" and sys.platform.startswith("linux") and not is_daemon
 
 
 def workers_for(stacks: int, device: torch.device, asked: int | None = None) -> int:

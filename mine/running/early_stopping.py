@@ -65,6 +65,13 @@ class EarlyStopping:
         """Steps that each cell was trained for, of those done."""
         return self.stopped.tolist() if self.active else [done] * self.critic.k
 
+    def untrained(self) -> list[bool]:
+        """Whether each cell's best look was the first one, before any step."""
+        if not self.active:
+            return [False] * self.critic.k
+        looks = (self.stopped / self.training.validate_every).ceil()
+        return ((looks > 0) & (self.misses >= looks)).tolist()
+
     def values(self) -> list[float | None]:
         """Each cell's best validation value; None where there are no validation rows."""
         return self.best.tolist() if self.active else [None] * self.critic.k

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from mine.fitted import Fitted
 from mine.method.entropy import LabelEntropy
 from mine.method.held_out import InfluenceArrays
+from mine.running.verdict import verdict_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Estimate:
         rise: the value less that of critics trained on half the training rows, in nats; None where
             no such critics were trained.
         influences: what each test row adds to the error, where it was asked for.
+        fold_nats: the values of its folds; () where there is one.
+        untrained: whether validation rows chose a critic before its first step.
         label: the entropy of a discrete side of a user's rows, the smaller one where both are;
             None where none is.
     """
@@ -57,7 +60,19 @@ class Estimate:
     null: tuple[float, ...] = ()
     critic: Fitted | None = field(default=None, compare=False, repr=False)
     influences: tuple[InfluenceArrays, ...] = field(default=(), compare=False, repr=False)
+    fold_nats: tuple[float, ...] = field(default=(), repr=False)
+    untrained: bool = field(default=False, repr=False)
     label: LabelEntropy | None = field(default=None, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """ "reliable", "doubtful" or "unreliable", by the rules of `mine.running.verdict`."""
+        return verdict_of(self).word
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the verdict rests on, the worst first; () where it is "reliable"."""
+        return verdict_of(self).reasons
 
     @property
     def bits(self) -> float:
@@ -110,8 +125,11 @@ class Estimate:
 
         It covers the bound at the critic that was found. What this critic has not learned is
         covered only as far as ``rise`` tells: a lower bound may lie below I by more. Where a side
-        is discrete, no end of it lies above the upper end of the entropy's interval.
+        is discrete, no end of it lies above the upper end of the entropy's interval. Of an
+        infinite value it is ln n, which n rows can tell, and infinity.
         """
+        if self.nats == math.inf:
+            return math.log(self.n_test), math.inf
         return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 

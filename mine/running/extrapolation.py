@@ -39,13 +39,29 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 """Rises that a critic lacks if the lack falls as n^-1/2, less the one if it falls as 1/n."""
 
 
+def _unadded(whole: Estimate, rise: float) -> Estimate:
+    """The value of all rows, where the rise is beyond what can be extrapolated; it is an error."""
+    warning = (
+        f"still learning: the second half of the training rows raised the value by {rise:.2f} "
+        f"nats, to {whole.nats:.2f}, so nothing can be said of more rows: bring more, and read "
+        "the interval"
+    )
+    return replace(
+        whole,
+        stderr=math.hypot(whole.stderr, (1.0 + RATES) * rise),
+        warnings=(*whole.warnings, warning),
+        rise=rise,
+    )
+
+
 def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = False) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
     Without a finite value of both it is the value as it was found. Floored, a critic below 0
     counts as the one that is 0 everywhere: where rows hang together, half of few groups or blocks
     may teach what is far below 0, and a rise from there tells of nothing. A value below 0 stays,
-    and what it lacks to 0 is in its error.
+    and what it lacks to 0 is in its error. Not floored, no rise is added that exceeds the value,
+    or ln n, and .05 nats.
     """
     if half is None or not (math.isfinite(whole.nats) and math.isfinite(half.nats)):
         return whole
@@ -53,6 +69,8 @@ def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = 
         return replace(whole, rise=0.0, stderr=math.hypot(whole.stderr, whole.nats))
     from_zero = floored and half.nats < 0.0
     rise = whole.nats - (0.0 if from_zero else half.nats)
+    if not floored and rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
+        return _unadded(whole, rise)
     of_rows, influences = combined(whole, half, 0.0 if from_zero else -0.5)
     warnings = whole.warnings
     if rise > max(0.05, 0.1 * abs(whole.nats)):

@@ -37,6 +37,8 @@ def pooled(folds: Sequence[Estimate]) -> Estimate:
         diverged_at=max(e.diverged_at for e in folds),
         critic=joined([e.critic for e in folds]),
         influences=tuple(i for e in folds for i in e.influences),
+        fold_nats=tuple(e.nats for e in folds),
+        untrained=all(e.untrained for e in folds),
     )
 
 

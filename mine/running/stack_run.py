@@ -128,6 +128,7 @@ class StackRun:
             self.stopping.steps(self.progress.step),
             self.progress.diverged_at.tolist(),
             self.stopping.values(),
+            self.stopping.untrained(),
             strict=True,
         )
         return [self._estimate(k, *of_cell) for k, of_cell in enumerate(of_cells)]
@@ -147,6 +148,7 @@ class StackRun:
         steps: int,
         diverged_at: int,
         validation: float | None,
+        untrained: bool,
     ) -> Estimate:
         job, dealt = self.jobs[k], self.data[k]
         drawn = job.training.steps * job.training.batch_size
@@ -163,6 +165,7 @@ class StackRun:
             validation_nats=validation,
             critic=self._fitted(k, found),
             influences=found.influences,
+            untrained=untrained and not isinstance(self.stack.critic, StackedResidual),
         )
         found_in = warnings_of(bare, job.training.steps, self.method.ceiling(job.partners))
         if self.method.probe and not is_void(bare):

@@ -20,15 +20,27 @@ Words = tuple[str, ...]
 
 
 def test_compare_gives_what_each_method_gives_alone(
-    estimate: Run, read: Read, run: Run, tiny: Words, folder: Path
+    read: Read, run: Run, tiny: Words, folder: Path
 ) -> None:
+    """Each with the options that it uses."""
     words = "--x", "height", "--y", "age", "--json", *tiny
     chosen = ["mine", "smile(tau=1)", "remine(alpha=0.2,b=0)", "ksg"]
     found = read(run("compare", "people.csv", *words, "--method", ",".join(chosen)))
     assert [row["method"] for row in found["methods"]] == chosen
     for row in found["methods"]:
-        assert row["nats"] == read(estimate("--method", row["method"], "--json"))["nats"]
+        alone = read(run("estimate", "people.csv", *words[:5], *of(row["method"], tiny)))
+        assert row["nats"] == alone["nats"]
         assert row["kind"] == mine.methods()[row["method"]].kind and row["failed"] is None
+
+
+def of(method: str, options: Words) -> Words:
+    return "--method", method, *(() if method == "ksg" else options)
+
+
+def test_an_option_that_no_method_uses_is_refused(run: Run, folder: Path) -> None:
+    words = "--x", "height", "--y", "age", "--method", "ksg,gaussian", "--steps", "9"
+    done = run("compare", "people.csv", *words)
+    assert done.exit_code == 2 and "got steps: leave it out" in done.stderr
 
 
 def test_compare_takes_all_methods_that_fit_where_none_is_named(
@@ -36,8 +48,8 @@ def test_compare_takes_all_methods_that_fit_where_none_is_named(
 ) -> None:
     """Of numbers, those that need no labels; of labels, all."""
     known = mine.methods()
-    words = "compare", "people.csv", "--x", "height", *tiny, "--json", "--y"
-    found = [row["method"] for row in read(run(*words, "age"))["methods"]]
+    words = "compare", "people.csv", "--x", "height", "--json", "--y"
+    found = [row["method"] for row in read(run(*words, "age", *tiny))["methods"]]
     assert found == [name for name in known if not known[name].discrete_sides]
     labels = "--categorical", "sex", "--method", "mixed,gaussian"
     mixed, _ = read(run(*words, "sex", *labels))["methods"]

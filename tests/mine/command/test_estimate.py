@@ -87,8 +87,15 @@ def test_stdin_is_csv(estimate: Run, read: Read, run: Run, tiny: Words, folder: 
     assert read(found)["nats"] == read(estimate("--json"))["nats"]
 
 
-def test_what_is_not_known_is_null_in_json(estimate: Run, read: Read, folder: Path) -> None:
-    assert read(estimate("--method", "ksg", "--json"))["train_nats"] is None
+def test_what_is_not_known_is_null_in_json(run: Run, read: Read, folder: Path) -> None:
+    words = "--x", "height", "--y", "age", "--method", "ksg", "--json"
+    assert read(run("estimate", "people.csv", *words))["train_nats"] is None
+
+
+def test_an_option_that_the_method_does_not_use_is_refused(estimate: Run, folder: Path) -> None:
+    done = estimate("--method", "ksg")
+    assert done.exit_code == 2
+    assert "got batch_size and hidden and steps: ksg trains nothing" in done.stderr
 
 
 def test_dropped_rows_are_counted(

@@ -27,7 +27,8 @@ def test_the_methods_of_the_paper_and_ksg_are_there():
 @pytest.mark.parametrize("method", ["mine", "mine_f", "dv", "ksg"])
 def test_every_method_finds_a_gaussians_information(method):
     x, y = data(n=3000)
-    e = mine.estimate(x, y, method=method, steps=600, hidden=(32, 32), batch_size=128)
+    trained = {"steps": 600, "hidden": (32, 32), "batch_size": 128}
+    e = mine.estimate(x, y, method=method, **{} if method == "ksg" else trained)
     assert e.method == method
     assert abs(e.nats - 0.5108) < 0.05 + 3 * e.stderr
     assert math.isnan(e.train_nats) == (method == "ksg")
@@ -37,7 +38,9 @@ def test_every_method_finds_a_gaussians_information(method):
 @pytest.mark.parametrize("method", ["mine", "mine_f", "dv", "ksg"])
 def test_the_same_call_twice_gives_the_same_bits(method):
     x, y = data()
-    assert repr(mine.estimate(x, y, method, **QUICK)) == repr(mine.estimate(x, y, method, **QUICK))
+    options = {} if method == "ksg" else QUICK
+    once, twice = (mine.estimate(x, y, method, **options) for _ in range(2))
+    assert repr(once) == repr(twice)
 
 
 def test_many_in_one_stack_equal_one_by_one():
@@ -181,4 +184,4 @@ def test_a_failure_inside_an_estimation_is_raised_with_its_reason():
             raise ArithmeticError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        mine.estimate(X, Y, critic=Broken)
+        mine.estimate(*data(100), critic=Broken)

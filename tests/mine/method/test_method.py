@@ -42,7 +42,8 @@ def data(n=2000, seed=0):
 
 @lru_cache
 def found(method, n=2000):
-    return mine.estimate(*data(n), method, **QUICK)
+    trains = mine.methods()[method].trains
+    return mine.estimate(*data(n), method, **QUICK if trains else {})
 
 
 # What they find
@@ -74,7 +75,7 @@ def test_a_method_says_what_its_value_is(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_call_twice_gives_the_same_bits(method):
-    quick = {**QUICK, "steps": 20, "batch_size": 32}
+    quick = {**QUICK, "steps": 20, "batch_size": 32} if method in TRAINED else {}
     rows = [v.sign() if method in LABELS else v for v in data(200)]
     once, again = (mine.estimate(*rows, method, **quick) for _ in range(2))
     assert repr(once) == repr(again)
@@ -96,7 +97,7 @@ def test_independent_columns_have_none():
     x, y = torch.randn(2000, 2, generator=g), torch.randn(2000, 2, generator=g)
     for method in METHODS:
         rows = (x.sign(), y.sign()) if method in LABELS else (x, y)
-        e = mine.estimate(*rows, method, **QUICK)
+        e = mine.estimate(*rows, method, **QUICK if method in TRAINED else {})
         assert abs(e.nats) < 0.03 + 4 * e.stderr, method
 
 

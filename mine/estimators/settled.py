@@ -1,0 +1,148 @@
+"""What is known of an estimate of a user's rows once it is there: it is void, or void of meaning.
+
+Nothing here changes a value that training found, unless it is no value: beyond `LARGEST` nats.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.special import ndtri
+
+from mine.data.columns import Layout
+from mine.data.dependence import Dependence
+from mine.data.diagnostics import heavy_tails
+from mine.data.noiseless import is_continuous
+from mine.data.preprocessing import Values
+from mine.method.gaussian import normal_scores
+from mine.method.ksg import ksg
+from mine.running.estimates import Estimate
+from mine.running.jobs import Job
+
+LARGEST = 1000.0
+"""Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
+LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
+NEIGHBOURS_OF = 5000  # rows, at most, that are looked at for what was not learned
+LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
+SURE = 0.995  # level at which a single pair of columns tells more than the whole
+
+
+def infinite(job: Job, reason: str) -> Estimate:
+    """The outcome of rows in which a relation without noise was recognised."""
+    n = job.source.sizes[0]
+    warning = (
+        f"infinite: {reason}, without noise, so I is infinite where they are continuous: look for "
+        "a column, or what was computed from it, on both sides"
+    )
+    void = Estimate(math.inf, math.nan, math.nan, job.method.name, n, n, 0, (warning,))
+    return replace(void, chosen=job.method.taken)
+
+
+def settled(
+    e: Estimate, job: Job, x: Values, y: Values, layouts: tuple[Layout, Layout]
+) -> Estimate:
+    """The estimate with what its value, its error and its rows say of it.
+
+    Args:
+        e: the estimate.
+        job: its job.
+        x: (n, dx), all rows.
+        y: (n, dy).
+        layouts: what their columns are.
+    """
+    if job.method.is_direct and not math.isfinite(e.nats):
+        return e  # it says so itself
+    if not job.method.is_direct and _has_diverged(e):
+        return _diverged(e)
+    found, stderr = [*e.warnings], e.stderr
+    hangs = job.source.split.dependence if job.source.split else None
+    if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y, hangs)):
+        # No spread is no knowledge: the interval is then all that n rows can tell.
+        stderr = max(stderr, math.log(e.n_test) / 2.0)
+        found.append(
+            "nothing learned: too few rows to learn anything, or a training that does not move: "
+            "no evidence of independence: bring more rows, fewer columns, or take ksg"
+        )
+    columns = x.shape[1] + y.shape[1]
+    if not job.method.is_direct and e.n_train < LEAST_ROWS_A_COLUMN * columns:
+        found.append(
+            f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
+            f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
+        )
+    if job.method.is_direct and _by_moments(job):
+        sides = [
+            (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
+            for name, v, layout in zip("xy", (x, y), layouts, strict=True)
+        ]
+        found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
+    independent = hangs.of_all(len(x)).count if hangs else len(x)
+    names, least = _told_by_a_pair(x, y, layouts, independent)
+    if least > max(e.interval(0.95)[1], 0.0):
+        stderr = math.hypot(stderr, least - e.nats)
+        found.append(
+            f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
+            "found in all columns: train longer, choose columns first by mine.pairwise, or take "
+            "gaussian_copula"
+        )
+    return replace(e, stderr=stderr, warnings=tuple(found))
+
+
+def _by_moments(job: Job) -> bool:
+    """Whether its columns are in units of standard deviations, which few rows decide."""
+    units = getattr(job.source, "preprocess", None)
+    ranked = job.method.taken or units not in (None, "none", "standardise")
+    return "preprocess" in job.method.uses and not job.method.discrete_sides and not ranked
+
+
+def _may_tell(e: Estimate, x: Values, y: Values, hangs: Dependence | None) -> bool:
+    """Whether the rows are few, or nearest neighbours see what the critic has not learned."""
+    if any(w.startswith("few rows") for w in e.warnings):
+        return True
+    if hangs and len(x) > NEIGHBOURS_OF:
+        return False  # which of fewer rows hang together, nobody says
+    a, b = (v[:NEIGHBOURS_OF] / v.std(0) for v in (x, y))
+    found = ksg(a, b, workers=1, dependence=hangs)
+    return found.nats - 3.0 * found.stderr > max(e.interval(0.95)[1], 0.0)
+
+
+def _has_diverged(e: Estimate) -> bool:
+    """Whether the value is none, or the training ran away and its start was kept."""
+    ran_away = any(not abs(v) <= LARGEST for _, v in e.curve)
+    return not abs(e.nats) <= LARGEST or (e.untrained and ran_away)
+
+
+def _diverged(e: Estimate) -> Estimate:
+    if not any(w.startswith("diverged") for w in e.warnings):
+        ended = e.nats if abs(e.nats) > LARGEST else max((v for _, v in e.curve), key=abs)
+        warning = (
+            f"diverged: the training went to {ended:.1e} nats, which no rows can tell, and the "
+            "value is void: lower learning_rate, or take method='mine'"
+        )
+        e = replace(e, warnings=(warning, *e.warnings))
+    return replace(e, nats=math.nan, stderr=math.nan)
+
+
+def _told_by_a_pair(
+    x: Values, y: Values, layouts: tuple[Layout, Layout], independent: int
+) -> tuple[str, float]:
+    """The column of x and that of y which tell most of each other, and at least how much, in nats.
+
+    Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
+    Fisher's, at `SURE` for all pairs together and as many rows as are independent. ("", 0.0) where
+    no columns are continuous, or hardly a row is independent.
+    """
+    pairs = x.shape[1] * y.shape[1]
+    chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
+    if not all(chosen) or independent <= LEAST_INDEPENDENT:
+        return "", 0.0
+    scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
+    a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
+    rho = np.abs(a.T @ b)
+    i, j = np.unravel_index(int(rho.argmax()), rho.shape)
+    far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(independent - 3)
+    low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
+    names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
+    return f"column {names[0]!r} of x and {names[1]!r} of y", -0.5 * math.log1p(-(low**2))

@@ -1,0 +1,201 @@
+"""Answers at the edges of what rows can tell: each is right, or said to be of no use."""
+
+import math
+import multiprocessing
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import mine
+from mine.running.estimates import Estimate
+from mine.running.extrapolation import extrapolated
+
+QUICK = {"steps": 60, "hidden": (16,), "batch_size": 64}
+TRUTH = -0.5 * math.log(1 - 0.8**2)
+
+
+def pair(n, rho=0.8, seed=100):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return x, rho * x + math.sqrt(1 - rho**2) * rng.normal(size=n)
+
+
+def kinds(e):
+    return {text.partition(":")[0] for text in e.warnings}
+
+
+# ---------------------------------------------------------------------- few rows
+
+
+@pytest.mark.parametrize("n", [20, 30, 50, 99])
+def test_few_rows_give_what_they_can_carry(n):
+    """Was 74.4 nats at n = 20 and -1.7 at n = 30."""
+    found = [mine.estimate(*pair(n, seed=s)) for s in range(100, 140)]
+    assert all(-1 < e.nats < math.log(n) + 5 and e.verdict != "reliable" for e in found)
+    assert all("that of gaussian_copula" in e.warnings[0] or "ksg" in e.warnings[0] for e in found)
+    assert np.mean([e.interval()[0] <= TRUTH <= e.interval()[1] for e in found]) >= 0.9
+    assert {e.chosen for e in found} == {"gaussian_copula or ksg"}
+
+
+def test_few_rows_of_a_relation_that_no_copula_sees_are_covered():
+    rng = np.random.default_rng(100)
+    x = rng.normal(size=80)
+    e = mine.estimate(x, x**2 + 0.5 * rng.normal(size=80))
+    low, high = e.interval()
+    assert low <= 0.79 <= high and "that of ksg" in e.warnings[0]
+
+
+def test_few_rows_are_trained_on_where_a_training_is_asked_for():
+    e = mine.estimate(*pair(60), **{**QUICK, "batch_size": 16})
+    assert e.steps > 0 and "few rows" in kinds(e)
+
+
+def test_a_hundred_rows_are_trained_on():
+    assert mine.estimate(*pair(100), steps=3).steps == 3
+
+
+@pytest.mark.parametrize("rise", [0.3, 80.0])
+def test_a_rise_beyond_the_value_is_not_added(rise):
+    whole = Estimate(0.2, 0.01, 0.2, "js", 60, 100, 9)
+    e = extrapolated(whole, Estimate(0.2 - rise, 0.01, 0.2, "js", 30, 100, 9))
+    assert e.nats == 0.2 and e.stderr > 2 * rise and e.rise == pytest.approx(rise)
+    assert "still learning" in kinds(e)
+
+
+# ---------------------------------------------------------------- many columns
+
+
+def test_one_column_of_two_hundred_is_said_to_tell_more():
+    """Was .019 [-.042, .080] for .80, said with no word."""
+    rng = np.random.default_rng(100)
+    x = rng.normal(size=(500, 200))
+    y = 0.9 * x[:, 7] + math.sqrt(1 - 0.81) * rng.normal(size=500)
+    e = mine.estimate(x, y, "mine", **QUICK)
+    assert e.verdict == "unreliable" and {"far too few rows", "one pair tells more"} <= kinds(e)
+    assert any("column '7' of x" in text for text in e.warnings)
+    assert e.interval()[1] > 0.8
+
+
+def test_independent_columns_are_not_said_to_tell_more():
+    for seed in range(100, 120):
+        rng = np.random.default_rng(seed)
+        e = mine.estimate(rng.normal(size=(500, 30)), rng.normal(size=500), "gaussian")
+        assert "one pair tells more" not in kinds(e)
+
+
+# --------------------------------------------------------------- infinite values
+
+
+@pytest.mark.parametrize("method", ["auto", "mine", "ksg", "gaussian", "gaussian_copula", "club"])
+def test_a_relation_without_noise_is_infinite_by_all_methods(method):
+    """Was 2.24 [2.02, 2.46]."""
+    x = np.random.default_rng(100).uniform(-1, 1, 1000)
+    e = mine.estimate(x, np.sin(5 * x), method)
+    assert e.nats == e.bits == math.inf and e.correlation == 1
+    assert e.interval() == (math.log(1000), math.inf)
+    assert e.verdict == "doubtful" and kinds(e) == {"infinite"}
+
+
+def test_a_shared_combination_is_infinite_and_has_a_p_value():
+    rng = np.random.default_rng(100)
+    x, y = rng.normal(size=(300, 2)), rng.normal(size=(300, 2))
+    y[:, 1] += x.sum(1)
+    e = mine.estimate(x, np.c_[y, x.sum(1)], "ksg", null=9)
+    assert e.nats == math.inf and e.p_value == 0.1 and np.isfinite(e.null).all()
+
+
+def test_a_pair_of_equal_columns_is_infinite_in_a_matrix():
+    x, y = pair(200)
+    m = mine.pairwise(pd.DataFrame({"a": x, "b": 2 * x + 1, "c": y}), method="gaussian")
+    assert m.nats[0, 1] == math.inf and np.isfinite(m.nats[0, 2])
+
+
+def test_labels_that_are_equal_have_a_finite_value():
+    label = np.random.default_rng(100).choice(["a", "b"], 300)
+    assert mine.estimate(label, label).nats < 0.7
+
+
+# ------------------------------------------------------- diverged, nothing learned
+
+
+@pytest.mark.parametrize("method", ["dv", "auto", "mine"])
+def test_a_training_that_runs_away_has_diverged(method):
+    """Was 1.3e12 nats, or the start's value, with no word."""
+    options = {"steps": 300, "hidden": (16,), "batch_size": 128, "learning_rate": 1e6}
+    e = mine.estimate(*pair(600), method, **options)
+    assert e.verdict == "unreliable" and ("diverged" in kinds(e) or "nothing learned" in kinds(e))
+    assert math.isnan(e.nats) or e.interval()[1] > TRUTH
+
+
+def test_a_critic_that_learned_nothing_is_no_evidence_of_independence():
+    x, y = pair(600)
+    e = mine.estimate(x, y, "mine", steps=50, learning_rate=1e-12, hidden=(8,), batch_size=64)
+    assert "nothing learned" in kinds(e) and e.verdict == "unreliable"
+    assert any("no evidence of independence" in text for text in e.warnings)
+    assert e.interval()[1] > TRUTH
+
+
+def test_no_interval_has_no_width():
+    """A variance that came out below 0 was taken for 0."""
+    for seed in range(12):
+        e = mine.estimate(*pair(60, 0.0, seed), "mine", **{**QUICK, "batch_size": 16})
+        assert e.stderr > 0
+
+
+# ------------------------------------------------------------------- odd numbers
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-161, 1e160, 1e200, 1e307])
+@pytest.mark.parametrize("method", ["gaussian", "gaussian_copula", "ksg"])
+def test_the_largest_and_the_smallest_numbers_tell_what_others_tell(scale, method):
+    """Was an IndexError."""
+    x, y = pair(300)
+    expected = mine.estimate(x, y, method).nats
+    assert mine.estimate(scale * x, y, method).nats == pytest.approx(expected, abs=1e-9)
+    assert mine.estimate(scale * x, scale * y, method).nats == pytest.approx(expected, abs=1e-9)
+
+
+def test_one_outlier_decides_for_moments_and_is_named():
+    x, y = pair(300)
+    x[3] = 1e300
+    e = mine.estimate(x, y, "gaussian")
+    assert e.verdict == "unreliable" and "one row decides" in kinds(e)
+    assert abs(mine.estimate(x, y, "gaussian_copula").nats - TRUTH) < 0.15
+
+
+# ------------------------------------------------------------ the caller's process
+
+
+@pytest.mark.parametrize("method", ["mine", "auto", "club", "doe"])
+def test_the_callers_defaults_change_no_bit(method):
+    """`auto`, `club` and `doe` raised, others gave other numbers."""
+    x, y = pair(200)
+    expected = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        found = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+        assert torch.get_default_dtype() == torch.float64
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert found == expected
+
+
+def _pairs(seed):
+    x, y = pair(100, seed=seed)
+    found = mine.pairwise(np.stack([x, y, x + y], 1), method="gaussian_copula").nats
+    two = mine.estimate_many([(x, y), (x[:90], y[:90])], "mine", steps=3, hidden=(8,))
+    return found, [e.nats for e in two]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_worker_of_a_pool_gives_the_same_numbers():
+    """Daemonic processes may have no children."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        matrix, two = pool.apply(_pairs, (100,))
+    expected, alone = _pairs(100)
+    assert np.array_equal(matrix, expected, equal_nan=True) and two == alone
