@@ -12,7 +12,6 @@ five scales on 28 x 28 pixels: within one table numbers compare, between tables 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,8 @@ from experiments.images.pictures import of_text, show
 from experiments.suite.claims.checks import Finding, less_than, measure, more_than
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, Interval
-from experiments.suite.claims.measures import measure as measure_of
-from experiments.suite.claims.measures import measured
+from experiments.suite.claims.measures import by_seed, measured, with_measures
+from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import DASHES, even_axis
 from experiments.suite.figures.notes import seed_note, titled_figure
@@ -69,23 +68,16 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their measures and their data set as columns."""
-    params = [json.loads(text) for text in rows["params"]]
-    found = {name: measure_of(rows, name) for name in MEASURES}
-    return rows.assign(data=[str(one["data"]) for one in params], **found)
-
-
-def by_seed(rows: pd.DataFrame, method: str, name: str) -> pd.Series:
-    """A measure of one arm by seed. A cell that diverged, or has no measure, has the worst one."""
-    own = rows[(rows["method"] == method) & (rows["status"] != "failed")]
-    values = own[name].where(own["status"] == "ok").fillna(WORST[name])
-    return values.set_axis(own["seed"])
+    return with_measures(rows, MEASURES)
 
 
 def pairs(rows: pd.DataFrame, one: str, two: str, name: str) -> tuple[Array, Array]:
-    """A measure of two arms of the seeds that both have, (S,) each."""
-    first, second = (by_seed(rows, method, name) for method in (one, two))
-    seeds = sorted(set(first.index) & set(second.index))
-    return first[seeds].to_numpy(float), second[seeds].to_numpy(float)
+    """A measure of two arms of the seeds that both have, (S,) each.
+
+    A cell that diverged, or has no measure, has the worst one.
+    """
+    first, second = (by_seed(rows[rows["method"] == m], name, WORST[name]) for m in (one, two))
+    return shared_seeds(first, second)
 
 
 def geometric_mean(groups: Sequence[Array]) -> Any:

@@ -31,12 +31,13 @@ from experiments.suite.claims.checks import (
     Finding,
     Verdict,
     all_hold,
-    number_of,
+    mean_between,
     strictest,
 )
 from experiments.suite.claims.claim import claim
-from experiments.suite.claims.intervals import Array, pooled_mean
-from experiments.suite.claims.wording import counted, interval_words, number
+from experiments.suite.claims.intervals import Array
+from experiments.suite.claims.rows import shared_seeds
+from experiments.suite.claims.wording import counted
 from experiments.suite.figures.axes import DASHES, even_axis, shade_uncertified
 from experiments.suite.figures.labels import label, spread
 from experiments.suite.figures.notes import seed_note, titled_figure
@@ -105,10 +106,9 @@ def test_of(method: str, of: str, values: Array, low: float, high: float) -> Che
     Its label is the method; it is decided by how far the interval reaches out of its bounds. `of`
     is what was tested, in words.
     """
-    (value, interval), seeds = number_of([values], pooled_mean), len(values)
-    words = f"{label(method)}, {of} {number(value)}, {interval_words(interval, seeds, unit=False)}"
-    reach = max(low - interval[0], interval[1] - high)
-    return Check(method, value, interval, (low, high), seeds, words, (reach,))
+    return mean_between(
+        method, values, (low, high), f"{label(method)}, {of} {{value}}, {{interval}}"
+    )
 
 
 def estimates(rows: pd.DataFrame, role: str, method: str) -> dict[float, pd.Series]:
@@ -119,12 +119,6 @@ def estimates(rows: pd.DataFrame, role: str, method: str) -> dict[float, pd.Seri
         float(str(t)): values[group.index].set_axis(group["seed"])
         for t, group in own.groupby("t", sort=True)
     }
-
-
-def both(one: pd.Series, two: pd.Series) -> tuple[Array, Array]:
-    """Two sides' values of the seeds that both have, (S,)."""
-    seeds = sorted(set(one.index) & set(two.index))
-    return one[seeds].to_numpy(float), two[seeds].to_numpy(float)
 
 
 def zero_tests(rows: pd.DataFrame, method: str) -> list[Check]:
@@ -143,7 +137,7 @@ def step_tests(rows: pd.DataFrame, method: str) -> list[Check]:
     found = estimates(rows, MONOTONE, method)
     tests = []
     for (t, before), (later, after) in zip(found.items(), list(found.items())[1:], strict=False):
-        low, high = both(before, after)
+        low, high = shared_seeds(before, after)
         if len(low):
             known = low[np.isfinite(low)]
             fall = max(FALL, FALL_SHARE * float(known.mean()) if len(known) else 0.0)
@@ -163,7 +157,7 @@ def ratio_tests(rows: pd.DataFrame, role: str, method: str) -> list[Check]:
     base = estimates(rows, MONOTONE, method)
     tests = []
     for t, values in estimates(rows, role, method).items():
-        over, under = both(values, base[t]) if t in base else (np.empty(0), np.empty(0))
+        over, under = shared_seeds(values, base[t]) if t in base else (np.empty(0), np.empty(0))
         if len(over):
             ratio = ratios(over, under)
             tests.append(

@@ -13,7 +13,6 @@ measure of all images stands that of the sure ones, whose three digits all have 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,15 +23,15 @@ from experiments.suite.claims.checks import (
     Finding,
     all_hold,
     less_than,
+    mean_between,
     measure,
     more_than,
-    number_of,
 )
 from experiments.suite.claims.claim import claim
-from experiments.suite.claims.intervals import Array, Interval, pooled_mean
-from experiments.suite.claims.measures import measure as measure_of
-from experiments.suite.claims.measures import measured
-from experiments.suite.claims.wording import interval_words, number
+from experiments.suite.claims.intervals import Interval, pooled_mean
+from experiments.suite.claims.measures import by_seed, measured, with_measures
+from experiments.suite.claims.rows import shared_seeds
+from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import even_axis
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.series import method_series
@@ -90,38 +89,26 @@ def cells(config: Mapping[str, Any]) -> list[Cell]:
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their measures and their data set as columns."""
-    params = [json.loads(text) for text in rows["params"]]
-    found = {name: measure_of(rows, name) for name in MEASURES}
-    return rows.assign(data=[str(one["data"]) for one in params], **found)
+    return with_measures(rows, MEASURES)
 
 
-def by_seed(rows: pd.DataFrame, method: str, name: str) -> pd.Series:
+def values_of(rows: pd.DataFrame, method: str, name: str) -> pd.Series:
     """A measure of one arm by seed. A cell that diverged, or has no measure, has the worst one."""
-    own = rows[(rows["method"] == method) & (rows["status"] != "failed")]
-    values = own[name].where(own["status"] == "ok").fillna(WORST[name])
-    return values.set_axis(own["seed"])
-
-
-def gains(rows: pd.DataFrame, name: str) -> Array:
-    """A measure of MINE's samples less that of the plain GAN's, a seed at a time, (S,)."""
-    plain, mine = (by_seed(rows, method, name) for method in (GAN, MINE))
-    seeds = sorted(set(plain.index) & set(mine.index))
-    return mine[seeds].to_numpy(float) - plain[seeds].to_numpy(float)
+    return by_seed(rows[rows["method"] == method], name, WORST[name])
 
 
 def gain_check(rows: pd.DataFrame, name: str, of: str, bounds: Interval) -> list[Check]:
-    """That the mean gain in a measure lies within bounds; none where nothing was measured."""
-    found = gains(rows, name)
-    if not len(found):
+    """That MINE's samples' mean gain over the plain GAN's, a seed at a time, is within bounds.
+
+    None where nothing was measured.
+    """
+    sides = [values_of(rows, method, name) for method in (MINE, GAN)]
+    mine, plain = shared_seeds(*sides)
+    if not len(mine):
         return []
-    (value, interval), seeds = number_of([found], pooled_mean), len(found)
-    means = [number(float(by_seed(rows, m, name).mean())) for m in (MINE, GAN)]
-    words = (
-        f"{of}: {means[0]} against {means[1]}, difference {number(value, signed=True)},"
-        f" {interval_words(interval, seeds, signed=True, unit=False)}"
-    )
-    reach = max(bounds[0] - interval[0], interval[1] - bounds[1])
-    return [Check(of, value, interval, bounds, seeds, words, (reach,))]
+    means = [number(float(side.mean())) for side in sides]
+    words = f"{of}: {means[0]} against {means[1]}, difference {{value}}, {{interval}}"
+    return [mean_between(of, mine - plain, bounds, words, signed=True)]
 
 
 # Claims. Measures and tolerances were written down before any run with the seeds reported.
@@ -174,12 +161,9 @@ def all_modes(rows: pd.DataFrame) -> Finding | None:
         ("modes", "modes", (990.0, math.inf)),
         ("kl", "KL", (-math.inf, 0.1)),
     ):
-        values = by_seed(rows, MINE, name).to_numpy(float)
+        values = values_of(rows, MINE, name).to_numpy(float)
         if len(values):
-            value, interval = number_of([values], pooled_mean)
-            words = f"{of} {number(value)}, {interval_words(interval, len(values), unit=False)}"
-            reach = max(bounds[0] - interval[0], interval[1] - bounds[1])
-            checks.append(Check(of, value, interval, bounds, len(values), words, (reach,)))
+            checks.append(mean_between(of, values, bounds, f"{of} {{value}}, {{interval}}"))
     return all_hold(checks, "measures", rows[rows["method"] == MINE], BOTH)
 
 
@@ -205,7 +189,7 @@ def keeps_quality(rows: pd.DataFrame) -> Finding | None:
 )
 def noise_has_few(rows: pd.DataFrame) -> Finding | None:
     """A count of modes shows diversity: noise has few."""
-    values = by_seed(rows, NOISE, "modes").to_numpy(float)
+    values = values_of(rows, NOISE, "modes").to_numpy(float)
     words = "images of uniform noise have {value} modes, {interval}, over {seeds}"
     return measure(
         [values], pooled_mean, less_than(NOISE_MODES), words, rows[rows["method"] == NOISE],

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.suite.claims.intervals import Array
+from experiments.suite.claims.measures import by_seed
+from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.figures.palette import SETTING_MARKERS, SETTINGS
 
 if TYPE_CHECKING:
@@ -67,16 +69,14 @@ def chosen(rows: pd.DataFrame, arm: str) -> pd.DataFrame:
     return own[own["beta"] == best]
 
 
-def by_seed(rows: pd.DataFrame, column: str) -> pd.Series:
+def values_of(rows: pd.DataFrame, column: str) -> pd.Series:
     """Seed -> value; infinite where the cell diverged or has no such value."""
-    values = rows[column].where((rows["status"] == "ok") & np.isfinite(rows[column]), math.inf)
-    return values.set_axis(rows["seed"])
+    return by_seed(rows, column, math.inf)
 
 
 def pairs(one: pd.Series, two: pd.Series) -> Array:
     """one - two of the seeds that both have, (S,); where a side is infinite, so is its sign."""
-    seeds = sorted(set(one.index) & set(two.index))
-    first, second = one[seeds].to_numpy(float), two[seeds].to_numpy(float)
+    first, second = shared_seeds(one, two)
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(second), -math.inf, first - second)
 

@@ -154,6 +154,28 @@ def check(label: str, errors: Array, tolerance: float, unit: bool = True) -> Che
     return symmetric(label, mean, mean_interval(errors), tolerance, len(errors), unit)
 
 
+def mean_between(
+    label: str, values: Array, bounds: Interval, words: str, signed: bool = False
+) -> Check:
+    """That the mean of plain numbers over seeds lies within bounds.
+
+    It is decided by how far the interval reaches out of them.
+
+    Args:
+        label: what was measured.
+        values: one a seed, (S,).
+        bounds: (low, high).
+        words: a template with {value} and {interval}.
+        signed: whether a positive number is printed with its sign.
+    """
+    (value, interval), seeds = number_of([values], pooled_mean), len(values)
+    said = words.format(
+        value=number(value, signed), interval=interval_words(interval, seeds, signed, unit=False)
+    )
+    reach = max(bounds[0] - interval[0], interval[1] - bounds[1])
+    return Check(label, value, interval, bounds, seeds, said, (reach,))
+
+
 def difference(label: str, one: Array, two: Array, tolerance: float) -> Check:
     """That the difference of two independent means of errors lies within +-tolerance, in nats.
 

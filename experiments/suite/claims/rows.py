@@ -58,6 +58,12 @@ def differences(
     return by_cell(gaps, sides.index)
 
 
+def shared_seeds(one: pd.Series, two: pd.Series) -> tuple[Array, Array]:
+    """Two sides' values of the seeds that both have, (S,) each; a side's index is its seeds."""
+    seeds = sorted(set(one.index) & set(two.index))
+    return one[seeds].to_numpy(float), two[seeds].to_numpy(float)
+
+
 def by_cell(values: Array, index: pd.Index) -> list[Array]:
     """One array of shape (S,) for each cell, of values with a sorted index of cells and "seed"."""
     starts = ~index.droplevel("seed").duplicated()
