@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import torch
 from torch import nn
 
 from mine.critics.modules import Modules
@@ -30,7 +29,7 @@ from mine.estimators.dependence import dependence_of
 from mine.estimators.label_limit import least_entropy
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_sides, columns_of, noted
+from mine.estimators.rows import Rows, as_sides, beside, columns_of, noted
 from mine.estimators.suited import discrete_sides
 from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate, below_entropy, normal_interval, p_value_of
@@ -125,7 +124,7 @@ def conditional(
     Other arguments and errors as for `mine.estimate`.
     """
     xs, ys, zs = as_sides((x, y, z), ("x", "y", "z"), drop_missing)
-    both = Rows(torch.cat([ys.values, zs.values], 1), ys.layout.beside(zs.layout))
+    both = beside((ys, zs))
     key = hashlib.sha256(f"conditional on {len(xs.values)} rows".encode()).hexdigest()
     make = None if critic is None else Modules(critic)
     ids = aligned_groups((x, y, z), groups)

@@ -22,13 +22,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-
+from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
-from mine.estimators.rows import Rows, as_sides, columns_of, noted
+from mine.estimators.rows import Rows, as_sides, beside, columns_of, noted
 from mine.estimators.suited import discrete_sides
 from mine.running.estimates import Estimate, normal_interval
 from mine.running.extrapolation import RATES, combined
@@ -68,6 +67,7 @@ class Multivariate:
         return normal_interval(self.nats, self.stderr, level)
 
 
+@with_usual_defaults
 def total_correlation(
     table: Any,
     method: str = "auto",
@@ -102,7 +102,7 @@ def total_correlation(
         )
     names = [name for column in columns for name in column.layout.names]
     terms = {
-        f"I({', '.join(names[:k])}; {names[k]})": (_beside(columns[:k]), columns[k])
+        f"I({', '.join(names[:k])}; {names[k]})": (beside(columns[:k]), columns[k])
         for k in range(1, len(columns))
     }
     hangs = aligned_groups((table,), groups), order, blocks
@@ -110,6 +110,7 @@ def total_correlation(
     return _summed(terms, [1.0] * len(terms), columns, hangs, (method, seed, device), options)
 
 
+@with_usual_defaults
 def interaction_information(
     x: Any,
     y: Any,
@@ -139,19 +140,11 @@ def interaction_information(
     Other arguments and errors as for `mine.estimate`.
     """
     xs, ys, zs = as_sides((x, y, z), ("x", "y", "z"), drop_missing)
-    terms = {"I(X; (Y, Z))": (xs, _beside((ys, zs))), "I(X; Y)": (xs, ys), "I(X; Z)": (xs, zs)}
+    terms = {"I(X; (Y, Z))": (xs, beside((ys, zs))), "I(X; Y)": (xs, ys), "I(X; Z)": (xs, zs)}
     columns = [column for rows in (xs, ys, zs) for column in columns_of(rows)]
     hangs = aligned_groups((x, y, z), groups), order, blocks
     options = {"folds": folds, "preprocess": preprocess, **overrides}
     return _summed(terms, (1.0, -1.0, -1.0), columns, hangs, (method, seed, device), options)
-
-
-def _beside(sides: Sequence[Rows]) -> Rows:
-    found = sides[0]
-    for other in sides[1:]:
-        values = torch.cat([found.values, other.values], 1)
-        found = replace(found, values=values, layout=found.layout.beside(other.layout))
-    return found
 
 
 def _summed(

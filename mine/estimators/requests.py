@@ -11,7 +11,6 @@ from mine.data.noiseless import noiseless
 from mine.data.own_rows import OwnRows
 from mine.estimators.label_limit import least_entropy, limited
 from mine.estimators.settled import infinite, settled
-from mine.method.entropy import LabelEntropy
 from mine.running.estimates import Estimate
 from mine.running.events import Done, Failure
 from mine.running.jobs import Job
@@ -82,30 +81,17 @@ def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
 
 def _answer(request: Request, reason: str, outcomes: Iterator[Estimate]) -> Estimate:
     """The next estimates, as one: the job's own, with the values of its copies."""
-    job = request.job
+    job, source = request.job, cast(OwnRows, request.job.source)
     real = infinite(job, reason) if reason else next(outcomes)
     null = tuple(next(outcomes).nats for _ in range(request.null))
     if real.critic is not None and real.critic.config is None:
         # A user's module does not travel between processes.
         real = replace(real, critic=replace(real.critic, config=job.critic))
-    found = replace(real, null=null, warnings=(*_doubts(job), *real.warnings))
+    x, y = source.table.all_rows(job.seed, job.key)
+    # Of rows that hang together, where nobody said so.
+    doubts = () if source.split.dependence else (order_doubts(x, y), repeat_doubts(x, y))
+    found = replace(real, null=null, warnings=(*filter(None, doubts), *real.warnings))
     if reason:
         return found
-    source = cast(OwnRows, job.source)
-    x, y = (v.numpy() for v in source.table.all_rows(job.seed, job.key))
-    return settled(limited(found, _label(job)), job, x, y, source.layouts)
-
-
-def _label(job: Job) -> LabelEntropy | None:
-    source = cast(OwnRows, job.source)
-    x, y = source.table.all_rows(job.seed, job.key)
-    return least_entropy(x, y, source.discrete)
-
-
-def _doubts(job: Job) -> tuple[str, ...]:
-    """Warnings of rows that hang together, where nobody said so."""
-    source = cast(OwnRows, job.source)
-    if source.split.dependence is not None:
-        return ()
-    x, y = source.table.all_rows(job.seed, job.key)
-    return tuple(filter(None, (order_doubts(x, y), repeat_doubts(x, y))))
+    label = least_entropy(x, y, source.discrete)
+    return settled(limited(found, label), job, x.numpy(), y.numpy(), source.layouts)

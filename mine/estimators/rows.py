@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -97,6 +98,15 @@ def noted(e: Estimate, rows: Rows) -> Estimate:
         "others: fill in what is missing if it is not missing by chance"
     )
     return replace(e, warnings=(*e.warnings, text))
+
+
+def beside(sides: Sequence[Rows]) -> Rows:
+    """The columns of all sides, as one."""
+    found = sides[0]
+    for other in sides[1:]:
+        values = torch.cat([found.values, other.values], 1)
+        found = replace(found, values=values, layout=found.layout.beside(other.layout))
+    return found
 
 
 def columns_of(rows: Rows) -> list[Rows]:

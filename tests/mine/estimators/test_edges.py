@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -168,20 +169,42 @@ def test_one_outlier_decides_for_moments_and_is_named():
 # ------------------------------------------------------------ the caller's process
 
 
-@pytest.mark.parametrize("method", ["mine", "auto", "club", "doe"])
-def test_the_callers_defaults_change_no_bit(method):
-    """`auto`, `club` and `doe` raised, others gave other numbers."""
-    x, y = pair(200)
-    expected = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+@contextmanager
+def odd_defaults():
+    """float64 on a device that holds no numbers."""
     torch.set_default_dtype(torch.float64)
     torch.set_default_device("meta")
     try:
-        found = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+        yield
         assert torch.get_default_dtype() == torch.float64
         assert torch.get_default_device().type == "meta"
     finally:
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("method", ["mine", "auto", "club", "doe"])
+def test_the_callers_defaults_change_no_bit(method):
+    """`auto`, `club` and `doe` raised, others gave other numbers."""
+    x, y = pair(200)
+    expected = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+    with odd_defaults():
+        found = mine.estimate(x, y, method, **{**QUICK, "steps": 10}).nats
+    assert found == expected
+
+
+def test_the_callers_defaults_change_no_bit_of_sums_of_estimates():
+    x, y = pair(200)
+    sides = x, y, pair(200, seed=7)[0]
+
+    def sums():
+        options = {**QUICK, "steps": 10}
+        total = mine.total_correlation(np.stack(sides, 1), "mine", **options)
+        return total.nats, mine.interaction_information(*sides, "mine", **options).nats
+
+    expected = sums()
+    with odd_defaults():
+        found = sums()
     assert found == expected
 
 
