@@ -7,7 +7,6 @@ it was. The table says how often the p-value, from 19 copies, is at most .05 (no
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.resuming import Row, measured_rows
+from benchmarks.resuming import Row, measured_rows, options
 
 OUT = Path("outputs/conditional/rows.csv")
 FIRST_SEED = 100
@@ -93,16 +92,7 @@ CASES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.conditional",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--out", type=Path, default=OUT, help="rows, a csv (%(default)s)")
-    parser.add_argument("--draws", type=int, default=200, help="of each case (%(default)s)")
-    parser.add_argument("--methods", default=",".join(METHODS), help="names (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
-    chosen = parser.parse_args(arguments)
+    chosen = options("benchmarks.conditional", __doc__, OUT, METHODS, 200, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
     rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes)
     print("\n".join(table(rows)))

@@ -13,7 +13,6 @@ was stopped goes on where it was. The table says for each case and method
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.resuming import measured_rows
+from benchmarks.resuming import measured_rows, options
 
 OUT = Path("outputs/dependence/rows.csv")
 FIRST_SEED = 100
@@ -105,16 +104,7 @@ METHODS = ("gaussian", "ksg", "mine", "auto")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.dependence",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--out", type=Path, default=OUT, help="rows, a csv (%(default)s)")
-    parser.add_argument("--draws", type=int, default=100, help="of each case (%(default)s)")
-    parser.add_argument("--methods", default=",".join(METHODS), help="names (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
-    chosen = parser.parse_args(arguments)
+    chosen = options("benchmarks.dependence", __doc__, OUT, METHODS, 100, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
     rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes)
     print("\n".join(table(rows)))

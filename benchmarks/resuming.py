@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import math
 import time
@@ -10,6 +11,34 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, str]
+
+
+def options(
+    name: str,
+    about: str | None,
+    out: Path,
+    methods: Sequence[str],
+    draws: int,
+    arguments: Sequence[str] | None,
+) -> argparse.Namespace:
+    """The options out, draws, methods and minutes of a benchmark's command line.
+
+    Args:
+        name: of the module.
+        about: what `--help` says.
+        out: where the rows go by default; `methods` and `draws` are defaults, too.
+        arguments: of the command line.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=out, help="rows, a csv (%(default)s)")
+    parser.add_argument("--draws", type=int, default=draws, help="of each case (%(default)s)")
+    parser.add_argument("--methods", default=",".join(methods), help="names (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
+    return parser.parse_args(arguments)
 
 
 def measured_rows(

@@ -101,9 +101,7 @@ class Linear:
 
     def build(self, shape: Shape) -> Built:
         inputs = math.prod(shape)
-        initial = [_weights((inputs, self.width), inputs, self.std)]
-        if self.bias:
-            initial.append(_biases((1, self.width), inputs, self.std))
+        initial = _initial(self, (inputs, self.width), (1, self.width), inputs)
         return Built((self.width,), _linear, initial)
 
 
@@ -142,9 +140,7 @@ class Conv:
         def forward(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
             return _convolved(functional.conv2d, x, p, self.stride, self.padding)
 
-        initial = [_weights(weight, fan_in, self.std)]
-        if self.bias:
-            initial.append(_biases((self.channels,), fan_in, self.std))
+        initial = _initial(self, weight, (self.channels,), fan_in)
         return Built((self.channels, *out), forward, initial)
 
 
@@ -168,9 +164,7 @@ class TransposedConv:
         def forward(x: Tensor, p: Sequence[Tensor], _: Sequence[Tensor], __: Pass) -> Tensor:
             return _convolved(functional.conv_transpose2d, x, p, self.stride, self.padding)
 
-        initial = [_weights(weight, fan_in, self.std)]
-        if self.bias:
-            initial.append(_biases((self.channels,), fan_in, self.std))
+        initial = _initial(self, weight, (self.channels,), fan_in)
         return Built((self.channels, *out), forward, initial)
 
 
@@ -337,6 +331,14 @@ def in_groups(convolve: Convolve, x: Tensor, p: Sequence[Tensor]) -> Tensor:
     weight, *bias = p
     flat = [b.flatten() for b in bias]
     return ungrouped(convolve(grouped(x), weight.flatten(0, 1), *flat, groups=len(x)), len(x))
+
+
+def _initial(
+    layer: Linear | Conv | TransposedConv, weights: Shape, biases: Shape, fan_in: int
+) -> list[Initial]:
+    """The weights of a layer, and its biases where it has some."""
+    found = [_weights(weights, fan_in, layer.std)]
+    return [*found, _biases(biases, fan_in, layer.std)] if layer.bias else found
 
 
 def _weights(shape: Shape, fan_in: int, std: float) -> Initial:

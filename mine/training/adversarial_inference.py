@@ -27,7 +27,7 @@ from torch.nn.functional import logsigmoid
 
 from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, Stepped, named_in
+from mine.training.descent import Descent, all_finite, named_in, set_factors
 from mine.training.gan import InformationTerm
 
 
@@ -122,23 +122,23 @@ class AdversarialInference:
         self.encoder.step(of_e)
         self.generator.step(of_g)
 
-    def set_factor(self, factor: float) -> None:
-        """Sets all learning rates to this share of the highest ones."""
-        for part in (self.encoder, self.generator, self.discriminator):
-            part.set_factor(factor)
-        self.ascent.set_rates(self.ascent.highest * factor)
-
-    def named(self) -> dict[str, Tensor]:
-        """All tensors that later steps depend on, by name; no copies."""
-        parts: dict[str, Stepped] = {
+    @property
+    def parts(self) -> dict[str, Descent]:
+        """What is stepped beside the statistics networks, by name."""
+        return {
             "encoder": self.encoder,
             "generator": self.generator,
             "discriminator": self.discriminator,
-            "ascent": self.ascent,
         }
-        return named_in(parts)
+
+    def set_factor(self, factor: float) -> None:
+        """Sets all learning rates to this share of the highest ones."""
+        set_factors(self.parts.values(), self.ascent, factor)
+
+    def named(self) -> dict[str, Tensor]:
+        """All tensors that later steps depend on, by name; no copies."""
+        return named_in({**self.parts, "ascent": self.ascent})
 
     def finite(self) -> Tensor:
         """Whether all parameters of each cell's model are finite, (K,)."""
-        parts = (self.encoder, self.generator, self.discriminator)
-        return torch.stack([part.network.finite() for part in parts]).all(0)
+        return all_finite(self.parts.values())

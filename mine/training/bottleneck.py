@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, named_in
+from mine.training.descent import Descent, all_finite, named_in, set_factors
 from mine.training.gan import InformationTerm
 
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -89,16 +89,22 @@ class Bottleneck:
         self.decoder.step(of_d)
         return torch.stack([bound, loss, rate]).detach()
 
+    @property
+    def parts(self) -> dict[str, Descent]:
+        """What is stepped beside the statistics networks, by name."""
+        return {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+        }
+
     def set_factor(self, factor: float) -> None:
         """Sets all learning rates to this share of the highest ones."""
-        for part in (self.encoder, self.decoder):
-            part.set_factor(factor)
-        self.ascent.set_rates(self.ascent.highest * factor)
+        set_factors(self.parts.values(), self.ascent, factor)
 
     def named(self) -> dict[str, Tensor]:
         """All tensors that later steps depend on, by name; no copies."""
-        return named_in({"encoder": self.encoder, "decoder": self.decoder, "ascent": self.ascent})
+        return named_in({**self.parts, "ascent": self.ascent})
 
     def finite(self) -> Tensor:
         """Whether all parameters of each cell's model are finite, (K,)."""
-        return self.encoder.network.finite() & self.decoder.network.finite()
+        return all_finite(self.parts.values())

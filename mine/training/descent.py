@@ -5,7 +5,7 @@ A critic's are stepped by its `Ascent` alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mine.networks.stacked import Network
+from mine.training.ascent import Ascent
 from mine.training.optimizers import Optimizer, make_optimizer
 
 
@@ -22,11 +23,6 @@ class Stepped(Protocol):
     def named(self) -> dict[str, Tensor]:
         """All that later steps depend on, by name; no copies."""
         ...
-
-
-def named_in(parts: Mapping[str, Stepped]) -> dict[str, Tensor]:
-    """All that later steps of these parts depend on, by the part's name and its own."""
-    return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
 
 
 @dataclass
@@ -59,6 +55,23 @@ class Descent:
         """All that later steps depend on, by name; no copies."""
         moments = {f"optimizer.{name}": v for name, v in self.optimizer.moments.items()}
         return {**self.network.named(), **moments}
+
+
+def named_in(parts: Mapping[str, Stepped]) -> dict[str, Tensor]:
+    """All that later steps of these parts depend on, by the part's name and its own."""
+    return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
+
+
+def set_factors(parts: Iterable[Descent], ascent: Ascent, factor: float) -> None:
+    """Sets the learning rates of all to this share of the highest ones."""
+    for part in parts:
+        part.set_factor(factor)
+    ascent.set_rates(ascent.highest * factor)
+
+
+def all_finite(parts: Iterable[Descent]) -> Tensor:
+    """Whether all parameters of each cell are finite, (K,)."""
+    return torch.stack([part.network.finite() for part in parts]).all(0)
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from mine.data.pairs import Pairing
 from mine.networks.stacked import Network
 from mine.training.adaptive_clipping import adaptive_clip
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, Stepped, named_in
+from mine.training.descent import Descent, all_finite, named_in, set_factors
 
 
 @dataclass(frozen=True)
@@ -155,21 +155,22 @@ class Gan:
         self.generator.step(gradient)
         return loss.detach(), bound.detach()
 
+    @property
+    def parts(self) -> dict[str, Descent]:
+        """What is stepped beside the statistics networks, by name."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+        }
+
     def set_factor(self, factor: float) -> None:
         """Sets all learning rates to this share of the highest ones."""
-        self.generator.set_factor(factor)
-        self.discriminator.set_factor(factor)
-        self.ascent.set_rates(self.ascent.highest * factor)
+        set_factors(self.parts.values(), self.ascent, factor)
 
     def named(self) -> dict[str, Tensor]:
         """All tensors that later steps depend on, by name; no copies."""
-        parts: dict[str, Stepped] = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "ascent": self.ascent,
-        }
-        return named_in(parts)
+        return named_in({**self.parts, "ascent": self.ascent})
 
     def finite(self) -> Tensor:
-        """Whether all parameters of each cell's generator and discriminator are finite, (K,)."""
-        return self.generator.network.finite() & self.discriminator.network.finite()
+        """Whether all parameters of each cell's model are finite, (K,)."""
+        return all_finite(self.parts.values())
