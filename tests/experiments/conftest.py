@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import mine.running.forecast
+from experiments.suite.run.command import command
+from experiments.suite.run.exits import BAD_INPUT
 
 
 def load(place: str) -> ModuleType:
@@ -57,3 +60,19 @@ def no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         mine.running.forecast, "forecast", lambda _, stacks, *__: [1.0] * len(stacks)
     )
+
+
+@pytest.fixture
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs `python -m experiments` with these words: status 2, and the one line on stderr."""
+
+    def refused(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["experiments", *words])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+        assert command() == BAD_INPUT
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        return line
+
+    return refused

@@ -29,8 +29,7 @@ from experiments.image_codes.arms import (
 )
 from experiments.images import mnist
 from experiments.suite.claims.claim import Claim, judge
-from experiments.suite.run.command import CONFIGS, command
-from experiments.suite.run.exits import BAD_INPUT
+from experiments.suite.run.command import CONFIGS
 from experiments.suite.run.jobs import prepare
 from experiments.suite.run.rows import to_row
 from experiments.suite.store.runs import Run
@@ -264,15 +263,11 @@ def test_bad_input_ends_with_status_2_one_line_and_no_run_folder(
     message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refusal: Callable[..., str],
 ) -> None:
     outputs = tmp_path / "outputs"
     monkeypatch.setattr(mnist.shutil, "which", lambda _: None)
-    asked = ["experiments", "experiment=bottleneck", "scale=smoke", f"outputs={outputs}", *words]
-    monkeypatch.setattr("sys.argv", asked)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    assert command() == BAD_INPUT
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refusal("experiment=bottleneck", "scale=smoke", f"outputs={outputs}", *words)
     assert re.search(message, line)
     assert not list(outputs.glob("*"))
 

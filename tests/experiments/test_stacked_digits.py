@@ -17,8 +17,6 @@ from experiments.images.pictures import to_text
 from experiments.stacked_digits import DATA, GAN, MINE, NOISE
 from experiments.suite.claims.claim import Claim, judge
 from experiments.suite.figures.rendering import render
-from experiments.suite.run.command import command
-from experiments.suite.run.exits import BAD_INPUT
 from experiments.suite.run.jobs import prepare
 from experiments.suite.store.tables import curve_frame
 
@@ -144,15 +142,8 @@ def test_arms_of_one_seed_are_pairs_and_null_lines_apart() -> None:
     ],
 )
 def test_bad_input_ends_with_status_2_and_one_line(
-    word: str,
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    word: str, said: str, tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
-    words = ["experiment=stacked_digits", "scale=smoke", f"outputs={tmp_path / 'outputs'}", word]
-    monkeypatch.setattr("sys.argv", ["experiments", *words])
-    assert command() == BAD_INPUT
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and said in lines[0]
-    assert not (tmp_path / "outputs").exists()
+    outputs = tmp_path / "outputs"
+    assert said in refusal("experiment=stacked_digits", "scale=smoke", f"outputs={outputs}", word)
+    assert not outputs.exists()
