@@ -38,13 +38,3 @@ def by_seed(rows: pd.DataFrame, column: str, worst: float) -> pd.Series:
     own = rows[rows["status"] != "failed"]
     known = (own["status"] == "ok") & np.isfinite(own[column])
     return own[column].where(known, worst).set_axis(own["seed"])
-
-
-def by_measure(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The rows with the measure in place of `nats`, and 0 for the truth.
-
-    So what compares and draws estimates (`errors`, `differences`, `summary`, `method_series`)
-    compares and draws the measure. As for estimates, failed rows are missing, and a diverged row
-    or a missing measure counts as infinitely far off.
-    """
-    return rows.assign(nats=measure(rows, name), truth=0.0)

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_run import FORECAST, assert_same_bits, config_of, curves_in, rows_in, the_run
 
-from experiments.suite.claims.measures import by_measure, measure, measured
+from experiments.suite.claims.measures import by_seed, measure, measured
+from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.grid.cells import panel_cells
 from experiments.suite.report.writing import write_report
 from experiments.suite.run.exits import OK
@@ -163,13 +164,26 @@ def test_a_forecast_knows_the_cells_of_an_application(
     assert (found.cells, found.steps) == (6, 72) and found.seconds > 0
 
 
-def test_a_measure_is_an_array_and_stands_in_for_nats() -> None:
+def test_measures_stand_by_seed_with_the_worst_for_a_lost_cell_and_none_for_a_failed_one() -> None:
+    rows = pd.DataFrame(
+        {
+            "seed": [3, 1, 2, 0],
+            "status": ["ok", "diverged", "failed", "ok"],
+            "modes": [7.0, 5.0, 6.0, math.nan],
+        }
+    )
+    found = by_seed(rows, "modes", 0.0)
+    assert found.to_dict() == {3: 7.0, 1: 0.0, 0: 0.0}
+    one, two = shared_seeds(found, pd.Series([2.0, 4.0], index=[1, 3]))
+    assert (one.tolist(), two.tolist()) == ([0.0, 7.0], [2.0, 4.0])
+
+
+def test_a_measure_is_an_array() -> None:
     texts = ['{"modes":7,"points":[[1,2]]}', '{"modes":null}', ""]
-    rows = pd.DataFrame({"measures": texts, "nats": [0.0] * 3, "truth": [math.nan] * 3})
+    rows = pd.DataFrame({"measures": texts})
     assert measure(rows, "modes")[0] == 7.0
     assert all(math.isnan(value) for value in measure(rows, "modes")[1:])
     assert measured(rows, "points") == [[[1, 2]], None, None]
-    assert by_measure(rows, "modes")["nats"].iloc[0] == 7.0
 
 
 @pytest.mark.parametrize(
