@@ -34,7 +34,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence conditional cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence conditional verdict cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -100,6 +100,9 @@ dependence: $(READY) ## how often intervals and p-values err on rows that hang t
 
 conditional: $(READY) ## how often conditional p-values see what is not there (ten minutes; it resumes)
 	$(RUN) -m benchmarks.conditional --out "$(OUTPUTS)/conditional/rows.csv" $(ARGS)
+
+verdict: $(READY) ## how often the verdict on an estimate is right (half an hour; it resumes)
+	$(RUN) -m benchmarks.verdict --out "$(OUTPUTS)/verdict/rows.csv" $(ARGS)
 
 cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at scale paper (8 minutes)
 	$(RUN) -m benchmarks.cuda --out $(FOLDER)/cuda $(ARGS)

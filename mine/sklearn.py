@@ -88,7 +88,7 @@ def mutual_info(
                 *(x, target, named, seed),
                 preprocess=preprocess,
                 defaults=SMALL,
-                refuses_unused=method is not None,
+                refuses_unused=method not in (None, "auto"),  # which differs from pair to pair
                 dependence=hangs,
                 **overrides,
             )

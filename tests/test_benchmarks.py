@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import baselines, conditional, dependence, joining, memory, pairwise
+import mine
+from benchmarks import baselines, conditional, dependence, joining, memory, pairwise, verdict
 from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
@@ -347,6 +348,38 @@ def test_rates_of_conditional_p_values_are_counted_by_case_and_method(
     null, edge = capsys.readouterr().out.splitlines()[-2:]
     assert null.startswith("| common cause, 1 | ") and null.endswith(" of 2 |")
     assert edge == "| an edge beside, 10 | 2 of 2 |"
+
+
+def test_rates_of_the_verdict_count_values_that_are_near_and_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {case.name: case for case in verdict.HARD_CASES}
+    chosen = [named["normal, 200 rows, rho 0.95"], named["checkerboard, 4 x 4"]]
+    monkeypatch.setattr(verdict, "development", lambda: iter(()))
+    monkeypatch.setattr(verdict, "HARD_CASES", tuple(chosen))
+    words = ["--out", str(tmp_path / "rows.csv"), "--methods", "gaussian_copula"]
+    for draws in ("1", "2"):
+        assert verdict.main([*words, "--draws", draws]) == 0
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        "| hard cases | gaussian_copula | near | 2 | 2 | 0 | 0 |  |",
+        "| hard cases | gaussian_copula | off | 2 | 0 | 0 | 2 |  |",
+        "",
+        "Off, and not called reliable: 2 of 2.",
+        "Near, and called reliable: 2 of 2.",
+    ]
+
+
+def test_the_truths_of_the_hard_cases_are_those_of_their_laws() -> None:
+    """Where a method is consistent, much data has the value that the case says."""
+    squares = (v.astype(int).astype(str) for v in verdict.checkerboard(20_000, 4, 0))
+    truths = {
+        "checkerboard, 4 x 4": (squares, "plugin"),
+        "labels, 10 x 10, 200 rows": (verdict.labels(10, 50_000, 0), "plugin"),
+        "cubes of normals": (verdict.normal(20_000, 0.9, 0, power=3), "gaussian_copula"),
+    }
+    named = {case.name: case.truth for case in verdict.HARD_CASES}
+    for name, ((x, y), method) in truths.items():
+        assert mine.estimate(x, y, method).nats == pytest.approx(named[name], abs=0.02)
 
 
 def test_the_truth_of_coupled_series_is_that_of_their_rows() -> None:

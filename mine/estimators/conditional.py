@@ -133,6 +133,7 @@ def conditional(
 
     def jobs_of(trains: bool) -> list[Job]:
         of_both = overrides | {"key": key, "keeps_influences": True, "trains": trains}
+        of_both["refuses_unused"] = method != "auto"  # which differs from part to part
         return [
             own_job(*(xs, of, method, seed, make, preprocess, folds), dependence=hangs, **of_both)
             for of in (both, zs)

@@ -159,10 +159,9 @@ def _summed(
     hangs = dependence_of(list(terms.values()), *hanging)
     n = len(columns[0].values)
     key = hashlib.sha256(f"several columns of {n} rows".encode()).hexdigest()
-    jobs = [
-        own_job(*pair, method, seed, key=key, keeps_influences=True, dependence=hangs, **options)
-        for pair in terms.values()
-    ]
+    refuses = method != "auto"  # which takes one method for labels and another for numbers
+    options = {"key": key, "keeps_influences": True, "refuses_unused": refuses, **options}
+    jobs = [own_job(*pair, method, seed, dependence=hangs, **options) for pair in terms.values()]
     found = estimates_of([Request(job) for job in jobs], device)
     labels = any(any(discrete_sides(column, column)) for column in columns)  # deal rows otherwise
     nats = sum(w * e.nats for w, e in zip(weights, found, strict=True))

@@ -73,10 +73,9 @@ def own_job(
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
     table, n = Given(x.values, y.values), len(x.values)
     discrete = discrete_sides(x, y)
-    asked = METHODS.resolve(method)
-    found = asked
+    found = METHODS.resolve(method)
     if not critic and not trains and dependence is None:
-        found = suited(asked, x, y, discrete)
+        found = suited(found, x, y, discrete)
         if not (folds or (OF_TRAINING | OF_NETWORK) & set(overrides)):
             found = carried(found, n, discrete)
     if needed := found.discrete_sides:
@@ -84,7 +83,7 @@ def own_job(
     split = _split(found, folds, n, dependence)
     if refuses_unused:
         check_used(
-            asked, {**overrides, "preprocess": preprocess, "folds": folds, "critic": critic}
+            found, {**overrides, "preprocess": preprocess, "folds": folds, "critic": critic}
         )
     units = preprocess or found.units or None
     if found.is_direct and units == "standardise":

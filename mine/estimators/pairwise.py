@@ -137,7 +137,7 @@ def pairwise(
             seed,
             preprocess=preprocess,
             defaults=SMALL,
-            refuses_unused=method is not None,
+            refuses_unused=method not in (None, "auto"),  # which differs from pair to pair
             dependence=hangs,
             **overrides,
         )

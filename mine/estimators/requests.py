@@ -16,6 +16,8 @@ from mine.running.events import Done, Failure
 from mine.running.jobs import Job
 from mine.running.run import run
 
+MOST_LOOKS = 30  # requests of one call: in a table of more pairs a second look would take longest
+
 
 @dataclass(frozen=True)
 class Request:
@@ -52,7 +54,7 @@ def estimates_of(requests: Sequence[Request], device: str) -> list[Estimate]:
     ]
     outcomes = iter(_outcomes([job for jobs in asked for job in jobs], device))
     return [
-        _answer(request, reason, outcomes)
+        _answer(request, reason, outcomes, len(requests) <= MOST_LOOKS)
         for request, reason in zip(requests, reasons, strict=True)
     ]
 
@@ -79,7 +81,7 @@ def _outcomes(jobs: Sequence[Job], device: str) -> list[Estimate]:
     return [cast(Estimate, found[i]) for i in range(len(jobs))]
 
 
-def _answer(request: Request, reason: str, outcomes: Iterator[Estimate]) -> Estimate:
+def _answer(request: Request, reason: str, outcomes: Iterator[Estimate], looks: bool) -> Estimate:
     """The next estimates, as one: the job's own, with the values of its copies."""
     job, source = request.job, cast(OwnRows, request.job.source)
     real = infinite(job, reason) if reason else next(outcomes)
@@ -94,4 +96,4 @@ def _answer(request: Request, reason: str, outcomes: Iterator[Estimate]) -> Esti
     if reason:
         return found
     label = least_entropy(x, y, source.discrete)
-    return settled(limited(found, label), job, x.numpy(), y.numpy(), source.layouts)
+    return settled(limited(found, label), job, x.numpy(), y.numpy(), source.layouts, looks)

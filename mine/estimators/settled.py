@@ -17,6 +17,7 @@ from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
+from mine.method.doubts import Doubt
 from mine.method.gaussian import normal_scores
 from mine.method.ksg import ksg
 from mine.running.estimates import Estimate
@@ -42,7 +43,7 @@ def infinite(job: Job, reason: str) -> Estimate:
 
 
 def settled(
-    e: Estimate, job: Job, x: Values, y: Values, layouts: tuple[Layout, Layout]
+    e: Estimate, job: Job, x: Values, y: Values, layouts: tuple[Layout, Layout], looks: bool
 ) -> Estimate:
     """The estimate with what its value, its error and its rows say of it.
 
@@ -52,6 +53,7 @@ def settled(
         x: (n, dx), all rows.
         y: (n, dy).
         layouts: what their columns are.
+        looks: whether a method that trains nothing gets a second look by other means.
     """
     if job.method.is_direct and not math.isfinite(e.nats):
         return e  # it says so itself
@@ -72,7 +74,13 @@ def settled(
             f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
             f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
         )
-    if job.method.is_direct and _by_moments(job):
+    looks = looks and job.method.doubted is not None and hangs is None
+    doubt = _second_look(e, job) if looks else None
+    if doubt is not None:
+        stderr = math.hypot(stderr, doubt.nats)
+        found.append(doubt.text)
+    # Tails that harm show in a second look.
+    if job.method.is_direct and _by_moments(job) and not (looks and doubt is None):
         sides = [
             (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
@@ -80,7 +88,7 @@ def settled(
         found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
     independent = hangs.of_all(len(x)).count if hangs else len(x)
     names, least = _told_by_a_pair(x, y, layouts, independent)
-    if least > max(e.interval(0.95)[1], 0.0):
+    if least > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
             f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
@@ -88,6 +96,13 @@ def settled(
             "gaussian_copula"
         )
     return replace(e, stderr=stderr, warnings=tuple(found))
+
+
+def _second_look(e: Estimate, job: Job) -> Doubt | None:
+    """What else the rows tell against the value of a method that trains nothing."""
+    assert job.method.doubted is not None
+    x, y = job.source.all_rows(job.seed, job.key)
+    return job.method.doubted(e.nats, e.stderr, x, y, job.k)
 
 
 def _by_moments(job: Job) -> bool:

@@ -47,7 +47,12 @@ def check_used(method: Method, options: Mapping[str, Any]) -> None:
     if not (found := unused(method, options)):
         return
     names = " and ".join(found)
-    if method.is_direct:
+    if method.taken:
+        what = (
+            f"{method.name} takes {method.taken} for such rows, which trains nothing and uses "
+            f"none: leave {names} out, or name a method that trains, such as mine"
+        )
+    elif method.is_direct:
         change = ", or change the columns first" * ("preprocess" in found)
         what = f"{method.name} trains nothing and uses none: leave {names} out{change}"
     else:

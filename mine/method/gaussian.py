@@ -36,6 +36,7 @@ from scipy.special import digamma, ndtri
 
 from mine.data.dependence import Clusters
 from mine.data.whitening import Rows, whitening
+from mine.method.doubts import Doubt, of_normal_law, some_rows
 from mine.method.method import NEITHER, Method, direct_method
 
 if TYPE_CHECKING:
@@ -211,6 +212,12 @@ def _excess(nu: int, dx: int, dy: int) -> float:
     return 0.5 * (shift(dx) + shift(dy) - shift(dx + dy))
 
 
+def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
+    a, b = normal_scores(some_rows(x)), normal_scores(some_rows(y))
+    copula = gaussian(a, b)
+    return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
+
+
 def gaussian_method() -> Method:
     return direct_method(
         name="gaussian",
@@ -220,6 +227,7 @@ def gaussian_method() -> Method:
         good_at="normal data, where nothing is better; elsewhere, what correlations alone tell",
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
+        doubted=_doubted,
         uses=("preprocess",),
     )
 
@@ -233,6 +241,7 @@ def gaussian_copula_method() -> Method:
         good_at="monotone dependence with heavy tails or odd units; blind to the rest",
         estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(x, y, hangs.of_all(len(x))),
+        doubted=_doubted,
     )
 
 

@@ -27,6 +27,7 @@ from torch import Generator, Tensor
 from mine.critics.protocol import Critic
 from mine.data.dependence import Dependence
 from mine.method.bound import Bound
+from mine.method.doubts import Doubt
 from mine.method.held_out import HeldOutValues
 from mine.method.objective import Objective
 
@@ -61,6 +62,9 @@ Direct = Callable[[Any, Any, int, int, str], Found]
 
 Dependent = Callable[[Any, Any, int, int, str, Dependence], Found]
 """The same for rows that hang together."""
+
+Doubted = Callable[[float, float, Any, Any, int], Doubt | None]
+"""(value, standard error, x, y, k) -> what else the rows tell against the value."""
 
 Probe = Callable[
     [Critic, Sequence[Any], tuple[Tensor, Tensor], Sequence[Generator]], tuple[Tensor, Tensor]
@@ -99,6 +103,7 @@ class Method:
         valid_at: the optima at which `reports` is true of the value.
         direct: the estimate, where nothing is trained.
         dependent: the same where rows hang together; None where the method cannot take such rows.
+        doubted: a second look at the estimate of a method that trains nothing; None for none.
         probe: what is measured of the trained critic on a task, where that is no estimate of I
             and `test` does not give it.
         critic: makes the critic that it needs out of the one configured.
@@ -134,6 +139,7 @@ class Method:
     other_names: tuple[str, ...] = ()
     direct: Direct | None = None
     dependent: Dependent | None = None
+    doubted: Doubted | None = None
     probe: Probe | None = None
     critic: Callable[[Any], Any] = _unchanged
     ceiling: Callable[[int], float] = no_ceiling
@@ -184,6 +190,7 @@ def direct_method(
     estimate: Direct,
     discrete_sides: int = 0,
     dependent: Dependent | None = None,
+    doubted: Doubted | None = None,
     uses: Collection[str] = (),
     units: str = "",
 ) -> Method:
@@ -204,6 +211,7 @@ def direct_method(
         direct=estimate,
         discrete_sides=discrete_sides,
         dependent=dependent,
+        doubted=doubted,
         uses=frozenset(uses),
         units=units,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mine.data.dependence import Dependence
+from mine.method.doubts import of_neighbours
 from mine.method.ksg import KsgResult, ksg
 from mine.method.method import NEITHER, Method, direct_method
 
@@ -30,6 +31,7 @@ def ksg_method() -> Method:
         good_at="few columns and I up to some 3 nats; falls far short in high dimension",
         estimate=estimate,
         dependent=dependent,
+        doubted=of_neighbours,
         uses=("k", "preprocess"),
         units="standardise",
     )

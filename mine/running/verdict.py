@@ -28,6 +28,7 @@ KINDS = (
     "nothing learned",
     "far too few rows",
     "one pair tells more",
+    "no normal law",
     "one row decides",
     "shrunk",
     "dependent rows",

@@ -88,6 +88,7 @@ def test_frames_give_the_same_scores():
     assert np.array_equal(mutual_info(frame, pd.Series(Y), **QUICK), mutual_info(X, Y, **QUICK))
 
 
+@pytest.mark.filterwarnings("ignore:.*no normal law:mine.sklearn.MutualInfoWarning")
 def test_a_selector_takes_mixed_columns_and_sparse_ones():
     """scikit-learn hands categories on; text it refuses itself, before the score is asked."""
     side = pd.Series(np.where(Y > 0, "up", "down"))

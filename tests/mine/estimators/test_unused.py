@@ -47,6 +47,14 @@ def test_plugin_has_no_units():
         mine.estimate(LABELS, LABELS, "plugin", preprocess="copula")
 
 
+@pytest.mark.parametrize("y", [LABELS, Y], ids=["labels", "numbers"])
+def test_a_method_that_chooses_refuses_what_its_choice_does_not_use(y):
+    taken = "plugin" if y is LABELS else "mixed"
+    with pytest.raises(ValueError, match=f"got steps: auto takes {taken} .*leave steps out"):
+        mine.estimate(LABELS, y, steps=100)
+    assert mine.estimate(X[:, None], Y, steps=20, hidden=(8,), folds=2).n_train > 0
+
+
 def test_defaults_are_no_options():
     plain = mine.estimate(X, Y, "gaussian_copula")
     said = {"folds": 1, "preprocess": None, "critic": None, "steps": 2000, "hidden": (128, 128)}

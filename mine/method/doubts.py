@@ -1,0 +1,130 @@
+"""A second look at the value of a method that trains nothing, by what else the same rows tell.
+
+Such a method is right where its assumption holds: a normal law, or neighbours so near that the
+density is even between them. Where the rows deny it, its value is off by more than its standard
+error says, and a doubt says by about how much.
+
+The thresholds were chosen on the tasks of configs/tasks/development.yaml at seed 7;
+`benchmarks.verdict` measures them at others.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from mine.data.noiseless import is_continuous
+from mine.method.ksg import HIGH_DIMENSION, ksg
+
+MOST_ROWS = 5000  # that are looked at
+OFF = 0.15  # nats, and share of the value: less is not worth a doubt
+FARTHER = 4  # times as many neighbours
+SURE, SQUARE = 6.0, 0.25  # standard errors, and correlation of squares, that no chance explains
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """
+    Attributes:
+        nats: what the value may be off by, beyond its standard error.
+        text: a warning.
+    """
+
+    nats: float
+    text: str
+
+
+def of_neighbours(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
+    """KSG takes the density as even among k neighbours: more of them must not lower the value.
+
+    Args:
+        nats: the value.
+        stderr: its standard error.
+        x: (n, dx), in the units of the estimate.
+        y: (n, dy).
+        k: neighbours.
+    """
+    a, b = some_rows(x), some_rows(y)
+    if len(a) <= 2 * FARTHER * k:
+        return None
+    near, far = (ksg(a, b, k=of, workers=1).nats for of in (k, FARTHER * k))
+    fall = near - far
+    if fall <= OFF / 2.0 * max(1.0, abs(nats)):
+        return None
+    return Doubt(
+        fall,
+        f"far neighbours: the value falls by {fall:.2f} nats where {FARTHER * k} neighbours are "
+        f"taken instead of {k}, so they are too far away and it may lie too low: bring more rows, "
+        "or take method='auto'",
+    )
+
+
+def of_normal_law(
+    nats: float, stderr: float, a: Array, b: Array, copula: tuple[float, float]
+) -> Doubt | None:
+    """Whether the rows tell more, or less, than a normal law of these correlations does.
+
+    In few columns nearest neighbours of the normal scores see what the law leaves out. In any
+    number of columns squares betray a common scale, as in Student's law: under a normal copula
+    the squares of two scores of correlation r have the correlation r^2 (Mehler, 1866).
+
+    Args:
+        nats: the value.
+        stderr: its standard error.
+        a: (n, dx), the columns' normal scores.
+        b: (n, dy), likewise.
+        copula: what a normal law of the scores gives, and its standard error.
+    """
+    beside = abs(copula[0] - nats)
+    if beside > _worth(nats) and beside > 3.0 * math.hypot(stderr, copula[1]):
+        return _doubt(beside, f"normal scores of the same rows give {copula[0]:.2f} nats")
+    if a.shape[1] + b.shape[1] < HIGH_DIMENSION:
+        seen = ksg(a, b, workers=1)
+        more = seen.nats - nats
+        if more - 3.0 * math.hypot(seen.stderr, stderr) > 0.0 and more > _worth(nats):
+            return _doubt(more, f"nearest neighbours see {seen.nats:.2f} nats")
+    a, b = (v[:, [is_continuous(column) for column in v.T]] for v in (a, b))
+    if not (a.size and b.size):
+        return None
+    squares = _squares(a, b)
+    most = float(np.abs(squares).max())
+    chance = -float(ndtri(0.005 / squares.size)) + SURE
+    if most > max(SQUARE, chance / math.sqrt(len(a))):
+        told = float((squares**2 - 1.0 / len(a)).sum()) / (2.0 * min(squares.shape))
+        return _doubt(told, f"squares of the columns have a correlation of {most:.2f} beyond it")
+    return None
+
+
+def some_rows(v: Any) -> Array:
+    """The rows that are looked at, of (n, d)."""
+    return np.asarray(v[:MOST_ROWS], dtype=np.float64)
+
+
+def _worth(nats: float) -> float:
+    return OFF * max(1.0, abs(nats))
+
+
+def _doubt(nats: float, seen: str) -> Doubt:
+    return Doubt(
+        nats,
+        f"no normal law: {seen}, so X and Y hang together in another way than a normal law "
+        "says: take method='auto', or 'ksg' for few columns",
+    )
+
+
+def _squares(a: Array, b: Array) -> Array:
+    """The correlation of each pair's squares less the squared correlation, (dx, dy)."""
+    a, b = _unit(a), _unit(b)
+    return np.asarray(_unit(a**2).T @ _unit(b**2) / len(a) - (a.T @ b / len(a)) ** 2)
+
+
+def _unit(v: Array) -> Array:
+    deviation = v.std(0)
+    return np.asarray((v - v.mean(0)) / np.where(deviation > 0.0, deviation, 1.0))
