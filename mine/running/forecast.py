@@ -26,7 +26,8 @@ KSG_TREE_DIMS = 4  # columns of x; with more, KSG compares all pairs
 FORECAST_SECONDS = 10.0  # after which no further kind of stack is tried
 LEAST_ROWS = 200  # that a method without training is tried on
 SHORT_STEPS = 2
-LONGER_STEPS = 20  # the most by which the longer trial is longer
+LONGER_STEPS = 20  # by which the longer trial is longer
+CLEARLY, LONG_ENOUGH = 1.5, 1.0  # times the shorter trial, and seconds: no longer trial is needed
 FEW_TESTS, MORE_TESTS = 1 / 20, 1 / 4  # of the test rows
 
 
@@ -137,8 +138,8 @@ def _training_cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> C
     least = max(1, round(job.n_test * FEW_TESTS))
     few, more = max(least, min(job.n_test, 100)), max(least, round(job.n_test * MORE_TESTS))
     fewest = SHORT_STEPS if device.type == "cpu" else WARM_STEPS + SHORT_STEPS
-    # cost less than the whole training
-    longer = fewest + max(1, min(LONGER_STEPS, job.training.steps // 10))
+    most = max(1, job.training.steps // 10)  # to cost less than the whole training
+    further = min(LONGER_STEPS, most)
 
     def trial(steps: int, n_test: int) -> float:
         shorter = replace(job, training=replace(job.training, steps=steps), n_test=n_test)
@@ -148,7 +149,12 @@ def _training_cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> C
 
     trial(fewest, few)
     short = trial(fewest, few)
-    of_steps = max(trial(longer, few) - short, 0.0) / (longer - fewest)
+    took = trial(fewest + further, few)
+    # Where little depends on the steps, their cost drowns in the noise of a short trial.
+    while took < min(CLEARLY * short, short + LONG_ENOUGH) and further < most:
+        further = min(2 * further, most)
+        took = trial(fewest + further, few)
+    of_steps = max(took - short, 0.0) / further
     fixed = max(0.0, short - of_steps * fewest)
     # The test rows of a split do not follow n_test.
     if more > few and not (isinstance(job, Job) and job.source.split):
