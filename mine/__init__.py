@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mine.tasks import CorrelatedGaussian, NoiseChannel, Warped
     from mine.training.settings import Training
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "MLP",
     "Conditional",
