@@ -2,8 +2,9 @@
 
 python -m experiments.suite.report.results --outputs outputs --docs docs/results
 
-It writes claims.md, claims.json, provenance.json and figures/. Nothing is computed again but the
-claims, which must be those of claims.json.
+It writes claims.md, claims.json, provenance.json and figures/, and fills the blocks of the pages
+beside that folder: results.md and experiments/*.md. Nothing is computed again but the claims,
+which must be those of claims.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.suite.report.origins import mixed
+from experiments.suite.report.page_blocks import filled, linked_figures
 from experiments.suite.report.records import Record
 from experiments.suite.report.results_page import claims_page
 from experiments.suite.report.results_source import (
@@ -38,16 +40,21 @@ SHARED = (
 
 
 def write_results(results: Results, outputs: Path, docs: Path) -> None:
-    """Writes the files of `docs`, and removes figures there that no claim names any more.
+    """Writes the files of `docs` and fills the pages beside it; removes figures that none names.
 
     Raises:
-        ResultsError: a figure that a claim names is not in `outputs`.
+        ResultsError: a figure that a claim or a page names is not in `outputs`, or a page lacks a
+            block.
     """
-    names = sorted({claim["figure"] for claim in results.claims} - {""})
+    pages = read_pages(docs.parent)
+    wanted = {claim["figure"]: "claims.json" for claim in results.claims if claim["figure"]}
+    wanted = linked_figures(pages) | wanted
     figures = {
-        f"{name}.{kind}": figure(outputs, f"{name}.{kind}") for name, kind in product(names, KINDS)
+        f"{name}.{kind}": figure(outputs, f"{name}.{kind}", wanted[name])
+        for name, kind in product(sorted(wanted), KINDS)
     }
     about = provenance(results)
+    made = filled(with_blocks(pages), results.claims, about)
     write_atomic(docs / "claims.json", json_bytes(results.claims))
     write_atomic(docs / "provenance.json", json_bytes(about))
     write_atomic(docs / "claims.md", claims_page(results, about).encode())
@@ -56,14 +63,32 @@ def write_results(results: Results, outputs: Path, docs: Path) -> None:
     for path in (docs / "figures").iterdir():
         if path.name not in figures:
             path.unlink()
+    for name, text in made.items():
+        if text != pages[name]:
+            write_atomic(docs.parent / name, text.encode())
 
 
-def figure(outputs: Path, name: str) -> bytes:
+def read_pages(site: Path) -> dict[str, str]:
+    """The pages of the site by their names: 'results.md', 'experiments/gaussian.md' and others."""
+    paths = sorted([*site.glob("*.md"), *site.glob("experiments/*.md")])
+    return {path.relative_to(site).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def with_blocks(pages: Mapping[str, str]) -> dict[str, str]:
+    """The pages that have blocks: results.md and one for each experiment."""
+    return {
+        name: text
+        for name, text in pages.items()
+        if name == "results.md" or name.startswith("experiments/")
+    }
+
+
+def figure(outputs: Path, name: str, named_by: str) -> bytes:
     """The bytes of a figure of the report."""
     path = outputs / "figures" / name
     if not path.is_file():
         raise ResultsError(
-            f"expected the figure figures/{name} that claims.json names, got none: "
+            f"expected the figure figures/{name} that {named_by} names, got none: "
             "run `make report` first"
         )
     return path.read_bytes()
@@ -122,7 +147,10 @@ def parser() -> argparse.ArgumentParser:
         "--outputs", type=Path, default=Path("outputs"), help="the folder of the runs (outputs)"
     )
     parser.add_argument(
-        "--docs", type=Path, default=Path("docs/results"), help="where to write (docs/results)"
+        "--docs",
+        type=Path,
+        default=Path("docs/results"),
+        help="where to write; pages beside it are filled (docs/results)",
     )
     parser.add_argument("--scale", default="default", help="the scale of the runs (default)")
     parser.add_argument(
@@ -145,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ResultsError) as error:
         print(f"experiments.results: {error}", file=sys.stderr)
         return 2
-    print(f"Wrote {asked.docs / 'claims.md'}")
+    print(f"Wrote {asked.docs / 'claims.md'}, and the pages beside that folder")
     return 0
 
 

@@ -51,8 +51,8 @@ def counts(claims: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(claims)} claims {verdicts}"
 
 
-def origin(about: Mapping[str, Any]) -> str:
-    """Commit, scale, machine and time, in two or three sentences."""
+def origin(about: Mapping[str, Any], folder: str = "") -> str:
+    """Commit, scale, machine and time, in two or three sentences; `folder` has provenance.json."""
     commits = listed(commit[:7] for commit in about["commits"])
     machine = f"{about.get('cores', 'several')} cores, {about.get('platform', 'several systems')}"
     without = f" Not run: {listed(about['left_out'])}." if about["left_out"] else ""
@@ -60,7 +60,7 @@ def origin(about: Mapping[str, Any]) -> str:
         f"The rows come from commit {commits} at scale `{about['scale']}`: "
         f"{len(about['experiments'])} experiments, {duration(about['seconds'], 'coarse')} in all "
         f"on `{about.get('device', 'several devices')}` ({machine}).{without} "
-        f"{codes(about)}[provenance.json](provenance.json) has versions and times."
+        f"{codes(about)}[provenance.json]({folder}provenance.json) has versions and times."
     )
 
 
@@ -95,11 +95,16 @@ def section(name: str, title: str, claims: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def line(claim: Mapping[str, Any]) -> list[str]:
-    """The cells of a claim's row. `grid` escapes the bars."""
+    """The cells of a claim's row."""
     cells = (claim["statement"], decided_by(claim["measured"]), in_nats(claim["tolerance"]))
-    texts = [str(markdown(text)).replace(r"\|", "|") for text in cells]
+    texts = [cell_text(text) for text in cells]
     link = f"[SVG](figures/{claim['figure']}.svg)" if claim["figure"] else "–"
     return [f"{BADGES[claim['verdict']]} {claim['verdict']}", *texts, link]
+
+
+def cell_text(text: str) -> str:
+    """A text as a cell that no reader takes for markup; `grid` escapes the bars."""
+    return str(markdown(text)).replace(r"\|", "|")
 
 
 def details(claim: Mapping[str, Any]) -> str:
