@@ -85,7 +85,7 @@ figures: $(READY) ## draw the figures again, from the rows alone
 report: $(READY) ## write figures, claims, results.csv and the report, from the rows alone
 	$(RUN) -m experiments.suite.report --outputs $(FOLDER) --scale "$(SCALE)"
 
-results: $(READY) ## docs/results: claims, provenance and figures of a whole run in OUTPUTS
+results: $(READY) ## docs/results, and the tables of the results pages, of a whole run in OUTPUTS
 	@$(RUN) -m experiments.suite.report.results --outputs $(FOLDER) --scale "$(SCALE)" --commit $(COMMIT) --without $(ASIDE)
 
 status: $(READY) ## every run with its state, cells done, pace and time left

@@ -46,7 +46,7 @@ from mine.command.main import command as mine_command
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("experiments/*.md")])
 PAGES = (README, *DOCS)
 SNIPPETS = (README, ROOT / "docs" / "index.md")
 LANGUAGES = ("bash", "python", "text")

@@ -19,6 +19,7 @@ from experiments.suite.store.joined import load_runs
 RUN = ("gaussian", "equitability")
 WITHOUT = ("--without", *(name for name in experiment_names() if name not in RUN))
 COMMIT = ("--commit", "0123456")
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,43 @@ def test_the_page_has_each_claim_with_its_figure(outputs: Path) -> None:
     assert (docs / "cuda.json").exists()
 
 
+PAGE = "# Title\n\n<!-- made: claims {0} -->\n<!-- end of made -->\n"
+UNNAMED = "equitability_r2_mine_2d"
+"""A figure that no claim names."""
+
+
+def write_pages(site: Path, figure: str = UNNAMED) -> None:
+    """A site of the two experiments; one of its pages shows a figure."""
+    for name in RUN:
+        write_atomic(site / "experiments" / f"{name}.md", PAGE.format(name).encode())
+    text = f"<!-- made: counts -->\n<!-- end of made -->\n![x](results/figures/{figure}.png)\n"
+    write_atomic(site / "results.md", text.encode())
+
+
+def test_the_pages_beside_the_folder_are_filled_and_have_their_figures(outputs: Path) -> None:
+    site = outputs.parent / "site"
+    write_pages(site)
+    options = ("--outputs", str(outputs), "--docs", str(site / "results"))
+    assert main([*options, *WITHOUT, *COMMIT]) == 0
+    claims = json.loads((outputs / "claims.json").read_bytes())
+    for name in RUN:
+        page = (site / "experiments" / f"{name}.md").read_text(encoding="utf-8")
+        assert page.count("| **") == sum(claim["experiment"] == name for claim in claims)
+    first = (site / "results.md").read_text(encoding="utf-8")
+    assert f"There are {len(claims)} claims: **" in first
+    assert (site / "results" / "figures" / f"{UNNAMED}.svg").is_file()
+
+
+def test_a_page_with_a_figure_that_is_not_there_is_named(capsys: Capture, outputs: Path) -> None:
+    site = outputs.parent / "site"
+    write_pages(site, "no_such_figure")
+    options = ("--outputs", str(outputs), "--docs", str(site / "results"))
+    assert main([*options, *WITHOUT, *COMMIT]) == 2
+    said = capsys.readouterr().err
+    assert "figures/no_such_figure.png that results.md names" in said
+    assert not (site / "results").exists()
+
+
 def test_the_provenance_has_what_the_rows_come_from(outputs: Path) -> None:
     assert results(outputs, *WITHOUT, *COMMIT) == 0
     about = json.loads((outputs.parent / "docs" / "provenance.json").read_bytes())
@@ -89,9 +127,6 @@ def test_the_same_runs_give_the_same_bytes(outputs: Path) -> None:
         return {path.name: path.read_bytes() for path in files if path.is_file()}
 
     assert written() == written()
-
-
-Capture = pytest.CaptureFixture[str]
 
 
 def test_a_folder_that_is_not_there(capsys: Capture, tmp_path: Path) -> None:
