@@ -25,6 +25,7 @@ from experiments.probes.names import METHODS
 from experiments.suite.grid.cells import UNTRAINED, Cell, merged
 from experiments.suite.report.discovery import MAIN
 from experiments.suite.run.command import CONFIGS, command
+from experiments.suite.run.config_check import check
 from experiments.suite.run.exits import OK
 from experiments.suite.run.jobs import build, prepare
 from experiments.suite.run.running import run_experiment
@@ -58,6 +59,23 @@ def config_of(*overrides: str) -> dict[str, Any]:
         )
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+SHOWN = [
+    (page.stem, line)
+    for page in sorted((ROOT / "docs" / "experiments").glob("*.md"))
+    for line in page.read_text(encoding="utf-8").splitlines()
+    if line.startswith("make reproduce ") and "ARGS=" in line
+]
+"""The commands with overrides that the pages of experiments show."""
+
+
+@pytest.mark.parametrize(("name", "line"), SHOWN, ids=[line[15:] for _, line in SHOWN])
+def test_the_overrides_that_a_page_shows_are_those_of_its_experiment(name: str, line: str) -> None:
+    said = dict(word.split("=", 1) for word in shlex.split(line)[2:])
+    assert said["EXPERIMENTS"] == name
+    scale = said.get("SCALE", "default")
+    check(config_of(f"experiment={name}", f"scale={scale}", *said["ARGS"].split()))
 
 
 def cut(name: str) -> list[str]:
