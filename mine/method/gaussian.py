@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
 from mine.data.dependence import Clusters
-from mine.data.whitening import Rows, whitening
+from mine.data.whitening import RANK, Rows, whitening
 from mine.method.method import NEITHER, Method, direct_method
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
     shrinkage = 0.0
     if n < ROWS_A_COLUMN * (zx.shape[1] + zy.shape[1]):
         shrinkage = _shrinkage(np.concatenate([zx, zy], 1))
-    wx, wy = (_white(z, shrinkage) for z in (zx, zy))
+    white = _white_of_few_rows if n < max(zx.shape[1], zy.shape[1]) else _white
+    wx, wy = (white(z, shrinkage) for z in (zx, zy))
     u, correlations, v = np.linalg.svd((1.0 - shrinkage) * wx.T @ wy / n, full_matrices=False)
     found = tuple(float(r) for r in correlations)
     if found[0] >= _ONE:
@@ -126,7 +127,7 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
         return GaussianResult(math.inf, math.nan, found, shrinkage, (f"infinite: {reason}",))
     nats = -0.5 * float(np.log1p(-(correlations**2)).sum())
     rows = _log_ratio(wx @ u, wy @ v.T, correlations)
-    dx, dy = wx.shape[1], wy.shape[1]
+    dx, dy = (zx.shape[1], zy.shape[1]) if shrinkage else (wx.shape[1], wy.shape[1])
     chance = dx * dy / (2.0 * n**2)  # of a chi-squared: the variance where all correlations are 0
     if clusters is None:
         effect, stderr = 1.0, math.sqrt(max(rows.var() / n - chance, chance))
@@ -185,9 +186,26 @@ def _white(z: Rows, shrinkage: float) -> Rows:
     return np.asarray(z @ whitening(covariance))
 
 
+def _white_of_few_rows(z: Rows, shrinkage: float) -> Rows:
+    """As `_white`, for fewer rows than columns: in time and memory of N^2 d and N d, not d^3, d^2.
+
+    Directions in which no row lies are left out: their columns would be 0.
+    """
+    n = len(z)
+    vectors, values, _ = np.linalg.svd(z, full_matrices=False)
+    kept = values > np.sqrt(RANK) * values[0]
+    vectors, values = vectors[:, kept], values[kept]
+    return vectors * (values / np.sqrt((1.0 - shrinkage) * values**2 / n + shrinkage))
+
+
 def _shrinkage(z: Rows) -> float:
     """sum Var(r_ij) / sum r_ij^2 over i != j, within [0, 1] (Schaefer and Strimmer, 2005)."""
     n = len(z)
+    if n < z.shape[1]:
+        # The same sums over i != j, by the N rows: no matrix of d x d is made.
+        squares = (np.sum((z @ z.T) ** 2) - np.sum((z**2).sum(0) ** 2)) / n**2
+        fourths = (np.sum((z**2).sum(1) ** 2) - np.sum(z**4)) / n
+        return float(np.clip((fourths - squares) * n / (n - 1) ** 2 / squares, 0.0, 1.0))
     r = z.T @ z / n
     variance = ((z**2).T @ z**2 / n - r**2) * n / (n - 1) ** 2
     off = ~np.eye(len(r), dtype=bool)
