@@ -36,7 +36,7 @@ from scipy.special import digamma, ndtri
 
 from mine.data.dependence import Clusters
 from mine.data.whitening import RANK, Rows, whitening
-from mine.method.method import NEITHER, Method, direct_method
+from mine.method.method import NEITHER, Method, direct_method, sorting_work
 
 if TYPE_CHECKING:
     import torch
@@ -229,6 +229,11 @@ def _excess(nu: int, dx: int, dy: int) -> float:
     return 0.5 * (shift(dx) + shift(dy) - shift(dx + dy))
 
 
+def _work(n: int, dx: int, dy: int) -> float:
+    """Operations of two decompositions, and of the covariance before them, about."""
+    return sum(20.0 * max(n, d) * min(n, d) ** 2 + 20.0 * min(n, d) ** 3 for d in (dx, dy))
+
+
 def gaussian_method() -> Method:
     return direct_method(
         name="gaussian",
@@ -239,6 +244,7 @@ def gaussian_method() -> Method:
         estimate=lambda x, y, k, seed, device: gaussian(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
         uses=("preprocess",),
+        work=_work,
     )
 
 
@@ -251,6 +257,7 @@ def gaussian_copula_method() -> Method:
         good_at="monotone dependence with heavy tails or odd units; blind to the rest",
         estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(x, y, hangs.of_all(len(x))),
+        work=lambda n, dx, dy: _work(n, dx, dy) + sorting_work(n, dx, dy),
     )
 
 
