@@ -13,6 +13,7 @@ preprocessing). `mine.saved` reads it.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -131,13 +132,23 @@ class Fitted:
         return critic
 
     def save(self, path: str | Path) -> None:
-        """Writes the file that `mine.load` reads, atomically."""
+        """Writes the file that `mine.load` reads, whole or not at all.
+
+        Raises:
+            OSError: the file cannot be written, or the disk is full; an older file stays.
+        """
         from safetensors.numpy import save
 
         target = Path(path)
-        part = target.with_name(target.name + ".part")
-        part.write_bytes(save(self._tensors(), {"mine": json.dumps(self._header())}))
-        part.replace(target)
+        content = save(self._tensors(), {"mine": json.dumps(self._header())})
+        # A name of its own, for other processes may write the same file.
+        part = target.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            part.write_bytes(content)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
     def _header(self) -> dict[str, Any]:
         network = self.config.network if isinstance(self.config, Residual) else self.config

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
+from mine.memory import is_lack, lack
+
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -33,8 +35,10 @@ class OneLine(click.Group):
                 f"expected {error.name} to be installed, got none: install mine-mi[command]",
                 BAD_INPUT,
             )
-        except (RuntimeError, OSError, MemoryError) as error:
-            _fail(str(error) or type(error).__name__, FAILED)
+        except (RuntimeError, OSError, MemoryError, ImportError, SystemError) as error:
+            if not is_lack(error) and isinstance(error, ImportError | SystemError):
+                raise
+            _fail(lack(error) if is_lack(error) else str(error) or type(error).__name__, FAILED)
         sys.exit(status if isinstance(status, int) else OK)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -13,9 +13,22 @@ from mine.command.estimate import estimate
 from mine.command.lagged import lagged
 from mine.command.matrix import matrix
 from mine.command.methods import methods
+from mine.command.printing import print_note
 
 # A failed job logs its traceback. Without any handler, logging would print it.
 logging.getLogger("mine").addHandler(logging.NullHandler())
+
+
+class Outlook(logging.Handler):
+    """Prints how long the library says that it will take."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print_note(record.getMessage())
+
+
+outlook = logging.getLogger("mine.outlook")
+outlook.setLevel(logging.INFO)
+outlook.addHandler(Outlook())
 
 
 @click.group(cls=OneLine, name="mine", no_args_is_help=False)

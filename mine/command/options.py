@@ -14,6 +14,7 @@ import click
 from mine.command.files import problem_of
 from mine.command.settings import SettingType, merged
 from mine.command.tables.reading import GIGABYTE, MOST_BYTES, Reading
+from mine.memory import check_limit
 
 Command = Callable[..., int]
 
@@ -131,6 +132,7 @@ def shared_options(function: Command) -> Command:
 
     @functools.wraps(function)
     def with_options(**given: Any) -> int:
+        check_limit()
         library = {name: given.pop(name) for name in LIBRARY if name in given}
         named = {name: value for name, value in library.items() if value is not None}
         others = {name: given.pop(name) for name in OTHERS}

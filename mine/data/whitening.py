@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float64]
 
-_RANK = 1e-10  # share of the largest eigenvalue: below it, a direction repeats the others
+RANK = 1e-10  # share of the largest eigenvalue: below it, a direction repeats the others
 
 
 def whitening(covariance: Rows) -> Rows:
     """W with W^T C W the identity, C (d, d); directions without variance are left out."""
     values, vectors = np.linalg.eigh(covariance)
-    kept = values > _RANK * values[-1]
+    kept = values > RANK * values[-1]
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

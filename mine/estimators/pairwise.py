@@ -14,6 +14,7 @@ from mine.data.columns import Raw, as_raw, coded, why_identifier
 from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import dependence_of
+from mine.estimators.outlook import say_outlook
 from mine.estimators.own_job import own_job
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import (
@@ -28,6 +29,7 @@ from mine.estimators.rows import (
 from mine.estimators.significance import p_values_of, q_values_of
 from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
+from mine.running.jobs import Job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +132,9 @@ def pairwise(
     sides = [(columns[a], columns[b]) for a, b in wanted]
     ids = aligned_groups((table, target), groups)
     hangs = dependence_of(sides, ids, order, blocks) if sides else None
-    jobs = [
-        own_job(
+
+    def job_of(pair: tuple[Rows, Rows]) -> Job:
+        return own_job(
             *pair,
             method or ("mine" if hangs else pair_method(*pair, discrete_sides(*pair))),
             seed,
@@ -141,9 +144,10 @@ def pairwise(
             dependence=hangs,
             **overrides,
         )
-        for pair in sides
-    ]
-    found = estimates_of([Request(job, null) for job in jobs], device)
+
+    if sides:  # before a job is made of each: of some thousand columns, that takes minutes
+        say_outlook([Request(job_of(sides[0]), null).job], len(sides) * (1 + null), device)
+    found = estimates_of([Request(job_of(pair), null) for pair in sides], device, said=True)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
     nothing = dict.fromkeys(
         ((a, b) for a in constant for b in columns if a != b and read.target in (None, a, b)), 0.0
@@ -202,8 +206,9 @@ def _left_out(raw: Raw, target: str | None, drop_missing: bool) -> dict[str, str
 def _matrix(names: tuple[str, ...], values: Mapping[tuple[str, str], float]) -> Matrix:
     """Symmetric; nan where there is no value."""
     found = np.full((len(names), len(names)), np.nan)
+    place = {name: i for i, name in enumerate(names)}
     for (a, b), value in values.items():
-        i, j = names.index(a), names.index(b)
+        i, j = place[a], place[b]
         found[i, j] = found[j, i] = value
     return found
 

@@ -10,6 +10,7 @@ from mine.data.file_order import order_doubts, repeat_doubts
 from mine.data.noiseless import noiseless
 from mine.data.own_rows import OwnRows
 from mine.estimators.label_limit import least_entropy, limited
+from mine.estimators.outlook import say_outlook
 from mine.estimators.settled import infinite, settled
 from mine.running.estimates import Estimate
 from mine.running.events import Done, Failure
@@ -42,12 +43,21 @@ class Request:
         return [self.job, *(_of_copy(self.job, copy + 1) for copy in range(self.null))]
 
 
-def estimates_of(requests: Sequence[Request], device: str) -> list[Estimate]:
+def estimates_of(requests: Sequence[Request], device: str, said: bool = False) -> list[Estimate]:
     """The estimates of all requests, from one run: jobs of one shape are trained as one stack.
+
+    Args:
+        requests: what is asked for.
+        device: as for `run`.
+        said: whether it was said how long they take.
 
     Raises:
         RuntimeError: one of the jobs raised.
+        ValueError: memory can never hold one of them.
+        MemoryError: what is free now cannot.
     """
+    if not said:
+        say_outlook([job for one in requests for job in [one.job] * (1 + one.null)], 1, device)
     reasons = [_without_noise(request.job) for request in requests]
     asked = [
         request.jobs()[bool(reason) :] for request, reason in zip(requests, reasons, strict=True)

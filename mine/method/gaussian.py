@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
 from mine.data.dependence import Clusters
-from mine.data.whitening import Rows, whitening
+from mine.data.whitening import RANK, Rows, whitening
 from mine.method.doubts import Doubt, of_normal_law, some_rows
-from mine.method.method import NEITHER, Method, direct_method
+from mine.method.method import NEITHER, Method, direct_method, sorting_work
 
 if TYPE_CHECKING:
     import torch
@@ -119,7 +119,8 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
     shrinkage = 0.0
     if n < ROWS_A_COLUMN * (zx.shape[1] + zy.shape[1]):
         shrinkage = _shrinkage(np.concatenate([zx, zy], 1))
-    wx, wy = (_white(z, shrinkage) for z in (zx, zy))
+    white = _white_of_few_rows if n < max(zx.shape[1], zy.shape[1]) else _white
+    wx, wy = (white(z, shrinkage) for z in (zx, zy))
     u, correlations, v = np.linalg.svd((1.0 - shrinkage) * wx.T @ wy / n, full_matrices=False)
     found = tuple(float(r) for r in correlations)
     if found[0] >= _ONE:
@@ -127,7 +128,7 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
         return GaussianResult(math.inf, math.nan, found, shrinkage, (f"infinite: {reason}",))
     nats = -0.5 * float(np.log1p(-(correlations**2)).sum())
     rows = _log_ratio(wx @ u, wy @ v.T, correlations)
-    dx, dy = wx.shape[1], wy.shape[1]
+    dx, dy = (zx.shape[1], zy.shape[1]) if shrinkage else (wx.shape[1], wy.shape[1])
     chance = dx * dy / (2.0 * n**2)  # of a chi-squared: the variance where all correlations are 0
     if clusters is None:
         effect, stderr = 1.0, math.sqrt(max(rows.var() / n - chance, chance))
@@ -186,9 +187,26 @@ def _white(z: Rows, shrinkage: float) -> Rows:
     return np.asarray(z @ whitening(covariance))
 
 
+def _white_of_few_rows(z: Rows, shrinkage: float) -> Rows:
+    """As `_white`, for fewer rows than columns: in time and memory of N^2 d and N d, not d^3, d^2.
+
+    Directions in which no row lies are left out: their columns would be 0.
+    """
+    n = len(z)
+    vectors, values, _ = np.linalg.svd(z, full_matrices=False)
+    kept = values > np.sqrt(RANK) * values[0]
+    vectors, values = vectors[:, kept], values[kept]
+    return vectors * (values / np.sqrt((1.0 - shrinkage) * values**2 / n + shrinkage))
+
+
 def _shrinkage(z: Rows) -> float:
     """sum Var(r_ij) / sum r_ij^2 over i != j, within [0, 1] (Schaefer and Strimmer, 2005)."""
     n = len(z)
+    if n < z.shape[1]:
+        # The same sums over i != j, by the N rows: no matrix of d x d is made.
+        squares = (np.sum((z @ z.T) ** 2) - np.sum((z**2).sum(0) ** 2)) / n**2
+        fourths = (np.sum((z**2).sum(1) ** 2) - np.sum(z**4)) / n
+        return float(np.clip((fourths - squares) * n / (n - 1) ** 2 / squares, 0.0, 1.0))
     r = z.T @ z / n
     variance = ((z**2).T @ z**2 / n - r**2) * n / (n - 1) ** 2
     off = ~np.eye(len(r), dtype=bool)
@@ -218,6 +236,11 @@ def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None
     return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
 
 
+def _work(n: int, dx: int, dy: int) -> float:
+    """Operations of two decompositions, and of the covariance before them, about."""
+    return sum(20.0 * max(n, d) * min(n, d) ** 2 + 20.0 * min(n, d) ** 3 for d in (dx, dy))
+
+
 def gaussian_method() -> Method:
     return direct_method(
         name="gaussian",
@@ -229,6 +252,7 @@ def gaussian_method() -> Method:
         dependent=lambda x, y, k, seed, device, hangs: gaussian(x, y, hangs.of_all(len(x))),
         doubted=_doubted,
         uses=("preprocess",),
+        work=_work,
     )
 
 
@@ -242,6 +266,7 @@ def gaussian_copula_method() -> Method:
         estimate=lambda x, y, k, seed, device: gaussian_copula(x, y),
         dependent=lambda x, y, k, seed, device, hangs: gaussian_copula(x, y, hangs.of_all(len(x))),
         doubted=_doubted,
+        work=lambda n, dx, dy: _work(n, dx, dy) + sorting_work(n, dx, dy),
     )
 
 

@@ -78,6 +78,11 @@ def no_ceiling(partners: int) -> float:
     return math.inf
 
 
+def sorting_work(n: int, dx: int, dy: int) -> float:
+    """Operations, about, where each column of n rows is sorted."""
+    return 700.0 * n * (dx + dy) * math.log2(n + 2)
+
+
 def _unchanged(critic: Any) -> Any:
     return critic
 
@@ -119,6 +124,7 @@ class Method:
         on_few_rows: the method that is taken for few rows, in the same way; None for itself.
         taken: the name of the method that it stands for on a user's rows; "" for itself.
         uses: of a method that trains nothing, the options of an estimate that change its value.
+        work: of a method that trains nothing, (rows, dx, dy) -> floating-point operations, about.
         units: of a method that trains nothing, the preprocessing of a user's columns unless
             another is asked for; "" for as they are.
         parameters: the method's parameters, as it was spelled or by default.
@@ -153,6 +159,7 @@ class Method:
     taken: str = ""
     uses: frozenset[str] = frozenset()
     units: str = ""
+    work: Callable[[int, int, int], float] = sorting_work
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -193,6 +200,7 @@ def direct_method(
     doubted: Doubted | None = None,
     uses: Collection[str] = (),
     units: str = "",
+    work: Callable[[int, int, int], float] = sorting_work,
 ) -> Method:
     """A method that trains nothing: its estimate is a function of the rows."""
     return Method(
@@ -214,6 +222,7 @@ def direct_method(
         doubted=doubted,
         uses=frozenset(uses),
         units=units,
+        work=work,
     )
 
 

@@ -1,4 +1,7 @@
-"""How long stacks will take: a little of each kind is timed and scaled."""
+"""How long stacks will take: a little of each kind is timed and scaled.
+
+A kind of which even a little takes long is not tried: its seconds are told from its shape.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from mine.method.method import Direct
 from mine.running.begin import train_stack
 from mine.running.devices import resolve_device, working_on
 from mine.running.jobs import AnyJob, Job
+from mine.running.needs import SPEED, seconds_of, work_of
 from mine.training.capture import WARM_STEPS
 
 T = TypeVar("T")
@@ -28,6 +32,7 @@ LEAST_ROWS = 200  # that a method without training is tried on
 SHORT_STEPS = 2
 LONGER_STEPS = 20  # by which the longer trial is longer
 CLEARLY, LONG_ENOUGH = 1.5, 1.0  # times the shorter trial, and seconds: no longer trial is needed
+LONG = 20.0  # seconds: a kind whose trials take longer, as far as its shape tells, is not tried
 FEW_TESTS, MORE_TESTS = 1 / 20, 1 / 4  # of the test rows
 
 
@@ -110,9 +115,20 @@ def _kind(job: AnyJob, k: int) -> Hashable:
 
 def _cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> Cost:
     """Of one job in a stack of k."""
+    if isinstance(job, Job) and device.type == "cpu" and _trial_seconds(job, k) > LONG:
+        return Cost(seconds_of(job), 0.0)
     if isinstance(job, Job) and job.method.direct:
         return Cost(_direct_seconds(job, job.method.direct, device, clock), 0.0)
     return _training_cost(job, k, device, clock)
+
+
+def _trial_seconds(job: Job, k: int) -> float:
+    """About how long trying a job in a stack of k takes, at least, on one core."""
+    if job.method.direct:
+        n, dx, dy = job.source.sizes
+        return 2.0 * job.method.work(n // 5, dx, dy) / SPEED
+    work = work_of(job)
+    return k * (3.0 * SHORT_STEPS * work.step + work.look * (3 * FEW_TESTS + MORE_TESTS)) / SPEED
 
 
 def _direct_seconds(job: Job, direct: Direct, device: torch.device, clock: Clock) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mine.running.devices import can_fork, resolve_device, workers_for, working_on
 from mine.running.events import Event
 from mine.running.jobs import AnyJob
+from mine.running.needs import check_fits
 from mine.running.plan import plan
 from mine.running.run_options import RunOptions
 from mine.running.stack_events import run_stack
@@ -33,9 +34,12 @@ def run(
 
     Raises:
         Stopped: `options.stopping` asked for it.
+        ValueError: memory can never hold one of the jobs.
+        MemoryError: what is free now cannot.
     """
     options = options or RunOptions()
     where = resolve_device(device)
+    check_fits(jobs, where)
     todo = list(plan(jobs, where, workers) if stacks is None else stacks)
     count = workers_for(len(todo), where, workers)
     forked = can_fork(where) and (count > 1 or options.time_limit < math.inf)

@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from mine.memory import is_lack, lack
 from mine.running.begin import train_stack
 from mine.running.direct import direct_estimate
 from mine.running.events import Advance, Began, Done, Event, Failure, Halved, Outcome
@@ -27,7 +28,7 @@ def run_stack(
     except Stopped:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = lack(error) if is_lack(error) else f"{type(error).__name__}: {error}"
         if len(indices) == 1:
             log.error("a job raised", exc_info=error)
     else:

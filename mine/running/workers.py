@@ -182,8 +182,15 @@ def _work(
     """Runs stacks until it is told to end, or until the caller is dead, however it died."""
     for end in callers:  # copies of the caller's ends: an open one would hide the caller's death
         end.close()
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"):  # they are for the caller
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):  # they are for the caller
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+    def hand_on(number: int, _: object) -> None:
+        if os.getppid() == caller:
+            os.kill(caller, number)
+
+    # So is the limit of CPU seconds, but the system tells the process alone that has used them.
+    signal.signal(signal.SIGXCPU, hand_on)
 
     def stopping() -> bool:  # a message in the middle of a stack can only ask to end
         return os.getppid() != caller or connection.poll()

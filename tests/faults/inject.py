@@ -43,6 +43,12 @@ def none() -> None:
 
 
 @fault
+def limit_of_cpu_seconds() -> None:
+    """Ten, for each process."""
+    resource.setrlimit(resource.RLIMIT_CPU, (10, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+@fault
 def killed_inside_a_checkpoint() -> None:
     """The third checkpoint is cut in its middle, and every process is gone at once."""
     write, seen = checkpoints.write_atomic, iter(range(10**6))

@@ -76,7 +76,14 @@ def test_kill_9_inside_the_write_of_a_checkpoint(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGXCPU, 152),
+        (signal.SIGUSR1, 138),
+    ],
 )
 @pytest.mark.parametrize("group", [True, False], ids=["all of its processes", "itself alone"])
 def test_signals_are_answered(
@@ -97,6 +104,18 @@ def test_signals_are_answered(
     assert complete(tmp_path)[0] == 0
     assert steps_taken_up(tmp_path) > 0
     note(number.name, *compare(rows(tmp_path), whole))
+
+
+def test_a_worker_at_its_limit_of_cpu_seconds_stops_the_run(
+    whole: pd.DataFrame, tmp_path: Path, note: Note
+) -> None:
+    """The limit counts for each process, and the workers use the most."""
+    process = start(tmp_path, "train.steps=400000", fault="limit_of_cpu_seconds")
+    code, out, err = finish(process)
+    assert code == 152, err
+    assert "stopped by SIGXCPU: " in out and "the same command goes on" in out
+    assert kept_states(tmp_path) and "Traceback" not in err
+    note("CPU limit of a worker", 0, 0)
 
 
 def test_the_same_sweep_by_four_processes(whole: pd.DataFrame, tmp_path: Path, note: Note) -> None:

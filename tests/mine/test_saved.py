@@ -1,7 +1,9 @@
 """The critic that an estimate leaves: log-ratios on other rows, and a file that cannot harm."""
 
 import json
+import resource
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -118,6 +120,37 @@ def test_what_is_saved_and_loaded_gives_the_same_bits(tmp_path, options):
     assert (again.method, again.layouts, again.config) == (
         critic.method, critic.layouts, critic.config,
     )  # fmt: skip
+    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_a_disk_that_is_full_leaves_the_old_file_and_nothing_else(tmp_path):
+    """Was a file that ends in .part."""
+    critic = mine.estimate(*data(), **QUICK).critic
+    critic.save(tmp_path / "c.safetensors")
+    before = (tmp_path / "c.safetensors").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            critic.save(tmp_path / "c.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
+    assert (tmp_path / "c.safetensors").read_bytes() == before
+
+
+def test_writers_of_one_file_do_not_collide(tmp_path):
+    """One took away the other's half-written file."""
+    critics = [mine.estimate(*data(seed), **QUICK).critic for seed in range(2)]
+
+    def write(critic):
+        for _ in range(50):
+            critic.save(tmp_path / "c.safetensors")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, critics))
+    again = mine.load(tmp_path / "c.safetensors").pointwise(*data(2))
+    assert any(np.array_equal(again, critic.pointwise(*data(2))) for critic in critics)
     assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
 
 

@@ -26,6 +26,7 @@ from experiments.suite.run.running import run_experiment
 from experiments.suite.run.targets import check_folders
 from experiments.suite.store.files import OutputError
 from experiments.suite.store.lock import LockedError
+from mine.memory import is_lack
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 _statuses: list[int] = []  # of the jobs that ran in this process
@@ -104,9 +105,12 @@ def main(config: DictConfig) -> launchers.Status:
     except LockedError as error:
         complain(error)
         status = LOCKED
-    except (ValueError, OSError, OmegaConfBaseException) as error:
+    except Exception as error:
+        known = isinstance(error, ValueError | OSError | OmegaConfBaseException)
+        if not known and not is_lack(error):
+            raise
         complain(error)
-        status = BAD_INPUT
+        status = FAILED if is_lack(error) else BAD_INPUT
     _statuses.append(status)
     if status > 128:  # a signal ends the whole sweep
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.suite.store.code import by_code, code_hash
+from mine.memory import is_lack, lack
 
 HELP = "`python -m experiments --help` lists all groups and keys"
 log = logging.getLogger("experiments")
@@ -32,6 +33,7 @@ def kept_of_other_code(codes: Mapping[str, int]) -> str:
 def complain(error: BaseException) -> None:
     """Write an error to stderr in one line. Hydra's errors do not say where to look: add it."""
     message = " ".join(str(error).partition("Config search path")[0].split())
+    message = lack(error) if is_lack(error) else message or type(error).__name__
     hint = f": {HELP}" if isinstance(error, HydraException | OmegaConfBaseException) else ""
     warn(f"{message}{hint}")
 

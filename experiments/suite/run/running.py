@@ -44,14 +44,18 @@ def run_experiment(config: Mapping[str, Any], command: str) -> int:
 
     Raises:
         ValueError: the config cannot be run.
-        OSError: the outputs cannot be written. In both cases nothing has been written.
+        OSError: the outputs cannot be written.
+        MemoryError: there is not enough. In all three cases nothing has been written.
     """
     from mine.running.devices import resolve_device
+    from mine.running.needs import check_fits
 
     cap_threads(config.get("threads"))
     sinks.check(config.get("sinks", []))
     cells, jobs = prepare(config)
-    device = str(resolve_device(str(config["device"])))
+    where = resolve_device(str(config["device"]))
+    check_fits(jobs, where)
+    device = str(where)
     outputs = Path(str(config["outputs"]))
     check_outputs(outputs)
     fetch(jobs)

@@ -1,4 +1,5 @@
-"""Signals that stop a run: Ctrl-C, SIGTERM, and those by which Slurm announces an end.
+"""Signals that stop a run: Ctrl-C, SIGTERM, a closed terminal, a CPU limit, and those by which
+Slurm announces an end.
 
 The run does not die by the signal: it notes it, saves its state, and then stops.
 """
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The Gaussian estimate: unbiased, with the right error, and invariant as it should be."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -112,3 +113,26 @@ def test_torch_and_numpy_give_the_same():
 def test_input_that_cannot_be_right_is_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         gaussian(x, y)
+
+
+@pytest.mark.parametrize(("n", "dx", "dy"), [(30, 50, 40), (30, 1, 60), (30, 20, 45)])
+def test_fewer_rows_than_columns_give_what_the_shrunk_covariance_gives(n, dx, dy):
+    """I = 1/2 log(det S_x det S_y / det S) of S = (1 - s) R + s 1, R the correlations."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(n, 3))
+    x, y = (common @ rng.normal(size=(3, d)) + rng.normal(size=(n, d)) for d in (dx, dy))
+    found = gaussian(x, y)
+    s = found.shrinkage
+    assert 0.0 < s < 1.0
+    shrunk = (1 - s) * np.corrcoef(x.T, y.T) + s * np.eye(dx + dy)
+    parts = shrunk[:dx, :dx], shrunk[dx:, dx:], shrunk
+    of_x, of_y, of_both = (np.linalg.slogdet(part)[1] for part in parts)
+    assert found.nats == pytest.approx((of_x + of_y - of_both) / 2, rel=1e-9)
+
+
+def test_five_thousand_columns_of_sixty_rows_take_seconds():
+    """Was 305 s, for the eigenvectors of a covariance of 2,500 columns and of all 5,000."""
+    rng = np.random.default_rng(0)
+    began = time.process_time()
+    found = gaussian(rng.normal(size=(60, 2500)), rng.normal(size=(60, 2500)))
+    assert time.process_time() - began < 10 and found.shrinkage > 0.9

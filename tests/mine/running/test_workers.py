@@ -13,7 +13,7 @@ import torch
 from jobs_example import Raises, job, outcomes
 
 from mine.running.estimates import Estimate
-from mine.running.events import Failure
+from mine.running.events import Began, Failure
 from mine.running.run import run
 from mine.running.run_options import RunOptions, Stopped
 from mine.training.settings import Training
@@ -50,6 +50,24 @@ def test_threads_are_given_back():
     before = torch.get_num_threads()
     outcomes([job(seed=s) for s in range(3)], workers=2, stacks=[(0,), (1,), (2,)])
     assert torch.get_num_threads() == before
+
+
+def test_a_worker_at_its_limit_of_cpu_seconds_tells_the_caller():
+    """The system signals the process that has used them, and the caller saves the states."""
+    heard, seen = [], []
+    before = signal.signal(signal.SIGXCPU, lambda number, _: heard.append(number))
+    many = [job(seed=s, training=Training(steps=10_000, batch_size=16)) for s in range(4)]
+    options = RunOptions(stopping=lambda: bool(heard))
+    events = run(many, "cpu", 2, [(0, 1), (2, 3)], options)
+    try:
+        while sum(isinstance(event, Began) for event in seen) < 2:
+            seen.append(next(events))
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGXCPU)
+        with pytest.raises(Stopped):
+            seen.extend(events)
+    finally:
+        signal.signal(signal.SIGXCPU, before)
+    assert heard and multiprocessing.active_children() == []
 
 
 def test_workers_asked_to_stop_save_and_end():

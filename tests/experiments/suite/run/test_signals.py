@@ -21,7 +21,14 @@ def _heard() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+    ("number", "status"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGXCPU, 152),
+        (signal.SIGUSR1, 138),
+    ],
 )
 def test_a_signal_is_noted_and_not_died_of(number: signal.Signals, status: int) -> None:
     with watch_signals() as found:
@@ -61,11 +68,16 @@ def test_a_launchers_own_handler_is_called_when_all_is_saved() -> None:
     assert order == ["saved", "put back into the queue"]
 
 
-def test_an_ignored_signal_stays_ignored() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with watch_signals() as found:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert not found
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_ignored_signal_stays_ignored(number: signal.Signals) -> None:
+    """nohup has SIGHUP ignored."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with watch_signals() as found:
+            os.kill(os.getpid(), number)
+            assert not found
+    finally:
+        signal.signal(number, before)
 
 
 def test_outside_the_main_thread_nothing_is_touched() -> None:
