@@ -139,7 +139,7 @@ def _significance_note(found: Pairwise) -> list[str]:
     if not q_values:
         return []
     kept, pairs = sum(q <= FDR for q in q_values.values()), len(q_values)
-    copies = min(len(e.null) for e in found.estimates.values())
+    copies = max(len(e.null) for e in found.estimates.values())
     notes = [f"* {kept} of {pairs} pairs have a q-value of at most {FDR} (Benjamini-Hochberg)"]
     if not kept and pairs > FDR * (copies + 1):
         needed = math.ceil(pairs / FDR) - 1

@@ -16,7 +16,7 @@ from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import dependence_of
 from mine.estimators.outlook import say_outlook
 from mine.estimators.own_job import own_job
-from mine.estimators.requests import Request, estimates_of
+from mine.estimators.requests import Request
 from mine.estimators.rows import (
     Rows,
     check_paired,
@@ -26,6 +26,7 @@ from mine.estimators.rows import (
     constant_columns,
     noted,
 )
+from mine.estimators.sequential import estimates_with_copies
 from mine.estimators.significance import p_values_of, q_values_of
 from mine.estimators.suited import discrete_sides, pair_method
 from mine.running.estimates import Estimate
@@ -118,6 +119,8 @@ def pairwise(
         table: (n, d), numpy, torch, pandas, polars or nested lists. Columns of arrays are named
             "0", "1", ...
         target: the name (or place) of a column, or n rows of another one; None for all pairs.
+        null: the most permuted copies of a pair. Of more than ten, a pair gets no more once five
+            reach its value (`mine.estimators.sequential`).
         blocks: the length of a block; None for that of the slowest pair, for all pairs.
 
     Other arguments and errors as for `mine.estimate`.
@@ -147,7 +150,7 @@ def pairwise(
 
     if sides:  # before a job is made of each: of some thousand columns, that takes minutes
         say_outlook([Request(job_of(sides[0]), null).job], len(sides) * (1 + null), device)
-    found = estimates_of([Request(job_of(pair), null) for pair in sides], device, said=True)
+    found = estimates_with_copies([job_of(pair) for pair in sides], null, device)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
     nothing = dict.fromkeys(
         ((a, b) for a in constant for b in columns if a != b and read.target in (None, a, b)), 0.0

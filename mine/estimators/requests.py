@@ -69,6 +69,14 @@ def estimates_of(requests: Sequence[Request], device: str, said: bool = False) -
     ]
 
 
+def copies_of(jobs: Sequence[Job], copies: range, device: str) -> list[tuple[float, ...]]:
+    """The values of some of the permuted copies of each job, in nats; the first copy is 0."""
+    asked = [_of_copy(job, copy + 1) for job in jobs for copy in copies]
+    values = [e.nats for e in _outcomes(asked, device)]
+    each = len(copies)
+    return [tuple(values[i : i + each]) for i in range(0, len(values), each)]
+
+
 def _without_noise(job: Job) -> str:
     """What is determined without noise in the rows, in words; "" where nothing is."""
     source = cast(OwnRows, job.source)
