@@ -17,7 +17,7 @@ from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
-from mine.method.doubts import Doubt
+from mine.method.doubts import Doubt, of_network, some_rows
 from mine.method.gaussian import normal_scores
 from mine.method.ksg import ksg
 from mine.running.estimates import Estimate
@@ -53,7 +53,7 @@ def settled(
         x: (n, dx), all rows.
         y: (n, dy).
         layouts: what their columns are.
-        looks: whether a method that trains nothing gets a second look by other means.
+        looks: whether the value gets a second look by other means.
     """
     if job.method.is_direct and not math.isfinite(e.nats):
         return e  # it says so itself
@@ -74,13 +74,17 @@ def settled(
             f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
             f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
         )
-    looks = looks and job.method.doubted is not None and hangs is None
-    doubt = _second_look(e, job) if looks else None
+    looks = looks and hangs is None
+    doubt = _second_look(e, job, x, y) if looks else None
     if doubt is not None:
         stderr = math.hypot(stderr, doubt.nats)
         found.append(doubt.text)
     # Tails that harm show in a second look.
-    if job.method.is_direct and _by_moments(job) and not (looks and doubt is None):
+    if (
+        job.method.is_direct
+        and _by_moments(job)
+        and (doubt is not None or not (looks and job.method.doubted))
+    ):
         sides = [
             (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
@@ -98,11 +102,13 @@ def settled(
     return replace(e, stderr=stderr, warnings=tuple(found))
 
 
-def _second_look(e: Estimate, job: Job) -> Doubt | None:
-    """What else the rows tell against the value of a method that trains nothing."""
-    assert job.method.doubted is not None
-    x, y = job.source.all_rows(job.seed, job.key)
-    return job.method.doubted(e.nats, e.stderr, x, y, job.k)
+def _second_look(e: Estimate, job: Job, x: Values, y: Values) -> Doubt | None:
+    """What else the rows tell against the value."""
+    if job.method.doubted:
+        return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
+    if job.method.is_direct or not all(is_continuous(column) for v in (x, y) for column in v.T):
+        return None
+    return of_network(e.nats, e.stderr, *(normal_scores(some_rows(v)) for v in (x, y)))
 
 
 def _by_moments(job: Job) -> bool:

@@ -1,8 +1,9 @@
-"""A second look at the value of a method that trains nothing, by what else the same rows tell.
+"""A second look at a value, by what else the same rows tell.
 
-Such a method is right where its assumption holds: a normal law, or neighbours so near that the
-density is even between them. Where the rows deny it, its value is off by more than its standard
-error says, and a doubt says by about how much.
+A method that trains nothing is right where its assumption holds: a normal law, or neighbours so
+near that the density is even between them. A network is right where it has learned the density.
+Where the rows deny it, the value is off by more than its standard error says, and a doubt says by
+about how much.
 
 The thresholds were chosen on the tasks of configs/tasks/development.yaml at seed 7;
 `benchmarks.verdict` measures them at others.
@@ -23,6 +24,7 @@ from mine.method.ksg import HIGH_DIMENSION, ksg
 
 MOST_ROWS = 5000  # that are looked at
 OFF = 0.15  # nats, and share of the value: less is not worth a doubt
+FEW_COLUMNS = 4  # of x and y together: neighbours are near
 FARTHER = 4  # times as many neighbours
 SURE, SQUARE = 6.0, 0.25  # standard errors, and correlation of squares, that no chance explains
 
@@ -63,6 +65,24 @@ def of_neighbours(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt |
         f"far neighbours: the value falls by {fall:.2f} nats where {FARTHER * k} neighbours are "
         f"taken instead of {k}, so they are too far away and it may lie too low: bring more rows, "
         "or take method='auto'",
+    )
+
+
+def of_network(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
+    """Whether nearest neighbours see in few columns what a network has not learned.
+
+    Arguments as for `of_normal_law`.
+    """
+    if a.shape[1] + b.shape[1] > FEW_COLUMNS:
+        return None
+    seen = ksg(a, b, workers=1)
+    more = seen.nats - nats
+    if more <= _worth(nats) or more <= 3.0 * math.hypot(seen.stderr, stderr):
+        return None
+    return Doubt(
+        more,
+        f"neighbours see more: nearest neighbours see {seen.nats:.2f} nats, which the network has "
+        "not learned: raise steps, or take method='ksg'",
     )
 
 

@@ -29,6 +29,7 @@ KINDS = (
     "far too few rows",
     "one pair tells more",
     "no normal law",
+    "neighbours see more",
     "one row decides",
     "shrunk",
     "dependent rows",

@@ -76,6 +76,15 @@ def test_neighbours_that_are_too_far_widen_the_interval_of_ksg() -> None:
     assert e.stderr > near - far
 
 
+def test_what_a_network_has_not_learned_is_told_by_neighbours() -> None:
+    """The truth is ln 2, and 20 steps see nothing of it."""
+    x, y = checkerboard(2000, 8)
+    e = mine.estimate(x, y, "mine", steps=20, hidden=(8,))
+    assert e.nats < 0.1 and "neighbours see more" in kinds(e) and e.verdict == "unreliable"
+    low, high = e.interval()
+    assert low < math.log(2) < high
+
+
 def test_near_neighbours_are_not_doubted() -> None:
     x, y = normal(2000, 0.8, 5)
     e = mine.estimate(x, y, "ksg")
