@@ -149,7 +149,8 @@ def conditional(
     most = label.nats if label else math.inf
     return Conditional(
         nats=min(whole.nats - part.nats, most),
-        stderr=_error(whole, part),
+        # Where a label is in y or z, each part spreads its own levels, and deals rows otherwise.
+        stderr=_error(whole, part, any(cast(OwnRows, job.source).discrete[1] for job in jobs)),
         whole=noted(replace(whole, influences=(), null=()), xs),
         part=noted(replace(part, influences=()), xs),
         label=label,
@@ -172,8 +173,10 @@ def _given(ys: Rows, zs: Rows, null: int, hangs: Dependence | None) -> LocalPerm
     return local_permutation(ys.values, zs.values, discrete, zs.layout.coded)
 
 
-def _error(whole: Estimate, part: Estimate) -> float:
-    """The standard error of the difference."""
+def _error(whole: Estimate, part: Estimate, unlike: bool) -> float:
+    """The standard error of the difference; of rows that were dealt otherwise, the most it is."""
+    if unlike and whole.influences:
+        return whole.stderr + part.stderr
     if not (whole.influences and part.influences):
         return math.hypot(whole.stderr, part.stderr)
     rise = (whole.rise or 0.0) - (part.rise or 0.0)

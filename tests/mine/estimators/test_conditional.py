@@ -71,6 +71,14 @@ def test_both_parts_are_tested_on_the_same_rows():
     assert all((one == other).all() for one, other in zip(*parts, strict=True))
 
 
+def test_parts_that_are_dealt_otherwise_have_errors_that_add_up():
+    """A label in z is spread over the parts of I(X; Z), and not over those of I(X; (Y, Z))."""
+    x, y = RNG.normal(size=(2, 300))
+    z = np.where(RNG.random(300) < 0.1, "a", "b")
+    c = mine.conditional(x, y, z, "mine", **QUICK)
+    assert c.stderr == pytest.approx(c.whole.stderr + c.part.stderr)
+
+
 def test_folds_pool_both_parts_and_their_error():
     x, y, z = chain(601, 1.0)
     c = mine.conditional(x, y, z, folds=3, **QUICK)
