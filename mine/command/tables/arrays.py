@@ -78,7 +78,8 @@ class Arrays:
     def _arrays(self, names: set[str]) -> dict[str, Values]:
         if names == {""}:
             return {"": np.load(self.path, mmap_mode="r", allow_pickle=False)}
-        with np.load(self.path, allow_pickle=False) as archive:
+        # Opened here: numpy leaves the file open where a part of it is broken.
+        with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
 
 
@@ -154,7 +155,8 @@ def _taken(name: str, values: Values, is_level: bool) -> Column:
             f"expected numbers in column {name!r}, got {values.dtype}: convert it to numbers, "
             "or leave it out"
         )
-    return Column(values.astype(np.float64))
+    with np.errstate(all="ignore"):  # what is no number of 8 bytes is refused as infinite
+        return Column(values.astype(np.float64))
 
 
 def _strings(values: Values) -> Any:
