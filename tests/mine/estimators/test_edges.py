@@ -130,6 +130,14 @@ def test_a_training_that_runs_away_has_diverged(method):
     assert math.isnan(e.nats) or e.interval()[1] > TRUTH
 
 
+@pytest.mark.parametrize("rate", [1e1, 1e2, 1e3, 1e4, 1e6])
+def test_a_bound_that_ran_away_has_no_value(rate):
+    """Was -429 +- 312 nats at a rate of 100."""
+    for seed in range(3):
+        e = mine.estimate(*pair(600), "dv", seed, learning_rate=rate, **QUICK)
+        assert not abs(e.nats) > 100 and (not math.isnan(e.nats) or "diverged" in kinds(e))
+
+
 def test_a_critic_that_learned_nothing_is_no_evidence_of_independence():
     x, y = pair(600)
     e = mine.estimate(x, y, "mine", steps=50, learning_rate=1e-12, hidden=(8,), batch_size=64)
