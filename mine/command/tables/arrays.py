@@ -142,6 +142,7 @@ def _check_there(path: str, name: str, shape: Shape, dtype: np.dtype[Any], there
 
 
 def _taken(name: str, values: Values, is_level: bool) -> Column:
+    _check_letters(name, values)
     if is_level:
         return Column(np.asarray([str(v) for v in values.tolist()], dtype=object))
     if values.dtype.kind in "US":
@@ -157,6 +158,17 @@ def _taken(name: str, values: Values, is_level: bool) -> Column:
         )
     with np.errstate(all="ignore"):  # what is no number of 8 bytes is refused as infinite
         return Column(values.astype(np.float64))
+
+
+def _check_letters(name: str, values: Values) -> None:
+    """Refuses text with numbers in it that are no letters of Unicode. Python does not print it."""
+    if values.dtype.kind != "U" or not values.dtype.itemsize:
+        return
+    codes = values.astype(values.dtype.newbyteorder("=")).view(np.uint32)
+    if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise ValueError(
+            f"expected text in column {name!r}, got what are no letters: write the file anew"
+        )
 
 
 def _strings(values: Values) -> Any:

@@ -20,6 +20,12 @@ def test_what_is_no_number_of_eight_bytes_is_said_in_one_line(tmp_path: Path) ->
     assert check(tmp_path, Foreign(".npy", npy((4, 2), "<f16", b"\1" * 128))) == [2, 2]
 
 
+@pytest.mark.parametrize("values", [b"\0\1" * 36, b"\0\xd8\0\0" * 18])
+def test_what_are_no_letters_is_refused(tmp_path: Path, values: bytes) -> None:
+    """Was a traceback of arrow's."""
+    assert check(tmp_path, Foreign(".npy", npy((3, 2), "<U3", values))) == [2, 2]
+
+
 def test_a_broken_array_leaves_no_file_open(tmp_path: Path) -> None:
     """An open one is an error of these tests."""
     content = bytearray(whole()["npz"].content)
