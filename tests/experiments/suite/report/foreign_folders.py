@@ -206,7 +206,8 @@ def replace(name: str, by: str) -> Harm:
         path, outside = folder / name, folder.parents[2] / "outside"
         if name == ".":
             path = folder
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():  # to open a pipe, as rmtree does, waits for whoever writes into it
+            shutil.rmtree(path, ignore_errors=True)
         path.unlink(missing_ok=True)
         if by == "pipe":
             os.mkfifo(path)
