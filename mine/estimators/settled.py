@@ -1,6 +1,7 @@
 """What is known of an estimate of a user's rows once it is there: it is void, or void of meaning.
 
-Nothing here changes a value that training found, unless it is no value: beyond `LARGEST` nats.
+Nothing here changes a value that training found, unless it is no value: beyond `LARGEST` nats,
+or `LARGEST_BOUND` of a lower bound.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from mine.data.preprocessing import Values
 from mine.method.doubts import Doubt, of_network, some_rows
 from mine.method.gaussian import normal_scores
 from mine.method.ksg import ksg
+from mine.method.method import LOWER
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
 LARGEST = 1000.0
 """Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
+LARGEST_BOUND = 100.0
+"""The same of a lower bound, which n rows cannot carry far beyond ln n."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
 NEIGHBOURS_OF = 5000  # rows, at most, that are looked at for what was not learned
 LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
@@ -57,8 +61,9 @@ def settled(
     """
     if job.method.is_direct and not math.isfinite(e.nats):
         return e  # it says so itself
-    if not job.method.is_direct and _has_diverged(e):
-        return _diverged(e)
+    most = LARGEST_BOUND if job.method.kind == LOWER else LARGEST
+    if not job.method.is_direct and _has_diverged(e, most):
+        return _diverged(e, most)
     found, stderr = [*e.warnings], e.stderr
     hangs = job.source.split.dependence if job.source.split else None
     if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y, hangs)):
@@ -129,15 +134,15 @@ def _may_tell(e: Estimate, x: Values, y: Values, hangs: Dependence | None) -> bo
     return found.nats - 3.0 * found.stderr > max(e.interval(0.95)[1], 0.0)
 
 
-def _has_diverged(e: Estimate) -> bool:
+def _has_diverged(e: Estimate, most: float) -> bool:
     """Whether the value is none, or the training ran away and its start was kept."""
     ran_away = any(not abs(v) <= LARGEST for _, v in e.curve)
-    return not abs(e.nats) <= LARGEST or (e.untrained and ran_away)
+    return not abs(e.nats) <= most or (e.untrained and ran_away)
 
 
-def _diverged(e: Estimate) -> Estimate:
+def _diverged(e: Estimate, most: float) -> Estimate:
     if not any(w.startswith("diverged") for w in e.warnings):
-        ended = e.nats if abs(e.nats) > LARGEST else max((v for _, v in e.curve), key=abs)
+        ended = e.nats if abs(e.nats) > most else max((v for _, v in e.curve), key=abs)
         warning = (
             f"diverged: the training went to {ended:.1e} nats, which no rows can tell, and the "
             "value is void: lower learning_rate, or take method='mine'"

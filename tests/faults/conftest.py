@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # the tests import faulty_run.py from there
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))  # rows_example.py
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments/suite/report"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "mine/command/tables"))
 
 from faulty_run import CELLS, TRAINED, complete, rows
 

@@ -44,8 +44,12 @@ def none() -> None:
 
 @fault
 def limit_of_cpu_seconds() -> None:
-    """Ten, for each process."""
-    resource.setrlimit(resource.RLIMIT_CPU, (10, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    """Two, for each worker."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (2, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+    os.register_at_fork(after_in_child=limit)
 
 
 @fault

@@ -11,6 +11,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def thumbnails(sections: Sequence[Section]) -> list[Drawn]:
 
 def page(name: str, context: Mapping[str, Any], **options: Any) -> str:
     """A template filled in; `options` are those of jinja2's environment."""
+    return str(_template(name, tuple(options.items())).render(context))
+
+
+@cache
+def _template(name: str, options: tuple[tuple[str, Any], ...]) -> Any:
+    """A template, compiled: that takes longer than to fill it in."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -98,11 +105,11 @@ def page(name: str, context: Mapping[str, Any], **options: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        **options,
+        **dict(options),
     )
     environment.filters["raw"] = Markup
     environment.filters["slug"] = lambda text: re.sub(r"[^a-z0-9]+", "-", str(text).lower())
-    return environment.get_template(name).render(context)
+    return environment.get_template(name)
 
 
 def markdown(value: Any) -> Any:

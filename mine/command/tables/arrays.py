@@ -78,7 +78,8 @@ class Arrays:
     def _arrays(self, names: set[str]) -> dict[str, Values]:
         if names == {""}:
             return {"": np.load(self.path, mmap_mode="r", allow_pickle=False)}
-        with np.load(self.path, allow_pickle=False) as archive:
+        # Opened here: numpy leaves the file open where a part of it is broken.
+        with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
 
 
@@ -141,6 +142,7 @@ def _check_there(path: str, name: str, shape: Shape, dtype: np.dtype[Any], there
 
 
 def _taken(name: str, values: Values, is_level: bool) -> Column:
+    _check_letters(name, values)
     if is_level:
         return Column(np.asarray([str(v) for v in values.tolist()], dtype=object))
     if values.dtype.kind in "US":
@@ -154,7 +156,19 @@ def _taken(name: str, values: Values, is_level: bool) -> Column:
             f"expected numbers in column {name!r}, got {values.dtype}: convert it to numbers, "
             "or leave it out"
         )
-    return Column(values.astype(np.float64))
+    with np.errstate(all="ignore"):  # what is no number of 8 bytes is refused as infinite
+        return Column(values.astype(np.float64))
+
+
+def _check_letters(name: str, values: Values) -> None:
+    """Refuses text with numbers in it that are no letters of Unicode. Python does not print it."""
+    if values.dtype.kind != "U" or not values.dtype.itemsize:
+        return
+    codes = values.astype(values.dtype.newbyteorder("=")).view(np.uint32)
+    if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise ValueError(
+            f"expected text in column {name!r}, got what are no letters: write the file anew"
+        )
 
 
 def _strings(values: Values) -> Any:

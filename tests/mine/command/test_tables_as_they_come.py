@@ -184,3 +184,14 @@ def test_any_name_is_printed_and_drawn_without_harm(
     printed = "".join(one.stdout + one.stderr for one in shown)
     assert not {"\x1b", "\x9b", "\u202e"} & set(printed)
     assert max(len(one.stderr) for one in shown) < 3000 and len(shown[0].stdout) < 3000
+
+
+def test_a_header_of_more_than_a_megabyte_is_read(run: Run, folder: Path) -> None:
+    """Was 'empty'."""
+    names = [f"{i:0300d}" for i in range(4000)]
+    rows = np.random.default_rng(0).normal(size=(30, len(names))).round(2).astype(str)
+    lines = [",".join(names), *map(",".join, rows)]
+    (folder / "t.csv").write_text("\n".join(lines))
+    assert len(lines[0]) > 1 << 20
+    found = run("estimate", "t.csv", "--x", names[3], "--y", names[-1], "--method", "gaussian")
+    assert found.exit_code == 0, found.output

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # foreign_files.py
 
 from mine.command.tables.columns import Columns, read_columns
 from mine.command.tables.opening import open_table
