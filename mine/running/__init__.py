@@ -17,20 +17,20 @@ cells.
 **Candidate** (`mine.method`). "auto" trains in two ways and keeps, for each job, the one with
 the higher validation value. A method such as "mine" has no candidates: it trains in one way.
 
-**Round** (`rounds`). "auto" also trains each candidate on half of the training rows, to see what
-more rows would teach. So there are 2 candidates x 2 shares = 4 rounds, one after the other:
+**Round** (`candidates`). "auto" also trains the candidate that it keeps on half of the training
+rows, to see what more rows would teach. Say that two of the jobs keep the first candidate:
 
     round   candidate   training rows   cells      `Candidates` holds the rounds,
     1       first       600             15         a `StackRun` is one of them:
-    2       first       300             15         rows are dealt, critics are trained,
-    3       second      600             15         `EarlyStopping` keeps the best ones,
-    4       second      300             15         and each is valued on its test rows
+    2       second      600             15         rows are dealt, critics are trained,
+    3       first       300             10         `EarlyStopping` keeps the best ones,
+    4       second      300              5         and each is valued on its test rows
 
-From 60 trained networks back to three estimates:
+From 45 trained networks back to three estimates:
 
-1. `pooled`: 5 folds become one estimate of each job in each round: 3 x 4.
-2. `extrapolated`: the values with all and with half of the rows become one: 3 x 2.
-3. `chosen`: the candidate with the higher validation value stays: 3.
+1. `pooled`: 5 folds become one estimate of each job in each round.
+2. The candidate with the higher validation value stays.
+3. `extrapolated`: its values with all and with half of the rows become one.
 
 A method without folds, candidates and shares goes the same way with one round and one cell a
 job. A method that trains nothing (`direct`), such as KSG, is a stack of one job.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeVar
 
@@ -23,52 +23,107 @@ from mine.running.stack_training import Moment, State
 T = TypeVar("T")
 
 
-class Candidates:
-    """The rounds of a stack of jobs. Each is a `StackRun` whose cells are the folds of all jobs.
+@dataclass(frozen=True)
+class Round:
+    """Trainings of one candidate, with one share of the training rows.
 
     Attributes:
-        rounds: the jobs of each round, fold by fold, job by job.
+        candidate: its place; 0 where there are none.
+        share: the place of the share.
+        members: the places of the jobs.
+    """
+
+    candidate: int
+    share: int
+    members: tuple[int, ...]
+
+
+class Candidates:
+    """The rounds of a stack of jobs. Each is a `StackRun` whose cells are the folds of its jobs.
+
+    First each candidate is trained with all of the training rows, for all jobs; then, for each
+    job, with its other shares, the one that validation rows choose.
+
+    Attributes:
+        rounds: those that are known: the later ones are when the first ones have ended.
         ended: the last state of each round that has ended.
-        found: the estimates of each round that has ended.
+        found: the estimates of each round that has ended, one a job.
         current: the round in training.
     """
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
         self.jobs, self.device = jobs, device
-        of_jobs = [rounds_of(job) for job in jobs]
-        self.folds = len(of_jobs[0][0])
-        self.rounds = [list(chain.from_iterable(of)) for of in zip(*of_jobs, strict=True)]
+        self.parts = [rounds_of(job) for job in jobs]
+        self.folds, self.shares = jobs[0].folds, len(jobs[0].shares)
+        self.ways = len(self.parts[0]) // self.shares
+        everyone = tuple(range(len(jobs)))
+        self.rounds = [Round(way, 0, everyone) for way in range(self.ways)]
         self.ended: list[State] = []
-        self.found: list[list[Estimate]] = []
-        self.current = StackRun(self.rounds[0], device)
+        self.found: list[dict[int, Estimate]] = []
+        self.values = [math.nan] * len(jobs)
+        self.current = self._begun(self.rounds[0])
+
+    def _begun(self, of: Round) -> StackRun:
+        place = of.candidate * self.shares + of.share
+        parts = [self.parts[i][place] for i in of.members]
+        return StackRun(list(chain.from_iterable(parts)), self.device)
 
     def train(self) -> Iterator[Moment]:
         while True:
-            is_last = len(self.found) == len(self.rounds) - 1
+            place = len(self.found)
+            is_last = place == len(self.rounds) - 1 and (self.shares == 1 or place >= self.ways)
             # No variable holds the last moment, which holds the round: its memory is free before
             # the next round begins.
             yield from (self._of_jobs(moment, is_last) for moment in self.current.train())
             if is_last:
-                self.found.append(self.current.estimates())
+                self._end()
                 return
             self._next(self.current.state())
 
     def _of_jobs(self, moment: Moment, is_last: bool) -> Moment:
-        """A moment of the current round, as one of the jobs: their folds together."""
+        """A moment of the current round, as one of all jobs: their folds together."""
+        members = self.rounds[len(self.found)].members
+        for i, of_job in zip(members, self._by_job(moment.values), strict=True):
+            self.values[i] = statistics.fmean(of_job)
         return replace(
             moment,
-            steps=moment.steps * self.folds,
-            values=tuple(statistics.fmean(of_job) for of_job in self._by_job(moment.values)),
+            steps=moment.steps * self.folds * len(members) // len(self.jobs),
+            values=tuple(self.values),
             last=moment.last and is_last,
             state=self.state,
         )
 
+    def _end(self) -> None:
+        """Keeps what the current round found, and says what comes after the first ones."""
+        members = self.rounds[len(self.found)].members
+        pools = map(pooled, self._by_job(self.current.estimates()))
+        self.found.append(dict(zip(members, pools, strict=True)))
+        if len(self.found) == self.ways:
+            self.rounds += self._of_the_chosen()
+
+    def _of_the_chosen(self) -> list[Round]:
+        """The other shares of each candidate, for the jobs that chose it."""
+        picked = [self._pick(i) for i in range(len(self.jobs))]
+        members = [
+            tuple(i for i, way in enumerate(picked) if way == of) for of in range(self.ways)
+        ]
+        return [
+            Round(way, share, members[way])
+            for way in range(self.ways)
+            for share in range(1, self.shares)
+            if members[way]
+        ]
+
+    def _pick(self, i: int) -> int:
+        """The candidate of a job with the highest validation value; of equal ones the first."""
+        return max(range(self.ways), key=lambda way: _validation(self.found[way][i]))
+
     def _next(self, state: State) -> None:
         """Ends the current round and begins the next one."""
         self.ended.append(state)
-        self.found.append(self.current.estimates())
+        self._end()
         del self.current  # its memory goes to the next round
-        self.current = StackRun(self.rounds[len(self.found)], self.device)
+        self.current = self._begun(self.rounds[len(self.found)])
 
     def _by_job(self, of_cells: Sequence[T]) -> list[Sequence[T]]:
         """The values of a round's cells, the folds of each job together."""
@@ -76,8 +131,23 @@ class Candidates:
 
     def outcomes(self) -> list[Estimate]:
         """One a job, when all rounds have ended."""
-        of_rounds = [[pooled(folds) for folds in self._by_job(found)] for found in self.found]
-        return [chosen(job, found) for job, *found in zip(self.jobs, *of_rounds, strict=True)]
+        return [self._outcome(i, job) for i, job in enumerate(self.jobs)]
+
+    def _outcome(self, i: int, job: Job) -> Estimate:
+        """The chosen candidate's value, extrapolated from its shares."""
+        way = self._pick(i)
+        whole, *others = (
+            found[i]
+            for of, found in zip(self.rounds, self.found, strict=True)
+            if of.candidate == way and i in of.members
+        )
+        hangs = job.source.split is not None and job.source.split.dependence is not None
+        e = extrapolated(whole, others[0] if others else None, hangs)
+        if not job.keeps_influences:
+            e = replace(e, influences=())
+        if not job.candidates:
+            return e
+        return replace(e, method=job.method.name, chosen=str(job.candidates[way]))
 
     def state(self) -> State:
         """The states of all rounds so far, and the number of steps that they have done."""
@@ -92,7 +162,7 @@ class Candidates:
             ValueError: it is no state of such a stack; this object is then of no more use.
         """
         count = len({name.partition(".")[0] for name in state} - {"step"})
-        if not 0 < count <= len(self.rounds):
+        if not 0 < count <= self.ways * self.shares:
             raise ValueError(
                 f"expected the state of a stack like this one, got one of {count} candidates: "
                 "start anew"
@@ -105,27 +175,6 @@ class Candidates:
                 self._next(of)
 
 
-def chosen(job: Job, rounds: Sequence[Estimate]) -> Estimate:
-    """A job's estimate from those of its rounds.
-
-    The shares of each candidate become one value by extrapolation. Of several candidates the one
-    with the highest validation value is chosen.
-    """
-    shares = len(job.shares)
-    hangs = job.source.split is not None and job.source.split.dependence is not None
-    trained = [rounds[i : i + shares] for i in range(0, len(rounds), shares)]
-    ways = [extrapolated(of[0], of[1] if shares > 1 else None, hangs) for of in trained]
-    if not job.keeps_influences:
-        ways = [replace(e, influences=()) for e in ways]
-    names = [str(candidate) for candidate in job.candidates]
-    if not names:
-        return ways[0]
-    named = zip(names, ways, strict=True)
-    return max(
-        (replace(e, method=job.method.name, chosen=name) for name, e in named), key=_by_validation
-    )
-
-
-def _by_validation(e: Estimate) -> float:
+def _validation(e: Estimate) -> float:
     value = e.validation_nats
     return value if value is not None and math.isfinite(value) else -math.inf

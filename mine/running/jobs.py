@@ -104,8 +104,12 @@ class Job:
         """Optimizer steps of all its networks together, at most."""
         if self.method.direct:
             return 0
-        trainings = max(1, len(self.candidates)) * len(self.shares) * self.folds
-        return trainings * self.training.steps
+        return self.trainings * self.training.steps
+
+    @property
+    def trainings(self) -> int:
+        """All networks that are trained: each candidate, the chosen one with each other share."""
+        return (max(1, len(self.candidates)) + len(self.shares) - 1) * self.folds
 
     @property
     def likely_steps(self) -> float:

@@ -79,7 +79,7 @@ def seconds_of(job: AnyJob) -> float:
         return job.method.work(*job.source.sizes) / SPEED
     work, steps = work_of(job), job.likely_steps
     looks = 1.0 + (steps / job.training.validate_every if job.source.split else 0.0)
-    trainings = max(1, len(job.candidates)) * len(job.shares) * job.folds
+    trainings = job.trainings
     return trainings * (steps * (STEP_SECONDS + work.step / SPEED) + looks * work.look / SPEED)
 
 

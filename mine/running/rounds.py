@@ -1,7 +1,8 @@
-"""The rounds of a job: each is one candidate, with one share of the training rows.
+"""The rounds that a job may have: each is one candidate, with one share of the training rows.
 
 For a method that chooses between candidates, or that asks what more rows are worth, one job means
-several trainings. For any other method it is one round, of one training a fold.
+several trainings: `mine.running.candidates` says which of them are done. For any other method it
+is one round, of one training a fold.
 """
 
 from __future__ import annotations
