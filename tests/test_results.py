@@ -228,3 +228,31 @@ def test_one_changed_number_is_told_with_page_and_line(change: str) -> None:
     assert any(
         one.startswith(f"{page}:{line_of(page, quoted)} ") and expected in one for one in said
     ), said
+
+
+# -------------------------------------------------------------- comparison
+
+
+def figures_of(text: str) -> dict[str, list[float]]:
+    """Name -> the first number of each further cell, of the tables whose columns are rows."""
+    found = {}
+    for name, *cells in filter(None, map(cells_of, text.splitlines())):
+        numbers = [NUMBER.search(cell.replace("> ", "")) for cell in cells[:3]]
+        if len(numbers) == 3 and all(numbers):
+            plain = name.strip("*`")
+            found.setdefault(plain, [value(match[0]) for match in numbers if match])
+    return found
+
+
+def test_the_readme_compares_by_the_figures_of_the_page() -> None:
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    run, printed = page.split("## As printed by others")
+    sources = {True: figures_of(run), False: figures_of(printed.split("## By family")[0])}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.split("| estimator |")[1].split("\n\n")[0]
+    lines = [cells for cells in map(cells_of, table.splitlines()) if len(cells) == 4][1:]
+    assert len(lines) > 10
+    for name, *quoted in lines:
+        there = sources[name.startswith("**")][name.strip("*`")]
+        for text, one in zip(quoted, there, strict=True):
+            assert abs(value(text.replace("> ", "")) - one) <= 0.0005 + 1e-9, (name, text, one)

@@ -17,6 +17,8 @@ import mine
 from mine.estimators.pairwise import SMALL
 from mine.sklearn import MutualInfoWarning, mutual_info
 
+# Of next to no steps, neighbours see more than the network.
+pytestmark = pytest.mark.filterwarnings("ignore:column .* neighbours see more")
 QUICK = {"steps": 40, "hidden": (8,), "batch_size": 32, "learning_rate": 0.02}
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 3))

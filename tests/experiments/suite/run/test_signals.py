@@ -31,6 +31,15 @@ def _heard() -> Any:
     ],
 )
 def test_a_signal_is_noted_and_not_died_of(number: signal.Signals, status: int) -> None:
+    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, default)  # nohup ignores SIGHUP, and so would the watch
+    try:
+        _assert_noted(number, status)
+    finally:
+        signal.signal(number, before)
+
+
+def _assert_noted(number: signal.Signals, status: int) -> None:
     with watch_signals() as found:
         assert not found and found.name == ""
         os.kill(os.getpid(), number)
