@@ -25,6 +25,7 @@ from experiments.suite.claims.checks import Check, Finding, all_hold, less_than,
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, fewest_seeds, pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
+from experiments.suite.figures.axes import plain_log_ticks, ticks_at
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.palette import looks, order
 from experiments.suite.task_tables import tables
@@ -174,12 +175,15 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
         means = own.groupby("n")["size"].mean()
         shown = means[np.isfinite(means)]
         ax.plot(shown.index, shown, ls="-", lw=1.6, ms=4.5, **found[method])
+    ends = {}
     for name, values in PRINTED.items():
         points = [(n, v) for n, v in zip(PRINTED_ROWS, values, strict=True) if v < math.inf]
         ax.plot(*zip(*points, strict=True), "--", color=PRINTED_COLOUR, lw=1.0, zorder=1)
+        ends[name] = points[-1]
+    for name, height in apart({name: value for name, (_, value) in ends.items()}).items():
         ax.annotate(
             name,
-            points[-1],
+            (ends[name][0], height),
             xytext=(5, 0),
             textcoords="offset points",
             color=PRINTED_COLOUR,
@@ -187,5 +191,17 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
             va="center",
         )
     ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
-    ax.legend(frameon=False, fontsize=7.5)
+    counts = sorted(int(n) for n in rows["n"].unique())
+    ticks_at(ax.xaxis, counts, [f"{n:,}" for n in counts])
+    plain_log_ticks(ax.yaxis)
     return ax
+
+
+def apart(heights: Mapping[str, float], ratio: float = 1.09) -> dict[str, float]:
+    """Heights on a log axis, raised so far that each is that many times the one below it."""
+    found: dict[str, float] = {}
+    least = 0.0
+    for name, height in sorted(heights.items(), key=lambda one: one[1]):
+        found[name] = max(height, least)
+        least = ratio * found[name]
+    return found

@@ -33,9 +33,10 @@ OTHERS_BETTER = 0.005
 """A method is named as better in a family where it is ahead by more than so many nats."""
 
 
-def page(rows: pd.DataFrame, about: Mapping[str, Any], seconds: float) -> str:
+def page(rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
     """The whole page, from the rows of one run and its provenance."""
     found = tables.table(rows)
+    seconds = float(rows["seconds"].sum())
     counts = sorted(found["n"].unique())
     parts = [
         "# Beside other estimators",
@@ -69,8 +70,8 @@ def introduction(rows: pd.DataFrame, about: Mapping[str, Any], seconds: float) -
     return (
         "Made by `make comparison`: do not edit. The tasks are the "
         f"{rows['name'].nunique()} of [Beyond Normal](https://arxiv.org/abs/2306.11078) (Czyż et "
-        f"al., 2023), and every method has one setting for all of them: {seed_note(rows)}; commit "
-        f"{commit}; {machine}; {duration(seconds, 'coarse')}."
+        f"al., 2023), and every method has one setting for all of them. {seed_note(rows)}. The "
+        f"rows come from commit {commit}, {machine}: {duration(seconds, 'coarse')} of one core."
     )
 
 
@@ -175,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    text = page(record.rows, record.provenance, float(record.status["seconds"]))
+    text = page(record.rows, record.provenance)
     write_atomic(asked.docs / "comparison.md", text.encode())
     for name, figure in comparison.figures(record.rows).items():
         write_atomic(asked.docs / "figures" / f"{name}.png", render(figure)["png"])

@@ -37,7 +37,7 @@ def row(name: str, method: str, seed: int, error: float, n: int = 1000) -> dict[
 
 
 def page(rows: list[dict[str, Any]]) -> str:
-    return comparison_page.page(pd.DataFrame(rows), ABOUT, 60.0)
+    return comparison_page.page(pd.DataFrame(rows), ABOUT)
 
 
 def test_errors_of_both_signs_count_in_the_mean_error_and_cancel_in_the_mean() -> None:
