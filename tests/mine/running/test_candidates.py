@@ -1,78 +1,61 @@
-"""Jobs of one stack that choose different candidates, and what is trained for each."""
-
-from __future__ import annotations
+"""A stack that was stopped goes on from its state, to the same bits."""
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
+from jobs_example import job, outcomes, rows_job
 
-from mine.estimators.own_job import own_job
-from mine.estimators.rows import as_pair
-from mine.running.begin import begin
-from mine.running.candidates import Candidates
-from mine.running.estimates import Estimate
-from mine.running.jobs import Job
+from mine.running.run_options import RunOptions, Stopped
+from mine.tasks import CorrelatedGaussian
+from mine.training.settings import Training
 
-SMALL = {"steps": 60, "hidden": (16,), "batch_size": 50, "learning_rate": 0.02, "folds": 2}
-CPU = torch.device("cpu")
+LONG = Training(steps=120, batch_size=3000, validate_every=20, patience=20)
 
 
-def job(seed: int) -> Job:
-    rng = np.random.default_rng(seed)
-    x, noise = rng.normal(size=(2, 400))
-    return own_job(*as_pair(x, 0.9 * x + 0.4 * noise), "auto", seed, key="k", **SMALL)
+class Kept:
+    """A keeper in memory, for stacks that are trained in this process."""
+
+    def __init__(self, every=3):
+        self.every, self.asked, self.states = every, 0, []
+
+    def load(self, stack):
+        return reversed(self.states)
+
+    def due(self, stack):
+        self.asked += 1
+        return self.asked % self.every == 0
+
+    def save(self, stack, state):
+        self.states.append(state)
 
 
-@pytest.fixture(autouse=True)
-def _choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job of an even seed chooses the first candidate, whatever its validation rows say."""
-    monkeypatch.setattr(Candidates, "_pick", lambda self, i: self.jobs[i].seed % 2)
+def own_data(**changes):
+    x, y = CorrelatedGaussian(1, 0.7).sample(6000, torch.Generator().manual_seed(0))
+    return rows_job(x, y, **{"training": LONG, **changes})
 
 
-def trained(jobs: list[Job]) -> tuple[list[Estimate], Candidates]:
-    training = begin(jobs, CPU)
-    assert isinstance(training, Candidates)
-    for _ in training.train():
-        pass
-    plain = [dataclasses.replace(e, critic=None) for e in training.outcomes()]
-    return plain, training
+@pytest.mark.parametrize("make", [lambda: job(training=LONG), own_data], ids=["stream", "own"])
+def test_a_stopped_run_taken_up_again_gives_the_same_bits(make):
+    jobs = [make(), dataclasses.replace(make(), seed=1)]
+    whole, keeper, lives = outcomes(jobs, workers=1), Kept(), 0
+    for patience in (0, 1, 0, 100):
+        asked = iter([False] * patience)
+        options = RunOptions(keeper, stopping=lambda asked=asked: next(asked, True))
+        try:
+            found = outcomes(jobs, workers=1, options=options)
+            break
+        except Stopped:
+            lives += 1
+    assert lives == 3
+    assert found == whole
 
 
-def test_each_job_is_trained_with_half_of_the_rows_by_the_candidate_that_it_chose() -> None:
-    found, training = trained([job(1), job(2), job(3)])
-    ways = [(of.candidate, of.share, of.members) for of in training.rounds]
-    everyone = (0, 1, 2)
-    assert ways == [(0, 0, everyone), (1, 0, everyone), (0, 1, (1,)), (1, 1, (0, 2))]
-    assert [e.chosen.endswith("fitted copula") for e in found] == [False, True, False]
-    assert all(e.rise is not None for e in found)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_job_in_a_stack_of_other_choices_is_as_it_is_alone(seed: int) -> None:
-    (alone,), _ = trained([job(seed)])
-    together, _ = trained([job(1), job(2)])
-    beside = together[seed - 1]
-    assert beside.chosen == alone.chosen
-    assert beside.nats == pytest.approx(alone.nats, abs=1e-5)
-    assert beside.stderr == pytest.approx(alone.stderr, abs=1e-5)
-
-
-@pytest.mark.parametrize("blocks", [1, 3, 5, 7])
-def test_a_stack_of_other_choices_goes_on_from_any_of_its_rounds(blocks: int) -> None:
-    jobs = [job(1), job(2)]
-    whole, _ = trained(jobs)
-    begun = begin(jobs, CPU).train()
-    state = [next(begun) for _ in range(blocks)][-1].state()
-    resumed = begin(jobs, CPU)
-    resumed.take_up(state)
-    for _ in resumed.train():
-        pass
-    assert [dataclasses.replace(e, critic=None) for e in resumed.outcomes()] == whole
-
-
-def test_the_steps_of_a_stack_are_those_of_its_trainings() -> None:
-    jobs = [job(1), job(2)]
-    steps = sum(moment.steps for moment in begin(jobs, CPU).train()) * len(jobs)
-    assert 0 < steps <= sum(one.network_steps for one in jobs)
+def test_a_state_of_another_stack_is_passed_over(caplog):
+    keeper, other = Kept(every=1), Kept(every=1)
+    jobs = [job(training=LONG)] * 2
+    whole = outcomes(jobs, options=RunOptions(keeper))
+    outcomes([job(training=dataclasses.replace(LONG, batch_size=2000))], options=RunOptions(other))
+    keeper.states += other.states[:1] + [{}]
+    assert outcomes(jobs, options=RunOptions(keeper)) == whole
+    assert caplog.text.count("cannot be used") == 2
