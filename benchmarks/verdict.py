@@ -3,8 +3,8 @@
 An estimate is *off* where it misses the truth by more than .15 nats and 15 %, the others are
 *near*. An estimate that is off should not be called reliable (aim: 95 % are not), and one that is
 near should be (aim: 85 %). The tasks are those on which `auto` was developed, and cases that are
-hard on purpose, by `auto` and by methods that train nothing; seeds are others than those by which
-the rules were written. A row is written after each draw, so that a stopped run goes on.
+hard on purpose, by `auto` and by methods that train nothing. A row is written after each draw, so
+that a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.resuming import Row, measured_rows, options
-from mine.running.verdict import RELIABLE, TOLERANCE, VERDICTS
+from mine.method.doubts import tolerance
+from mine.running.verdict import RELIABLE, VERDICTS
 
 OUT = Path("outputs/verdict/rows.csv")
 FIRST_SEED = 3000
@@ -80,14 +81,6 @@ def outlier(rows: int, rho: float, seed: int) -> tuple[Any, Any]:
     x, y = normal(rows, rho, seed)
     x[0, 0] = 1e12
     return x, y
-
-
-def heavy(rows: int, seed: int) -> tuple[Any, Any]:
-    """X is Cauchy, and Y is X with Cauchy noise of .3 times its scale."""
-    import numpy as np
-
-    x, noise = np.random.default_rng(seed).standard_cauchy(size=(2, rows))
-    return x, x + 0.3 * noise
 
 
 def checkerboard(rows: int, squares: int, seed: int) -> tuple[Any, Any]:
@@ -210,7 +203,7 @@ def measured(case: Case, method: str, seed: int) -> Row:
 def is_off(row: Row) -> bool:
     """Whether the value misses the truth by more than .15 nats and 15 %."""
     truth = float(row["truth"])
-    return not abs(float(row["nats"]) - truth) <= TOLERANCE * max(1.0, abs(truth))
+    return not abs(float(row["nats"]) - truth) <= tolerance(truth)
 
 
 def table(rows: Sequence[Row]) -> list[str]:

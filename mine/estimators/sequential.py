@@ -29,7 +29,7 @@ def estimates_with_copies(jobs: Sequence[Job], null: int, device: str) -> list[E
     """
     made = min(null, FIRST)
     found = estimates_of([Request(job, made) for job in jobs], device, said=True)
-    while going := [i for i, e in enumerate(found) if made < null and not _is_hopeless(e)]:
+    while made < null and (going := [i for i, e in enumerate(found) if not _is_hopeless(e)]):
         more = range(made, min(null, 2 * made))
         copies = copies_of([jobs[i] for i in going], more, device)
         for i, values in zip(going, copies, strict=True):

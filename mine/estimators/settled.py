@@ -18,7 +18,7 @@ from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
-from mine.method.doubts import Doubt, of_network, some_rows
+from mine.method.doubts import FEW_COLUMNS, Doubt, of_network, some_rows
 from mine.method.gaussian import normal_scores
 from mine.method.ksg import ksg
 from mine.method.method import LOWER
@@ -85,11 +85,8 @@ def settled(
         stderr = math.hypot(stderr, doubt.nats)
         found.append(doubt.text)
     # Tails that harm show in a second look.
-    if (
-        job.method.is_direct
-        and _by_moments(job)
-        and (doubt is not None or not (looks and job.method.doubted))
-    ):
+    assured = looks and job.method.doubted is not None and doubt is None
+    if job.method.is_direct and _by_moments(job) and not assured:
         sides = [
             (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
@@ -111,7 +108,9 @@ def _second_look(e: Estimate, job: Job, x: Values, y: Values) -> Doubt | None:
     """What else the rows tell against the value."""
     if job.method.doubted:
         return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
-    if job.method.is_direct or not all(is_continuous(column) for v in (x, y) for column in v.T):
+    if job.method.is_direct or x.shape[1] + y.shape[1] > FEW_COLUMNS:
+        return None
+    if not all(is_continuous(column) for v in (x, y) for column in v.T):
         return None
     return of_network(e.nats, e.stderr, *(normal_scores(some_rows(v)) for v in (x, y)))
 

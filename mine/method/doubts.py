@@ -5,8 +5,7 @@ near that the density is even between them. A network is right where it has lear
 Where the rows deny it, the value is off by more than its standard error says, and a doubt says by
 about how much.
 
-The thresholds were chosen on the tasks of configs/tasks/development.yaml at seed 7;
-`benchmarks.verdict` measures them at others.
+The thresholds were chosen on the cases of `benchmarks.verdict` at seed 7.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from mine.data.noiseless import is_continuous
 from mine.method.ksg import HIGH_DIMENSION, ksg
 
 MOST_ROWS = 5000  # that are looked at
-OFF = 0.15  # nats, and share of the value: less is not worth a doubt
+OFF = 0.15  # nats, and share of the value
 FEW_COLUMNS = 4  # of x and y together: neighbours are near
 FARTHER = 4  # times as many neighbours
 SURE, SQUARE = 6.0, 0.25  # standard errors, and correlation of squares, that no chance explains
@@ -58,7 +57,7 @@ def of_neighbours(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt |
         return None
     near, far = (ksg(a, b, k=of, workers=1).nats for of in (k, FARTHER * k))
     fall = near - far
-    if fall <= OFF / 2.0 * max(1.0, abs(nats)):
+    if fall <= tolerance(nats) / 2.0:
         return None
     return Doubt(
         fall,
@@ -69,15 +68,13 @@ def of_neighbours(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt |
 
 
 def of_network(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
-    """Whether nearest neighbours see in few columns what a network has not learned.
+    """Whether nearest neighbours see what a network has not learned.
 
-    Arguments as for `of_normal_law`.
+    Arguments as for `of_normal_law`, of at most `FEW_COLUMNS` columns together.
     """
-    if a.shape[1] + b.shape[1] > FEW_COLUMNS:
-        return None
     seen = ksg(a, b, workers=1)
     more = seen.nats - nats
-    if more <= _worth(nats) or more <= 3.0 * math.hypot(seen.stderr, stderr):
+    if more <= tolerance(nats) or more <= 3.0 * math.hypot(seen.stderr, stderr):
         return None
     return Doubt(
         more,
@@ -103,12 +100,12 @@ def of_normal_law(
         copula: what a normal law of the scores gives, and its standard error.
     """
     beside = abs(copula[0] - nats)
-    if beside > _worth(nats) and beside > 3.0 * math.hypot(stderr, copula[1]):
+    if beside > tolerance(nats) and beside > 3.0 * math.hypot(stderr, copula[1]):
         return _doubt(beside, f"normal scores of the same rows give {copula[0]:.2f} nats")
     if a.shape[1] + b.shape[1] < HIGH_DIMENSION:
         seen = ksg(a, b, workers=1)
         more = seen.nats - nats
-        if more - 3.0 * math.hypot(seen.stderr, stderr) > 0.0 and more > _worth(nats):
+        if more - 3.0 * math.hypot(seen.stderr, stderr) > 0.0 and more > tolerance(nats):
             return _doubt(more, f"nearest neighbours see {seen.nats:.2f} nats")
     a, b = (v[:, [is_continuous(column) for column in v.T]] for v in (a, b))
     if not (a.size and b.size):
@@ -127,7 +124,8 @@ def some_rows(v: Any) -> Array:
     return np.asarray(v[:MOST_ROWS], dtype=np.float64)
 
 
-def _worth(nats: float) -> float:
+def tolerance(nats: float) -> float:
+    """.15 nats, and 15 % of a value: less is not worth a doubt."""
     return OFF * max(1.0, abs(nats))
 
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mine.method.doubts import tolerance
+
 RELIABLE, DOUBTFUL, UNRELIABLE = VERDICTS = "reliable", "doubtful", "unreliable"
 LEAST_NATS = -1.0
 ABOVE_LOG_N = 5.0
@@ -37,8 +39,7 @@ KINDS = (
     "duplicates",
 )
 """Beginnings of the warnings that make an estimate unreliable."""
-TOLERANCE = 0.15  # nats, and share of the value
-WIDE = 0.5  # the same, of an interval that says nothing
+WIDE = 0.5  # nats, and share of the value: a wider interval says nothing
 
 
 class Measured(Protocol):
@@ -97,7 +98,7 @@ def _unsure(e: Measured) -> list[str]:
     if e.nats == math.inf:
         return ["an infinite value holds where the columns are continuous"]
     found = []
-    allowed = TOLERANCE * max(1.0, abs(e.nats))
+    allowed = tolerance(e.nats)
     if allowed < _half(e) <= WIDE * max(1.0, abs(e.nats)):
         found.append(f"the 95 % interval reaches {_half(e):.2g} nats to each side")
     if len(e.fold_nats) > 1:
