@@ -26,13 +26,13 @@ from torch import Tensor
 
 from mine.critics.mlp import MLP
 from mine.critics.protocol import Critic, CriticConfig
-from mine.critics.residual import Residual
+from mine.critics.starts import Started, network_of, start_of
 from mine.data.columns import Layout, as_columns
 from mine.data.pairs import Shifts
 from mine.data.preprocessing import Transform
 from mine.data.torch_defaults import with_usual_defaults
 
-FORMAT, VERSION = "mine critic", 2
+FORMAT, VERSION = "mine critic", 3
 CHUNK_ROWS = 4096
 Array = NDArray[Any]
 
@@ -46,7 +46,7 @@ class Member:
         y: the preprocessing of Y.
         parameters: arrays like the critic's views, without their leading axis.
         buffers: the critic's other arrays by name, without their leading axis: those of a user's
-            own module, or the copula of a `Residual`.
+            own module, or what its start was fitted to.
         offset: mean T on the joint test rows minus the estimate, in nats: for a DV value, the
             log-mean-exp of T on the marginal test pairs.
     """
@@ -151,13 +151,13 @@ class Fitted:
             raise
 
     def _header(self) -> dict[str, Any]:
-        network = self.config.network if isinstance(self.config, Residual) else self.config
+        network = network_of(self.config)
         return {
             "format": FORMAT,
             "version": VERSION,
             "method": self.method,
             "critic": asdict(network) if isinstance(network, MLP) else None,
-            "residual": isinstance(self.config, Residual),
+            "start": start_of(self.config),
             "columns": [asdict(layout) for layout in self.layouts],
             "members": [
                 {
@@ -216,7 +216,7 @@ def taken(
         buffers={name: b[k].cpu().numpy().copy() for name, b in buffers.items()},
         offset=offset,
     )
-    known = config if isinstance(config, MLP | Residual) else None
+    known = config if isinstance(config, MLP | Started) else None
     return Fitted(method, layouts, (member,), known)
 
 

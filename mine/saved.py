@@ -19,13 +19,14 @@ from torch import nn
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.critics.parameters import parameter_shapes
-from mine.critics.residual import Residual
+from mine.critics.starts import COPULA, Started, inputs_of, network_of, start_of, started
 from mine.data.columns import Layout
 from mine.data.preprocessing import RANKED, Transform
 from mine.data.torch_defaults import with_usual_defaults
 from mine.fitted import FORMAT, VERSION, Array, Fitted, Member
 
 LARGEST = 1 << 30  # bytes of a file
+OLDER = 2  # a version that had one kind of start
 _HOW = "save one anew with estimate(...).critic.save(path)"
 
 
@@ -84,7 +85,7 @@ class _Reader:
 
     def __init__(self, header: Any, names: set[str], tensor: Callable[[str], Array]) -> None:
         kind = header["format"], header["version"]
-        if kind != (FORMAT, VERSION):
+        if kind not in ((FORMAT, VERSION), (FORMAT, OLDER)):
             raise ValueError(f"its format is {kind}, this version reads {(FORMAT, VERSION)}")
         self.header, self.names, self.tensor, self.left = header, names, tensor, set(names)
         self.config = _config(header)
@@ -120,18 +121,19 @@ class _Reader:
     def _shapes(self, i: int) -> list[Any]:
         """The shapes of a member's parameters; None each where only the user's module knows."""
         x, y = self.sides
-        network = self.config.network if isinstance(self.config, Residual) else self.config
-        if network is not None:
-            return list(parameter_shapes(x.width, y.width, network.hidden))
+        if self.config is not None:
+            inputs = inputs_of(self.config, x.width, y.width)
+            return list(parameter_shapes(*inputs, network_of(self.config).hidden))
         return [None] * len([n for n in self.names if n.startswith(f"{i}.parameter.")])
 
     def _buffers(self, i: int, names: Any) -> dict[str, Array]:
-        if not isinstance(self.config, Residual):
+        if not isinstance(self.config, Started):
             return {n: self.tensor(f"{i}.buffer.{n}") for n in names}
         buffers = {n: self._read(f"{i}.buffer.{n}", np.float32) for n in names}
         if not (np.abs(buffers["rho"]) < 1.0).all():
             raise ValueError("expected correlations within (-1, 1), got others")
-        if not ((buffers["tail"][:, 0] >= 0.0) & (buffers["tail"][:, 0] <= 1.0)).all():
+        inverse = buffers["tail"][:, 0] if start_of(self.config) == COPULA else np.zeros(1)
+        if not ((inverse >= 0.0) & (inverse <= 1.0)).all():
             raise ValueError("expected tails of one degree of freedom or more, got others")
         return buffers
 
@@ -161,11 +163,12 @@ class _Reader:
         return array
 
 
-def _config(header: Any) -> MLP | Residual | None:
+def _config(header: Any) -> MLP | Started | None:
     if header["critic"] is None:
         return None
     network = MLP(**{**header["critic"], "hidden": tuple(header["critic"]["hidden"])})
-    return Residual(network) if header["residual"] else network
+    start = header["start"] if header["version"] == VERSION else COPULA * header["residual"]
+    return started(network, start)
 
 
 def _layout(header: Any) -> Layout:

@@ -31,6 +31,10 @@ class Residual:
         """One critic for each generator; see `MLP.stack`."""
         return StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
 
+    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
+        """The columns that the network gets."""
+        return dx, dy
+
 
 class StackedResidual:
     """K networks, each added to the log-ratio of a copula: see `Residual` and `Critic`.
@@ -64,6 +68,10 @@ class StackedResidual:
             for name, buffer in self.buffers.items():
                 buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
         self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
+
+    def without_tails(self) -> None:
+        """Leaves Student's tails out, where all are 0: the same values, sooner."""
+        self._student = False
 
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True

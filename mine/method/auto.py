@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mine.critics.starts import COPULA, VARIATES
 from mine.method.few_rows import few_rows_method
 from mine.method.jensen_shannon import js
 from mine.method.method import NEITHER, Candidate, Method
@@ -32,8 +33,9 @@ def auto() -> Method:
         source="this suite",
         good_at="whatever comes: the default for one's own data",
         candidates=(
-            Candidate(js(), "copula", residual=True),
+            Candidate(js(), "copula", COPULA),
             Candidate(js(), "auto"),
+            Candidate(js(), "auto", VARIATES),
         ),
         shares=(1.0, 0.5),
         folds=5,

@@ -25,6 +25,7 @@ from typing import Any, NoReturn, Protocol
 from torch import Generator, Tensor
 
 from mine.critics.protocol import Critic
+from mine.critics.starts import NOTHING, SAID
 from mine.data.dependence import Dependence
 from mine.method.bound import Bound
 from mine.method.doubts import Doubt
@@ -175,15 +176,15 @@ class Candidate:
     Attributes:
         method: what it is trained and valued by.
         preprocess: the units of its columns, unless the job says others.
-        residual: whether its network starts from a fitted copula (`mine.critics.residual`).
+        start: what its network starts from, one of `mine.critics.starts`.
     """
 
     method: Method
     preprocess: str
-    residual: bool = False
+    start: str = NOTHING
 
     def __str__(self) -> str:
-        start = ", from a fitted copula" if self.residual else ""
+        start = f", from {SAID[self.start]}" if self.start else ""
         return f"{self.method.name} on {self.preprocess} units{start}"
 
 

@@ -92,7 +92,7 @@ class Job:
         A fitted start needs the built-in network, so a user's module has no such candidate.
         """
         found = self.method.candidates if self.source.split else ()
-        return tuple(c for c in found if isinstance(self.critic, MLP) or not c.residual)
+        return tuple(c for c in found if isinstance(self.critic, MLP) or not c.start)
 
     @property
     def shares(self) -> tuple[float, ...]:

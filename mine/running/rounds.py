@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mine.critics.mlp import MLP
-from mine.critics.residual import Residual
+from mine.critics.starts import started
 from mine.data.own_rows import OwnRows
 from mine.method.method import Candidate
 from mine.running.jobs import Job, fitting
@@ -49,6 +49,6 @@ def trained_as(job: Job, candidate: Candidate) -> Job:
     source, critic = job.source, job.critic
     if isinstance(source, OwnRows):
         source = replace(source, preprocess=source.preprocess or candidate.preprocess)
-    if candidate.residual and isinstance(critic, MLP):
-        critic = Residual(critic)
+    if isinstance(critic, MLP):
+        critic = started(critic, candidate.start)
     return replace(job, method=candidate.method, source=source, critic=critic)

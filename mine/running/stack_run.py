@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mine.critics.densities import ConditionalDensity
 from mine.critics.protocol import Critic
-from mine.critics.residual import StackedResidual
+from mine.critics.starts import StackedStarted
 from mine.fitted import Fitted, taken
 from mine.method.objective import Objective
 from mine.running.early_stopping import EarlyStopping
@@ -55,7 +55,7 @@ class StackRun:
         dx, dy = first.source.sizes[1:]
         starts = [job.generator("start") for job in self.jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
-        if isinstance(critic, StackedResidual):
+        if isinstance(critic, StackedStarted):
             critic.fit([dealt.seen for dealt in self.data if dealt.seen is not None])
         return critic
 
@@ -165,7 +165,7 @@ class StackRun:
             validation_nats=validation,
             critic=self._fitted(k, found),
             influences=found.influences,
-            untrained=untrained and not isinstance(self.stack.critic, StackedResidual),
+            untrained=untrained and not isinstance(self.stack.critic, StackedStarted),
         )
         found_in = warnings_of(bare, job.training.steps, self.method.ceiling(job.partners))
         if self.method.probe and not is_void(bare):

@@ -158,17 +158,20 @@ def test_the_header_is_json_that_says_what_the_critic_is(tmp_path):
     mine.estimate(*data(), method="smile(tau=2)", **QUICK).critic.save(tmp_path / "c")
     with safe_open(tmp_path / "c", "numpy") as opened:
         header = json.loads(opened.metadata()["mine"])
-    assert header["format"] == "mine critic" and header["version"] == 2
+    assert header["format"] == "mine critic" and header["version"] == 3
     assert header["method"] == "smile(tau=2)"
     assert header["critic"] == {"hidden": [8, 8], "activation": "elu", "init": "fan_in"}
-    assert header["residual"] is False
+    assert header["start"] == ""
     assert header["members"][0]["x"] == ["standardise"]
 
 
-def test_a_file_written_by_hand_is_read(tmp_path):
-    """The format of version 2: T = relu(2 x + y) - 0.5 of standardised x and y, offset 0.25."""
+@pytest.mark.parametrize(
+    "version", [{"version": 2, "residual": False}, {"version": 3, "start": ""}]
+)
+def test_a_file_written_by_hand_is_read(tmp_path, version):
+    """Both versions: T = relu(2 x + y) - 0.5 of standardised x and y, offset 0.25."""
     header = {
-        "format": "mine critic", "version": 2, "method": "mine", "residual": False,
+        "format": "mine critic", **version, "method": "mine",
         "critic": {"hidden": [1], "activation": "relu", "init": "fan_in"},
         "columns": [{"names": ["0"], "levels": [[]]}] * 2,
         "members": [{"x": ["standardise"], "y": ["none"], "parameters": 3, "buffers": []}],

@@ -24,7 +24,7 @@ from mine.running.extrapolation import extrapolated
 from mine.running.rounds import trained_as
 from mine.running.run import run
 from mine.running.run_options import RunOptions
-from mine.tasks import CorrelatedGaussian
+from mine.tasks import CorrelatedGaussian, MultivariateNormal, Spiral, Warped
 
 QUICK = {"steps": 60, "hidden": (8,), "batch_size": 50, "validate_every": 20}
 
@@ -187,12 +187,28 @@ def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path, buffe
         mine.load(tmp_path / "hostile")
 
 
+def test_a_spiral_is_seen_through_its_variates_and_the_critic_saved_and_loaded(tmp_path):
+    base = MultivariateNormal(dim_x=3, dim_y=3, pairs=[0.8, 0.7])
+    task = Warped(base, Spiral(speed=0.3, plane=[0, 1]), Spiral(speed=0.3, plane=[1, 2]))
+    x, y = (v.numpy() for v in task.sample(1500, torch.Generator().manual_seed(4)))
+    e = mine.estimate(x, y, **QUICK)
+    assert e.chosen == "js on auto units, from fitted variates"
+    assert 0.5 * task.mi < e.nats < task.mi + 2 * e.stderr
+    e.critic.save(tmp_path / "critic")
+    again = mine.load(tmp_path / "critic")
+    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
+    again.members[0].buffers["rho"][:] = 1.0  # a perfect correlation, which is never fitted
+    again.save(tmp_path / "hostile")
+    with pytest.raises(ValueError, match="expected a critic's file"):
+        mine.load(tmp_path / "hostile")
+
+
 def test_rows_of_a_task_are_dealt_as_own_data_are():
     task = CorrelatedGaussian(1, 0.7)
     job = task_job(task, 300, METHODS["auto"], seed=3, key="k", most_steps=20)
     (outcome,) = (n.outcome for n in run([job], "cpu") if isinstance(n, Done))
     assert (outcome.n_test, outcome.n_train, outcome.steps <= 20) == (300, 180, True)
-    # Five folds of both candidates with all rows, and of the chosen one with half of them.
+    # Five folds of all candidates with all rows, and of the chosen one with half of them.
     assert job.network_steps == 20 * 5 * (len(METHODS["auto"].candidates) + 1)
 
 

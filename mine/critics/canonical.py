@@ -1,0 +1,106 @@
+"""A critic of canonical variates, u(x) and v(y), fitted to the training rows (nats):
+
+    T(x, y) = sum_j log-ratio of a normal pair with the correlation rho_j (u_j, v_j)
+              + network(u, v)
+
+The variates are linear in nonlinear features of x and of y (`mine.critics.variates`). They reach
+what a small network does not find: relations that turn with the radius, waves, products. The
+network's output layer starts at 0. Training changes the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mine.critics.features import groups_of, radius_of, sizes
+from mine.critics.mlp import MLP
+from mine.critics.residual import StackedResidual
+from mine.critics.variates import FARTHEST, MOST, fit_variates
+from mine.data.pairs import Pairing
+
+ALL = frozenset(sizes(2))
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The critic's config; its one field is the network's."""
+
+    network: MLP = field(default_factory=MLP)
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> StackedCanonical:
+        """One critic for each generator; see `MLP.stack`."""
+        inner = self.network.stack(MOST, MOST, generators, device)
+        return StackedCanonical(StackedResidual(inner, MOST, MOST), dx, dy)
+
+    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
+        """The columns that the network gets."""
+        return MOST, MOST
+
+
+class StackedCanonical:
+    """K critics of variates: see `Canonical` and `Critic`.
+
+    Attributes:
+        buffers: with a leading axis K: ``of_x`` (K, p + 1, MOST) and ``of_y`` (K, q + 1, MOST),
+            the variates; ``radius_x`` and ``radius_y`` (K, 1, 2), `features.radius_of` the
+            training rows; ``rho`` (K, 1, MOST). All are 0 until `fit`, and so is T.
+    """
+
+    def __init__(self, inner: StackedResidual, dx: int, dy: int) -> None:
+        self.inner, self.k = inner, inner.k
+        self.theta, self.grad, self.views = inner.theta, inner.grad, inner.views
+        device = self.theta.device
+        unit = torch.eye(MOST + 1, MOST, device=device)
+        inner.buffers["of_x"].copy_(unit.expand_as(inner.buffers["of_x"]))
+        inner.buffers["of_y"].copy_(unit.expand_as(inner.buffers["of_y"]))
+        self.buffers = {"rho": inner.buffers["rho"]}
+        for side, d in (("x", dx), ("y", dy)):
+            p = sum(sizes(d).values())
+            self.buffers[f"of_{side}"] = torch.zeros(self.k, p + 1, MOST, device=device)
+            self.buffers[f"radius_{side}"] = torch.zeros(self.k, 1, 2, device=device)
+        self._wanted = ALL
+
+    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fits each cell's variates to its training rows, x (n, dx) and y (n, dy)."""
+        self._wanted = frozenset({"own"})
+        for k, (x, y) in enumerate(rows):
+            features = []
+            for side, v in (("x", x), ("y", y)):
+                radius = radius_of(v)
+                self.buffers[f"radius_{side}"][k, 0].copy_(radius)
+                groups = groups_of(v[None], radius[None, None], ALL)
+                features.append(torch.cat([*groups.values()], -1)[0].double().cpu())
+            found = fit_variates(features[0], features[1], x.shape[-1], y.shape[-1])
+            for name in ("of_x", "of_y", "rho"):
+                buffer = self.buffers[name][k]
+                buffer.copy_(getattr(found, name).view_as(buffer))
+            self._wanted |= found.groups
+        self.inner.without_tails()
+
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        return self.inner.values(self._variates(x, "x"), self._variates(y, "y"), pairing, keep)
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        return self.inner.differentiable(x, y, pairing)
+
+    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
+        self.inner.backward(g_joint, g_marginal)
+
+    def _variates(self, z: Tensor, side: str) -> Tensor:
+        """(K, rows, d) -> (K, rows, MOST)."""
+        of, radius = self.buffers[f"of_{side}"], self.buffers[f"radius_{side}"]
+        found = of[:, -1:].expand(-1, z.shape[1], -1).clone()
+        groups, place = groups_of(z, radius, self._wanted), 0
+        for name, size in sizes(z.shape[-1]).items():
+            if name in groups:
+                found.baddbmm_(groups[name], of[:, place : place + size])
+            place += size
+        return found.clamp(-FARTHEST, FARTHEST)

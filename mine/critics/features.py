@@ -1,0 +1,102 @@
+r"""Nonlinear features of the columns of one side, in groups.
+
+Of columns z (d of them, of about unit variance), u_r = sigmoid(1.7 (log |z|^2 - m) / s), about the
+distribution function of the radius |z|, and u_i = sigmoid(1.7 z_i), about that of a column:
+
+    own        z_i
+    radial     cos(pi k u_r), k = 1 ... 6
+    turned     z_i cos(pi k u_r): a map of z that is linear, but another one at each radius
+    waves      cos(pi k u_i), k = 2 ... 8
+    products   z_i z_j, i < j, of at most 12 columns
+
+The cosines are a basis of the functions of u on (0, 1).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+RADIAL, WAVES = 6, 8  # cosines of the radius and of a column
+PRODUCTS = 12  # columns at most
+FARTHEST = 5.0  # values beyond are clipped
+_LOGISTIC = 1.7  # sigmoid(1.7 t) is within .01 of the normal distribution function
+
+
+def sizes(d: int) -> dict[str, int]:
+    """The number of features of each group, of d columns. One column has no radius of its own."""
+    several = d > 1
+    return {
+        "own": d,
+        "radial": RADIAL * several,
+        "turned": RADIAL * d * several,
+        "waves": (WAVES - 1) * d,
+        "products": d * (d - 1) // 2 * (d <= PRODUCTS),
+    }
+
+
+def weights(d: int) -> Tensor:
+    """(p,) float64, the scale of each feature: a ridge shrinks what varies fast."""
+    of = sizes(d)
+    slower = 1.0 / (1.0 + torch.arange(1, RADIAL + 1, dtype=torch.float64))
+    waves = 1.0 / torch.arange(2, WAVES + 1, dtype=torch.float64)
+    turned, products = slower.repeat_interleave(d)[: of["turned"]], of["products"]
+    return torch.cat(
+        [
+            torch.ones(d, dtype=torch.float64),
+            slower[: of["radial"]],
+            turned,
+            waves.repeat_interleave(d),
+            torch.full((products,), 0.5, dtype=torch.float64),
+        ]
+    )
+
+
+def radius_of(z: Tensor) -> Tensor:
+    """The mean of log |z|^2 over rows (n, d), and one by its deviation: (2,)."""
+    logs = _log_radius(z)
+    return torch.stack([logs.mean(), 1.0 / (logs.std() + 1e-6)])
+
+
+def groups_of(z: Tensor, radius: Tensor, wanted: frozenset[str]) -> dict[str, Tensor]:
+    """The groups that are wanted, of K stacks of rows.
+
+    Args:
+        z: (K, B, d).
+        radius: (K, 1, 2), `radius_of` each cell's training rows.
+        wanted: names of groups.
+
+    Returns:
+        (K, B, size) each; groups of size 0 are left out.
+    """
+    of = {name for name, size in sizes(z.shape[-1]).items() if size} & wanted
+    z = z.clamp(-FARTHEST, FARTHEST)
+    found = {"own": z} if "own" in of else {}
+    if of & {"radial", "turned"}:
+        logs = (_log_radius(z).unsqueeze(-1) - radius[..., :1]) * radius[..., 1:]
+        radial = torch.cat(_cosines(logs, RADIAL)[1:], -1)
+        if "radial" in of:
+            found["radial"] = radial
+        if "turned" in of:
+            found["turned"] = (radial.unsqueeze(-1) * z.unsqueeze(-2)).flatten(-2)
+    if "waves" in of:
+        found["waves"] = torch.cat(_cosines(z, WAVES)[2:], -1)
+    if "products" in of:
+        i, j = torch.triu_indices(z.shape[-1], z.shape[-1], 1, device=z.device)
+        found["products"] = z[..., i] * z[..., j]
+    return found
+
+
+def _log_radius(z: Tensor) -> Tensor:
+    return (z.clamp(-FARTHEST, FARTHEST).square().mean(-1) + 1e-6).log()
+
+
+def _cosines(t: Tensor, most: int) -> list[Tensor]:
+    """cos(pi k sigmoid(1.7 t)) for k = 0 ... most, by their recurrence."""
+    first = torch.cos(math.pi * torch.sigmoid(_LOGISTIC * t))
+    found = [torch.ones_like(first), first]
+    for _ in range(most - 1):
+        found.append(2.0 * first * found[-1] - found[-2])
+    return found

@@ -1,0 +1,35 @@
+"""What a network may start from: something that is fitted to the training rows first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mine.critics.canonical import Canonical, StackedCanonical
+from mine.critics.mlp import MLP
+from mine.critics.residual import Residual, StackedResidual
+
+NOTHING, COPULA, VARIATES = "", "copula", "variates"
+Started = Residual | Canonical
+StackedStarted = StackedResidual | StackedCanonical
+SAID = {COPULA: "a fitted copula", VARIATES: "fitted variates"}
+_STARTS: dict[str, type[Started]] = {COPULA: Residual, VARIATES: Canonical}
+
+
+def started(network: MLP, start: str) -> MLP | Started:
+    """The critic's config of this network with this start."""
+    return _STARTS[start](network) if start else network
+
+
+def network_of(config: Any) -> Any:
+    """The network of a critic's config, without its start."""
+    return config.network if isinstance(config, Started) else config
+
+
+def start_of(config: Any) -> str:
+    """The start of a critic's config."""
+    return next((name for name, kind in _STARTS.items() if isinstance(config, kind)), NOTHING)
+
+
+def inputs_of(config: MLP | Started, dx: int, dy: int) -> tuple[int, int]:
+    """The columns that its network gets, of dx and dy columns."""
+    return config.inputs(dx, dy) if isinstance(config, Started) else (dx, dy)
