@@ -66,6 +66,11 @@ class StackedCanonical:
             self.buffers[f"radius_{side}"] = torch.zeros(self.k, 1, 2, device=device)
         self._wanted = ALL
 
+    @property
+    def blank(self) -> Tensor:
+        """(K,), whether no variates were found, so that a cell's T says nothing of x and y."""
+        return ~self.buffers["rho"].flatten(1).any(1)
+
     def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Fits each cell's variates to its training rows, x (n, dx) and y (n, dy)."""
         self._wanted = frozenset({"own"})

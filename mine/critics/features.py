@@ -4,7 +4,7 @@ Of columns z (d of them, of about unit variance), u_r = sigmoid(1.7 (log |z|^2 -
 distribution function of the radius |z|, and u_i = sigmoid(1.7 z_i), about that of a column:
 
     own        z_i
-    radial     cos(pi k u_r), k = 1 ... 6
+    radial     cos(pi k u_r), k = 1 ... 16, fewer in more than 4 columns
     turned     z_i cos(pi k u_r): a map of z that is linear, but another one at each radius
     waves      cos(pi k u_i), k = 2 ... 8
     products   z_i z_j, i < j, of at most 12 columns
@@ -19,19 +19,27 @@ import math
 import torch
 from torch import Tensor
 
-RADIAL, WAVES = 6, 8  # cosines of the radius and of a column
+WAVES = 8  # cosines of a column
+TURNED = 64  # features that turn with the radius, about
+RADIAL = 4, 16  # cosines of the radius, at least and at most
 PRODUCTS = 12  # columns at most
 FARTHEST = 5.0  # values beyond are clipped
 _LOGISTIC = 1.7  # sigmoid(1.7 t) is within .01 of the normal distribution function
 
 
+def cosines_of_radius(d: int) -> int:
+    """How many cosines of the radius there are, of d columns; 0 of one, which has no radius."""
+    low, high = RADIAL
+    return max(low, min(high, TURNED // d)) if d > 1 else 0
+
+
 def sizes(d: int) -> dict[str, int]:
-    """The number of features of each group, of d columns. One column has no radius of its own."""
-    several = d > 1
+    """The number of features of each group, of d columns."""
+    cosines = cosines_of_radius(d)
     return {
         "own": d,
-        "radial": RADIAL * several,
-        "turned": RADIAL * d * several,
+        "radial": cosines,
+        "turned": cosines * d,
         "waves": (WAVES - 1) * d,
         "products": d * (d - 1) // 2 * (d <= PRODUCTS),
     }
@@ -40,16 +48,15 @@ def sizes(d: int) -> dict[str, int]:
 def weights(d: int) -> Tensor:
     """(p,) float64, the scale of each feature: a ridge shrinks what varies fast."""
     of = sizes(d)
-    slower = 1.0 / (1.0 + torch.arange(1, RADIAL + 1, dtype=torch.float64))
+    slower = 1.0 / (1.0 + torch.arange(1, of["radial"] + 1, dtype=torch.float64))
     waves = 1.0 / torch.arange(2, WAVES + 1, dtype=torch.float64)
-    turned, products = slower.repeat_interleave(d)[: of["turned"]], of["products"]
     return torch.cat(
         [
             torch.ones(d, dtype=torch.float64),
-            slower[: of["radial"]],
-            turned,
+            slower,
+            slower.repeat_interleave(d),
             waves.repeat_interleave(d),
-            torch.full((products,), 0.5, dtype=torch.float64),
+            torch.full((of["products"],), 0.5, dtype=torch.float64),
         ]
     )
 
@@ -76,7 +83,7 @@ def groups_of(z: Tensor, radius: Tensor, wanted: frozenset[str]) -> dict[str, Te
     found = {"own": z} if "own" in of else {}
     if of & {"radial", "turned"}:
         logs = (_log_radius(z).unsqueeze(-1) - radius[..., :1]) * radius[..., 1:]
-        radial = torch.cat(_cosines(logs, RADIAL)[1:], -1)
+        radial = torch.cat(_cosines(logs, cosines_of_radius(z.shape[-1]))[1:], -1)
         if "radial" in of:
             found["radial"] = radial
         if "turned" in of:

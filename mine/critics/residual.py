@@ -69,6 +69,11 @@ class StackedResidual:
                 buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
         self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
 
+    @property
+    def blank(self) -> Tensor:
+        """(K,), whether a cell starts from nothing at all: none does."""
+        return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
+
     def without_tails(self) -> None:
         """Leaves Student's tails out, where all are 0: the same values, sooner."""
         self._student = False

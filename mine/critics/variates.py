@@ -32,11 +32,11 @@ CHOICES = (
 )
 RIDGES = 0.01, 0.1, 0.3  # of a feature's variance
 MOST_FEATURES = 400  # of a side; more would take longer than a training
-FARTHEST = 4.0  # deviations: variates are clipped there
+FARTHEST = 3.0  # deviations: variates are clipped there
 SURE = 3.0  # standard errors above 0 of a correlation that counts
 LARGEST = 0.99  # fitted correlation
-LEAST_GAIN = 0.005  # nats, of one more variate
-TURNS = 6  # other partners of each row held out
+LEAST_GAIN = 0.01  # nats, of one more variate
+TURNS = 20  # other partners of each row held out
 _LEAST = 1e-9  # deviation: a feature below it is constant
 
 

@@ -115,8 +115,18 @@ class Candidates:
         ]
 
     def _pick(self, i: int) -> int:
-        """The candidate of a job with the highest validation value; of equal ones the first."""
-        return max(range(self.ways), key=lambda way: _validation(self.found[way][i]))
+        """The candidate of a job with the highest validation value; of equal ones the first.
+
+        One that found nothing to start from is not chosen: its value of 0 would be no finding.
+        """
+        candidates = self.jobs[i].candidates
+
+        def worth(way: int) -> float:
+            found = self.found[way][i]
+            has_start = bool(candidates) and bool(candidates[way].start)
+            return -math.inf if has_start and found.untrained else _validation(found)
+
+        return max(range(self.ways), key=worth)
 
     def _next(self, state: State) -> None:
         """Ends the current round and begins the next one."""

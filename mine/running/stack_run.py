@@ -50,6 +50,13 @@ class StackRun:
         self.loop = begin(self.stack, every)
         self.curve: list[tuple[int, Tensor]] = []
 
+    def _blank(self) -> Tensor:
+        """(K,), whether a cell's critic should start from what is fitted, and nothing was."""
+        critic = self.stack.critic
+        if isinstance(critic, StackedStarted):
+            return critic.blank
+        return torch.zeros(critic.k, dtype=torch.bool, device=critic.theta.device)
+
     def _critic(self, device: torch.device) -> Critic:
         first = self.jobs[0]
         dx, dy = first.source.sizes[1:]
@@ -64,6 +71,7 @@ class StackRun:
         step = self.loop.step
         if step == 0:
             self.stopping.look(0)
+            self.stopping.stop(self._blank())
         elif self.stopping.all_done():
             return
         for progress in self.loop.train():
@@ -128,10 +136,17 @@ class StackRun:
             self.stopping.steps(self.progress.step),
             self.progress.diverged_at.tolist(),
             self.stopping.values(),
-            self.stopping.untrained(),
+            self._untrained(),
             strict=True,
         )
         return [self._estimate(k, *of_cell) for k, of_cell in enumerate(of_cells)]
+
+    def _untrained(self) -> list[bool]:
+        """Whether each cell's critic has learned nothing: no step was better than none, and it
+        started from nothing."""
+        if isinstance(self.stack.critic, StackedStarted):
+            return self._blank().tolist()
+        return self.stopping.untrained()
 
     def _curves(self) -> list[list[float]]:
         """Each cell's training values, one for each point of the curve."""
@@ -165,7 +180,7 @@ class StackRun:
             validation_nats=validation,
             critic=self._fitted(k, found),
             influences=found.influences,
-            untrained=untrained and not isinstance(self.stack.critic, StackedStarted),
+            untrained=untrained,
         )
         found_in = warnings_of(bare, job.training.steps, self.method.ceiling(job.partners))
         if self.method.probe and not is_void(bare):

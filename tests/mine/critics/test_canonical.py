@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mine.critics.canonical import ALL, Canonical, StackedCanonical
-from mine.critics.features import RADIAL, groups_of, radius_of, sizes, weights
+from mine.critics.features import cosines_of_radius, groups_of, radius_of, sizes, weights
 from mine.critics.mlp import MLP
 from mine.critics.variates import CHOICES, MOST, fit_variates
 from mine.data.pairs import Shifts
@@ -64,7 +64,7 @@ def test_the_cosines_are_those_of_the_docstring():
     groups = groups_of(z[None], radius[None, None], ALL)
     logs = (z.square().mean(1) + 1e-6).log()
     u = torch.sigmoid(1.7 * (logs - radius[0]) * radius[1])
-    k = torch.arange(1, RADIAL + 1)
+    k = torch.arange(1, cosines_of_radius(2) + 1)
     radial = torch.cos(math.pi * k * u[:, None])
     assert torch.allclose(groups["radial"][0], radial, atol=1e-4)
     turned = radial[:, :, None] * z[:, None]

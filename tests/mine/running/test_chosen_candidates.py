@@ -44,7 +44,8 @@ def test_each_job_is_trained_with_half_of_the_rows_by_the_candidate_that_it_chos
     found, training = trained([job(1), job(2), job(3)])
     ways = [(of.candidate, of.share, of.members) for of in training.rounds]
     everyone = (0, 1, 2)
-    assert ways == [(0, 0, everyone), (1, 0, everyone), (0, 1, (1,)), (1, 1, (0, 2))]
+    wanted = [(0, 0, everyone), (1, 0, everyone), (2, 0, everyone), (0, 1, (1,)), (1, 1, (0, 2))]
+    assert ways == wanted
     assert [e.chosen.endswith("fitted copula") for e in found] == [False, True, False]
     assert all(e.rise is not None for e in found)
 
