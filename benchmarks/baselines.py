@@ -67,17 +67,20 @@ def pairs(x: Tensor, y: Tensor, steps: int, m: int) -> Tensor:
     return torch.cat(shifted, 1)
 
 
-def careful_loss(t: Tensor, batch: int, ema: Tensor, step: int) -> tuple[Tensor, Tensor]:
+def careful_loss(
+    t: Tensor, batch: int, ema: Tensor, step: int, rate: float = EMA_RATE
+) -> tuple[Tensor, Tensor]:
     """Minus the surrogate of Eq. 12, and the value in nats; updates ``ema`` in place.
 
     Args:
         t: T on ``batch`` joint rows and on the marginal ones after them, shape (rows, 1).
         ema: moving average of the mean of exp T, started at 0; it is debiased here; a scalar.
         step: the number of this step, from 1.
+        rate: of the moving average.
     """
     joint, mean = t[:batch].mean(), t[batch:].exp().mean()
-    ema.lerp_(mean.detach(), EMA_RATE)
-    debiased = ema / (1.0 - (1.0 - EMA_RATE) ** step)
+    ema.lerp_(mean.detach(), rate)
+    debiased = ema / (1.0 - (1.0 - rate) ** step)
     return mean / debiased - joint, (joint - mean.log()).detach()
 
 
