@@ -34,7 +34,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence conditional verdict cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence conditional verdict growth time-to-accuracy cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -103,6 +103,12 @@ conditional: $(READY) ## how often conditional p-values see what is not there (t
 
 verdict: $(READY) ## how often the verdict on an estimate is right (half an hour; it resumes)
 	$(RUN) -m benchmarks.verdict --out "$(OUTPUTS)/verdict/rows.csv" $(ARGS)
+
+growth: $(READY) ## cost and memory as rows, columns, networks and pairs grow (half an hour; it resumes)
+	$(RUN) -m benchmarks.growth --out $(FOLDER)/growth $(ARGS)
+
+time-to-accuracy: $(READY) ## seconds until the error stays small, beside two plain loops (ten minutes; it resumes)
+	$(RUN) -m benchmarks.time_to_accuracy --out $(FOLDER)/time_to_accuracy $(ARGS)
 
 cuda: $(READY) ## what must hold on a GPU, how fast it is, and the panels at scale paper (8 minutes)
 	$(RUN) -m benchmarks.cuda --out $(FOLDER)/cuda $(ARGS)
