@@ -16,7 +16,6 @@ import argparse
 import csv
 import io
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.memory import used_by
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
 from experiments.suite.store.files import write_atomic
@@ -53,7 +53,7 @@ Kind = tuple[str, str, int]  # role, method, dimension: cells of one shape
 
 @dataclass(frozen=True)
 class Costs:
-    """Measured seconds.
+    """Measured seconds of a core.
 
     Attributes:
         start_up: from a process's start to its first stack.
@@ -118,7 +118,8 @@ def simulate(
 
 
 def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Costs:
-    """Start-up, joining and cells, on one thread."""
+    """Start-up, joining and cells, on one thread, in seconds of a core: a worker has one, and what
+    else the machine does at the same time counts for nothing."""
     import torch
 
     from experiments.suite.run.jobs import job_of
@@ -134,7 +135,7 @@ def measure(config: Mapping[str, Any], cells: Sequence[Cell], rounds: int) -> Co
             sizes = sorted({min(full, 2**i) for i in range(full.bit_length() + 1)})
 
             def seconds(size: int, job: Any = job) -> float:
-                return forecast([job] * size, [tuple(range(size))], time.perf_counter, "cpu")[0]
+                return forecast([job] * size, [tuple(range(size))], time.process_time, "cpu")[0]
 
             found[kind_of(cell)] = falling(
                 {size: median(partial(seconds, size), rounds) / size for size in sizes}
@@ -167,9 +168,7 @@ def start_up() -> float:
         "import experiments.suite.run.command, mine.running.run, torch; "
         "torch.ones(8, 8) @ torch.ones(8, 8)"
     )
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", program], check=True)
-    return time.perf_counter() - started
+    return used_by([sys.executable, "-c", program]).cpu
 
 
 def joining(config: Mapping[str, Any], runs: int = RUNS) -> float:
@@ -181,9 +180,9 @@ def joining(config: Mapping[str, Any], runs: int = RUNS) -> float:
             run.write_provenance({})
             run.write_status({"state": "finished"})
             run.write_rows(row_frame({**row, "key": str(k)} for k in range(100)))
-        started = time.perf_counter()
+        started = time.process_time()
         csv_bytes(join_rows(load_runs(Path(folder))[0]))
-        return (time.perf_counter() - started) / runs
+        return (time.process_time() - started) / runs
 
 
 # --------------------------------------------------------------------- showing
