@@ -22,6 +22,8 @@ SIGMA = 0.15
 ROWS = 5_000
 OWN_TOLERANCE = 0.1
 FIRST_SEED = 50
+SMALL: Any = {"networks": 8, "single": 4, "n_test": 5_000}
+"""Of settings whose networks are small; a wide one takes longer, and 20-D needs more test rows."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Setting:
     rows: int = 0
     networks: int = 4
     single: int = 2
-    looks: int = 25
+    looks: int = 20
     n_test: int = 10_000
 
     @property
@@ -65,8 +67,7 @@ def _scalar(rho: float) -> Setting:
         Training(steps=500),
         MLP(),
         low_tolerance(rho),
-        networks=16,
-        single=4,
+        **SMALL,
     )
 
 
@@ -87,8 +88,7 @@ CUBE = Setting(
     Training(steps=3_000, learning_rate=6e-3),
     MLP(hidden=(64, 64), activation="relu"),
     tolerance(SIGMA),
-    networks=8,
-    single=4,
+    **SMALL,
 )
 OWN = Setting(
     f"{ROWS:,} own rows, 5-D, rho 0.6",
@@ -97,8 +97,7 @@ OWN = Setting(
     MLP(),
     OWN_TOLERANCE,
     rows=ROWS,
-    networks=8,
-    single=4,
+    **SMALL,
 )
 FULL = (*map(_scalar, RHO), *map(_high, RHO), CUBE, OWN)
 
