@@ -66,15 +66,17 @@ def draw(rows: Sequence[Row], kind: str, measure: str, ax: Axes) -> Axes:
 
 
 def decades(ax: Axes) -> None:
-    """Limits around what is drawn, and a tick a decade in plain numbers."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    """Limits around what is drawn, and few ticks in short numbers: 1, 10, 1k, 1M."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
     for axis, limits in ((ax.xaxis, ax.set_xlim), (ax.yaxis, ax.set_ylim)):
         low, high = axis.get_data_interval()
         limits(low / 1.5, high * 1.5)
-        axis.set_major_locator(LogLocator(numticks=5))
+        subs = (1.0,) if high > 30 * low else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=9))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        large = EngFormatter(sep="")
+        axis.set_major_formatter(lambda v, at, of=large: of(v, at) if v >= 1 else f"{v:g}")
 
 
 def _ends(lines: dict[str, list[tuple[int, float]]], measure: str) -> list[tuple[int, float]]:
