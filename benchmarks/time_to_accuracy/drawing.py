@@ -31,7 +31,7 @@ def figure(rows: Sequence[Row], settings: Sequence[Setting]) -> Figure:
     """A panel for each setting; one without rows is empty."""
     with style():
         down = -(-len(settings) // ACROSS)
-        drawn = new_figure(10.0, 2.7 * down)
+        drawn = new_figure(10.0, 2.9 * down)
         grid = drawn.subplots(down, ACROSS, squeeze=False).flatten()
         for ax in grid[len(settings) :]:
             ax.set_visible(False)
@@ -63,7 +63,7 @@ def draw(rows: Sequence[Row], setting: Setting, ax: Axes) -> Axes:
             label=NAMES[row["method"]],
         )
     ax.axhline(setting.tolerance, color=INK, lw=0.8, ls="--")
-    ax.set(xscale="log", yscale="log", title=f"{setting.name}: {setting.task.mi:.2f} nats")
+    ax.set(xscale="log", yscale="log", title=f"{setting.name}\nI = {setting.task.mi:.2f} nats")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:.10g}")
         axis.set_minor_formatter(lambda value, _: "")
