@@ -20,7 +20,7 @@ from mine.method.names import METHODS
 from mine.running.begin import train_stack
 from mine.running.estimates import Estimate
 from mine.running.events import Done
-from mine.running.extrapolation import extrapolated
+from mine.running.extrapolation import MOST_ADDED, RATES, UNSEEN, extrapolated
 from mine.running.rounds import trained_as
 from mine.running.run import run
 from mine.running.run_options import RunOptions
@@ -118,15 +118,22 @@ def test_what_a_critic_lacks_is_found_where_it_falls_by_a_power_of_the_rows(rate
     whole, half = estimates_of(truth - lacks, truth - lacks * 2.0**rate, stderr=0.0)
     e = extrapolated(whole, half)
     assert e.rise == pytest.approx(lacks * (2.0**rate - 1.0))
-    error = truth - e.nats
-    assert error == pytest.approx(0.0 if rate == 1.0 else e.stderr)
+    of_rises = math.sqrt(e.stderr**2 - (UNSEEN * e.nats) ** 2)
+    assert of_rises == pytest.approx(RATES * e.rise)
+    assert truth - e.nats == pytest.approx(0.0 if rate == 1.0 else of_rises)
+
+
+def test_a_rise_that_breaks_down_is_not_added_whole():
+    e = extrapolated(*estimates_of(3.0, 2.0))
+    assert (e.nats, e.rise) == (3.0 + MOST_ADDED, 1.0)
+    assert e.stderr > 1.0
 
 
 def test_the_error_of_what_does_not_rise_is_that_of_the_test_rows():
     whole, half = estimates_of(1.0, 1.0)
     e = extrapolated(whole, half)
     assert (e.nats, e.rise) == (1.0, 0.0)
-    assert e.stderr == pytest.approx(0.02, rel=1e-5)
+    assert e.stderr == pytest.approx(math.hypot(0.02, UNSEEN), rel=1e-5)
     assert not e.warnings
 
 
