@@ -94,7 +94,7 @@ CASES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options("benchmarks.conditional", __doc__, OUT, METHODS, 200, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
-    rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes)
+    rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes, chosen.cases)
     print("\n".join(table(rows)))
     return 0
 

@@ -106,7 +106,7 @@ METHODS = ("gaussian", "ksg", "mine", "auto")
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options("benchmarks.dependence", __doc__, OUT, METHODS, 100, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
-    rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes)
+    rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes, chosen.cases)
     print("\n".join(table(rows)))
     return 0
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from experiments.suite.store.files import write_atomic
 
 Row = dict[str, str]
 
@@ -21,7 +24,7 @@ def options(
     draws: int,
     arguments: Sequence[str] | None,
 ) -> argparse.Namespace:
-    """The options out, draws, methods and minutes of a benchmark's command line.
+    """The options out, draws, methods, cases and minutes of a benchmark's command line.
 
     Args:
         name: of the module.
@@ -37,6 +40,7 @@ def options(
     parser.add_argument("--out", type=Path, default=out, help="rows, a csv (%(default)s)")
     parser.add_argument("--draws", type=int, default=draws, help="of each case (%(default)s)")
     parser.add_argument("--methods", default=",".join(methods), help="names (%(default)s)")
+    parser.add_argument("--cases", default="", help="only those with this text in their names")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
     return parser.parse_args(arguments)
 
@@ -47,6 +51,7 @@ def measured_rows(
     asked: Iterator[tuple[Any, str, int]],
     measured: Callable[[Any, str, int], Row],
     minutes: float = math.inf,
+    cases: str = "",
 ) -> list[Row]:
     """All rows of the file: those that were there, then those that were asked for and lacked.
 
@@ -56,17 +61,16 @@ def measured_rows(
         asked: (case, method, seed); a case has a name.
         measured: the row of one of them.
         minutes: after which no other is begun.
+        cases: a text that the names of the cases must have.
     """
     rows = list(read_rows(file, fields))
     done = {(row["case"], row["method"], row["seed"]) for row in rows}
-    file.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    with file.open("w", newline="", encoding="utf-8") as opened:
+    write_atomic(file, _csv(rows, fields))  # without a last line that was cut short
+    with file.open("a", newline="", encoding="utf-8") as opened:
         writer = csv.DictWriter(opened, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
         for case, method, seed in asked:
-            if (case.name, method, str(seed)) in done:
+            if cases not in case.name or (case.name, method, str(seed)) in done:
                 continue
             if time.monotonic() - begun > 60 * minutes:
                 break
@@ -75,6 +79,14 @@ def measured_rows(
             writer.writerow(row)
             opened.flush()
     return rows
+
+
+def _csv(rows: Sequence[Row], fields: Sequence[str]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def read_rows(file: Path, fields: Sequence[str]) -> Iterator[Row]:

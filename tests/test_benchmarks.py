@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
 from benchmarks.results import csv_bytes, rows, verdicts
-from benchmarks.resuming import read_rows
+from benchmarks.resuming import Row, measured_rows, read_rows
 from benchmarks.rounds import Measured, Sample
 from mine.critics.mlp import MLP
 from mine.data.generators import generator
@@ -338,11 +339,28 @@ def test_rates_of_dependent_rows_go_on_where_they_were(
     assert shown[1].startswith("| random walks | gaussian | 3 | 3 |")
 
 
+def test_rows_stay_on_disk_while_the_next_is_drawn(tmp_path: Path) -> None:
+    """A process that is killed in any draw has lost none of the rows before it."""
+    file, fields = tmp_path / "rows.csv", ("case", "method", "seed", "seconds")
+    case = SimpleNamespace(name="a")
+    seen: list[list[str]] = []
+
+    def measured(case: SimpleNamespace, method: str, seed: int) -> Row:
+        seen.append([row["seed"] for row in read_rows(file, fields)])
+        return {"case": case.name, "method": method, "seed": str(seed), "seconds": "1"}
+
+    for draws in (2, 3):
+        measured_rows(file, fields, ((case, "m", i) for i in range(draws)), measured)
+    assert seen == [[], ["0"], ["0", "1"]]
+
+
 def test_rates_of_conditional_p_values_are_counted_by_case_and_method(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(conditional, "CASES", (conditional.CASES[0], conditional.CASES[-1]))
     words = ["--out", str(tmp_path / "rows.csv"), "--methods", "gaussian"]
+    assert conditional.main([*words, "--draws", "1", "--cases", "edge"]) == 0
+    assert "common cause" not in capsys.readouterr().out
     for draws in ("1", "2"):
         assert conditional.main([*words, "--draws", draws]) == 0
     null, edge = capsys.readouterr().out.splitlines()[-2:]

@@ -18,9 +18,9 @@ from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
-from mine.method.doubts import FEW_COLUMNS, Doubt, of_network, some_rows
+from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, some_rows
 from mine.method.gaussian import normal_scores
-from mine.method.ksg import ksg
+from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
@@ -30,7 +30,6 @@ LARGEST = 1000.0
 LARGEST_BOUND = 100.0
 """The same of a lower bound, which n rows cannot carry far beyond ln n."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
-NEIGHBOURS_OF = 5000  # rows, at most, that are looked at for what was not learned
 LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
 SURE = 0.995  # level at which a single pair of columns tells more than the whole
 
@@ -65,19 +64,21 @@ def settled(
     if not job.method.is_direct and _has_diverged(e, most):
         return _diverged(e, most)
     found, stderr = [*e.warnings], e.stderr
+    columns = x.shape[1] + y.shape[1]
     hangs = job.source.split.dependence if job.source.split else None
     if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y, hangs)):
         # No spread is no knowledge: the interval is then all that n rows can tell.
         stderr = max(stderr, math.log(e.n_test) / 2.0)
         found.append(
             "nothing learned: too few rows to learn anything, or a training that does not move: "
-            "no evidence of independence: bring more rows, fewer columns, or take ksg"
+            "no evidence of independence: bring more rows, or fewer columns"
+            + (", or take ksg" if columns < HIGH_DIMENSION else "")
         )
-    columns = x.shape[1] + y.shape[1]
     if not job.method.is_direct and e.n_train < LEAST_ROWS_A_COLUMN * columns:
         found.append(
             f"far too few rows: {e.n_train} to train on {columns} columns, fewer than "
-            f"{LEAST_ROWS_A_COLUMN} a column: choose columns first, by mine.pairwise with target="
+            f"{LEAST_ROWS_A_COLUMN} a column: choose columns by mine.pairwise with target=, on "
+            "rows that you leave out of the estimate"
         )
     looks = looks and hangs is None
     doubt = _second_look(e, job, x, y) if looks else None
@@ -98,8 +99,8 @@ def settled(
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
             f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
-            "found in all columns: train longer, choose columns first by mine.pairwise, or take "
-            "gaussian_copula"
+            "found in all columns: train longer, choose columns by mine.pairwise on rows that you "
+            "leave out of the estimate, or take gaussian_copula"
         )
     return replace(e, stderr=stderr, warnings=tuple(found))
 
@@ -126,9 +127,9 @@ def _may_tell(e: Estimate, x: Values, y: Values, hangs: Dependence | None) -> bo
     """Whether the rows are few, or nearest neighbours see what the critic has not learned."""
     if any(w.startswith("few rows") for w in e.warnings):
         return True
-    if hangs and len(x) > NEIGHBOURS_OF:
+    if hangs and len(x) > MOST_ROWS:
         return False  # which of fewer rows hang together, nobody says
-    a, b = (v[:NEIGHBOURS_OF] / v.std(0) for v in (x, y))
+    a, b = (v[:MOST_ROWS] / v.std(0) for v in (x, y))
     found = ksg(a, b, workers=1, dependence=hangs)
     return found.nats - 3.0 * found.stderr > max(e.interval(0.95)[1], 0.0)
 

@@ -154,7 +154,8 @@ def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
         return ()
     warning = (
         f"one row decides: in {count} columns one row has more than {ONE_ROW:.0%} of the "
-        "variance, and moments tell of it alone: drop it, or take method='gaussian_copula'"
+        "variance, and moments tell of it alone: drop it, or take method='gaussian_copula', or "
+        "'auto' where the column is a label's level"
     )
     return (warning,)
 

@@ -36,6 +36,20 @@ def test_dependent_columns_stand_out():
     assert nats[0, 1] > 0.08 > max(nats[0, 2], nats[1, 2])
 
 
+def test_the_best_of_many_independent_columns_tell_nothing_on_other_rows():
+    """Truth 0. On the rows of the choice they look related by chance: docs/own-data.md says so."""
+    rng = np.random.default_rng(0)
+    table, target = rng.normal(size=(600, 100)), rng.normal(size=600)
+    first, others = slice(0, 300), slice(300, 600)
+    alone = mine.pairwise(table[first], target[first], "gaussian_copula").nats[-1, :-1]
+    best = np.argsort(-alone)[:5]
+    same, other = (
+        mine.estimate(table[rows][:, best], target[rows], "gaussian_copula").interval()
+        for rows in (first, others)
+    )
+    assert same[0] > 0.0 and other[0] < 0.0 < other[1]
+
+
 def test_arrays_and_frames_give_the_same_matrix():
     reference = mine.pairwise(TABLE, **QUICK)
     for held in (TABLE.to_numpy(), pl.from_pandas(TABLE), TABLE.to_numpy().tolist()):
