@@ -9,6 +9,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,8 @@ from experiments.suite.figures.labels import label
 from experiments.suite.figures.notes import seed_note
 from experiments.suite.figures.rendering import render
 from experiments.suite.report.accuracy_page import grid
-from experiments.suite.report.records import Record, headline, joined
+from experiments.suite.report.records import Record, joined, of_scale
+from experiments.suite.report.texts import listed
 from experiments.suite.store.files import write_atomic
 from experiments.suite.store.joined import load_runs
 from experiments.suite.task_tables import tables
@@ -33,14 +35,50 @@ OTHERS_BETTER = 0.005
 """A method is named as better in a family where it is ahead by more than so many nats."""
 
 
-def page(rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    """The whole page, from the rows of one run and its provenance."""
-    found = tables.table(rows)
-    seconds = float(rows["seconds"].sum())
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of some methods come from.
+
+    Attributes:
+        methods: their names.
+        rows: their rows.
+        about: the provenance of their run.
+    """
+
+    methods: tuple[str, ...]
+    rows: pd.DataFrame
+    about: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        commit = str(self.about.get("git_commit"))[:7]
+        if self.about.get("git_dirty"):
+            commit += f" with changes (sources {self.about.get('code')})"
+        machine = f"{self.about.get('cores', 'several')} cores"
+        system = self.about.get("platform", "several systems")
+        seconds = duration(float(self.rows["seconds"].sum()), "coarse")
+        return f"commit {commit}, {machine}, {system}: {seconds} of one core"
+
+
+def latest(records: Sequence[Record]) -> list[Source]:
+    """Each method's rows from the latest run that has it, the latest run first."""
+    found: list[Source] = []
+    taken: set[str] = set()
+    for record in sorted(records, key=lambda one: one.order, reverse=True):
+        new = tuple(m for m in record.rows["method"].unique() if m not in taken)
+        if new:
+            rows = record.rows[record.rows["method"].isin(new)]
+            found.append(Source(new, rows, record.provenance))
+            taken |= set(new)
+    return found
+
+
+def page(sources: Sequence[Source]) -> str:
+    """The whole page."""
+    found = tables.table(concatenated(sources))
     counts = sorted(found["n"].unique())
     parts = [
         "# Beside other estimators",
-        introduction(found, about, seconds),
+        introduction(found, sources),
         "![Mean absolute error against rows](figures/comparison.png)",
         "## All tasks",
         (
@@ -64,14 +102,23 @@ def page(rows: pd.DataFrame, about: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def introduction(rows: pd.DataFrame, about: Mapping[str, Any], seconds: float) -> str:
-    commit = str(about.get("git_commit"))[:7]
-    machine = f"{about.get('cores', 'several')} cores, {about.get('platform', 'several systems')}"
+def concatenated(sources: Sequence[Source]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([source.rows for source in sources], ignore_index=True)
+
+
+def introduction(rows: pd.DataFrame, sources: Sequence[Source]) -> str:
+    if len(sources) == 1:
+        origin = f"The rows come from {sources[0]}"
+    else:
+        of_each = (f"those of {listed([*map(label, one.methods)])} from {one}" for one in sources)
+        origin = "The rows come from several runs: " + "; ".join(of_each)
     return (
         "Made by `make comparison`: do not edit. The tasks are the "
         f"{rows['name'].nunique()} of [Beyond Normal](https://arxiv.org/abs/2306.11078) (Czyż et "
-        f"al., 2023), and every method has one setting for all of them. {seed_note(rows)}. The "
-        f"rows come from commit {commit}, {machine}: {duration(seconds, 'coarse')} of one core."
+        f"al., 2023), and every method has one setting for all of them. {seed_note(rows)}. "
+        f"{origin}."
     )
 
 
@@ -166,19 +213,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", default="default")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where to write (docs)")
     asked = parser.parse_args(arguments)
-    record = headline(
-        joined(Record(run) for run in load_runs(asked.outputs)[0]), "comparison", asked.scale
-    )
-    if record is None:
+    runs = joined(Record(run) for run in load_runs(asked.outputs)[0])
+    sources = latest([r for r in of_scale(runs, "comparison", asked.scale) if len(r.rows)])
+    if not sources:
         print(
             f"comparison page: expected a run of comparison at scale={asked.scale} under "
             f"{str(asked.outputs)!r}, got none: run `make comparison` first",
             file=sys.stderr,
         )
         return 2
-    text = page(record.rows, record.provenance)
+    text = page(sources)
     write_atomic(asked.docs / "comparison.md", text.encode())
-    for name, figure in comparison.figures(record.rows).items():
+    for name, figure in comparison.figures(concatenated(sources)).items():
         write_atomic(asked.docs / "figures" / f"{name}.png", render(figure)["png"])
     print(f"Wrote {asked.docs / 'comparison.md'}")
     return 0

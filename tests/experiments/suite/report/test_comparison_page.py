@@ -36,8 +36,13 @@ def row(name: str, method: str, seed: int, error: float, n: int = 1000) -> dict[
     }
 
 
+def source(rows: list[dict[str, Any]], **about: Any) -> comparison_page.Source:
+    methods = tuple(dict.fromkeys(one["method"] for one in rows))
+    return comparison_page.Source(methods, pd.DataFrame(rows), ABOUT | about)
+
+
 def page(rows: list[dict[str, Any]]) -> str:
-    return comparison_page.page(pd.DataFrame(rows), ABOUT)
+    return comparison_page.page([source(rows)])
 
 
 def test_errors_of_both_signs_count_in_the_mean_error_and_cancel_in_the_mean() -> None:
@@ -70,6 +75,28 @@ def test_printed_figures_stand_beside_the_numbers_of_rows_that_were_run() -> Non
     assert "| estimator | 1,000 rows | 5,000 rows |" in text
     assert "| NWJ | > 10 | 1.261 |" in text
     assert "commit abcdef0" in text
+
+
+def test_each_method_is_taken_from_the_latest_run_that_has_it() -> None:
+    class Ran:
+        def __init__(self, when: str, commit: str, rows: list[dict[str, Any]]) -> None:
+            self.order, self.rows = (when, commit), pd.DataFrame(rows)
+            self.provenance = ABOUT | {"git_commit": commit}
+
+    old = Ran("1", "a" * 40, [row("normal-1", m, s, 0.5) for m in ("auto", "ksg") for s in (1, 2)])
+    new = Ran("2", "b" * 40, [row("normal-1", "auto", s, 0.1) for s in (1, 2)])
+    sources = comparison_page.latest([old, new])  # type: ignore[list-item]
+    assert [of.methods for of in sources] == [("auto",), ("ksg",)]
+    text = comparison_page.page(sources)
+    assert "those of auto from commit bbbbbbb, 2 cores" in text
+    assert "those of KSG from commit aaaaaaa, 2 cores" in text
+    assert "| auto | 0.100 [0.100, 0.100] (0.100) | 0 |" in text
+
+
+def test_a_run_of_changed_sources_names_them() -> None:
+    rows = [row("normal-1", "auto", s, 0.1) for s in range(2)]
+    made = comparison_page.page([source(rows, git_dirty=True, code="9109192b8d02")])
+    assert "from commit abcdef0 with changes (sources 9109192b8d02), 2 cores" in made
 
 
 def test_the_page_of_no_run_says_what_to_do(
