@@ -20,9 +20,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import Tensor
 
+from mine.data.ranks import normal_scores
 from mine.data.timed import TIMES
 
 Series = NDArray[np.float64]
@@ -48,9 +48,7 @@ def time_of(v: Series) -> float:
 
 def scores(column: Series) -> tuple[Series, Series]:
     """The normal scores of a column's ranks, and their sizes."""
-    from scipy.stats import rankdata  # slow to import
-
-    normal = np.asarray(ndtri(rankdata(column) / (len(column) + 1)))
+    normal = normal_scores(column)
     return normal, np.abs(normal)
 
 

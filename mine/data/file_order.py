@@ -21,6 +21,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from mine.data.autocorrelation import Series, columns_of, sample_autocorrelations, scores
+from mine.data.ranks import middle_ranks
 
 ALARM = 0.002
 LEAST = 0.05  # a correlation that matters
@@ -120,10 +121,8 @@ def _clusters(column: Series, other: Series) -> bool:
     A value's mean rank less the mean of its two neighbours' has, where they are alike, a variance
     that the ranks within values tell. Its squares are compared with that.
     """
-    from scipy.stats import rankdata
-
     _, group, counts = np.unique(column, return_inverse=True, return_counts=True)
-    ranks = rankdata(other)
+    ranks = middle_ranks(other)
     means = np.bincount(group, ranks) / counts
     within = float(((ranks - means[group]) ** 2).sum()) / max(1, len(ranks) - len(counts))
     bends = means[1:-1] - (means[:-2] + means[2:]) / 2.0

@@ -18,8 +18,8 @@ from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
+from mine.data.ranks import normal_scores
 from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, some_rows
-from mine.method.gaussian import normal_scores
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
 from mine.running.estimates import Estimate

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, ndtri
+from scipy.special import digamma
 
 from mine.data.dependence import Clusters
+from mine.data.ranks import normal_scores
 from mine.data.whitening import RANK, Rows, whitening
 from mine.method.doubts import Doubt, of_normal_law, some_rows
 from mine.method.method import NEITHER, Method, direct_method, sorting_work
@@ -98,13 +99,6 @@ def _columns(name: str, v: Any) -> Rows:
             f"{int((~np.isfinite(rows)).sum())} values that are not finite: drop or impute those"
         )
     return rows
-
-
-def normal_scores(v: Rows) -> Rows:
-    """The normal quantiles of each column's ranks; equal values share their middle rank."""
-    from scipy.stats import rankdata  # slow to import, and used here alone
-
-    return np.asarray(ndtri(rankdata(v, axis=0) / (len(v) + 1)))
 
 
 def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:

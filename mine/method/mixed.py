@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import digamma, ndtri
+from scipy.special import digamma
 
 from mine.data.levels import Codes, as_sides, check_labels, codes_of
 from mine.data.preprocessing import is_heavy
+from mine.data.ranks import normal_scores
 from mine.method.method import NEITHER, Method, direct_method
 
 Values = NDArray[np.float64]
@@ -94,9 +95,7 @@ def mixed(x: Any, y: Any, k: int = 3, seed: int = 0) -> MixedResult:
 def _units(column: Values) -> Values:
     """Standardised; normal scores where tails are heavy: they would shrink all other distances."""
     if is_heavy(column):
-        from scipy.stats import rankdata  # slow to import, and used here alone
-
-        return np.asarray(ndtri(rankdata(column) / (len(column) + 1)))
+        return normal_scores(column)
     return np.asarray((column - column.mean()) / (column.std() or 1.0))
 
 
