@@ -27,7 +27,7 @@ from experiments.suite.claims.intervals import Array, fewest_seeds, pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
 from experiments.suite.figures.axes import plain_log_ticks, ticks_at
 from experiments.suite.figures.notes import seed_note, titled_figure
-from experiments.suite.figures.palette import looks, order
+from experiments.suite.figures.palette import GRID, INK, SETTINGS, looks, order
 from experiments.suite.task_tables import tables
 from experiments.suite.task_tables.findings import NO_ROWS, nearer
 from experiments.suite.task_tables.tables import table
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["cells", "claims", "figures", "table"]
 
 PAPER = "Franzese et al. 2026, Table 2"
-FIGURE = "comparison"
+FIGURE, INTERVALS = "comparison", "comparison_intervals"
 OWN = "auto"
 PRINTED_COLOUR = "#8a8a8a"
 TASKS = 40
@@ -146,8 +146,11 @@ claims = [below_printed, best]
 
 
 def figures(rows: pd.DataFrame) -> dict[str, Figure]:
-    """Mean |error| against the rows: the methods run here, and the printed figures."""
-    return {FIGURE: draw(table(rows))}
+    """Mean |error| against the rows beside the printed figures; the interval of auto by family."""
+    found = table(rows)
+    drawn = {FIGURE: draw(found)}
+    own = found[(found["method"] == OWN) & (found["status"] == "ok")]
+    return drawn | ({INTERVALS: draw_intervals(own)} if len(own) else {})
 
 
 def draw(rows: pd.DataFrame) -> Figure:
@@ -194,6 +197,44 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
     counts = sorted(int(n) for n in rows["n"].unique())
     ticks_at(ax.xaxis, counts, [f"{n:,}" for n in counts])
     plain_log_ticks(ax.yaxis)
+    return ax
+
+
+def draw_intervals(rows: pd.DataFrame) -> Figure:
+    """Coverage and interval score of auto, by family and number of rows."""
+    with titled_figure(
+        8.6,
+        4.4,
+        title="auto: its 95 % interval by family",
+        caption="Share of covered cells and mean interval score of auto, by family and rows.",
+        rows=rows,
+        notes=[
+            f"{seed_note(rows, bars=False)}. Grey: 93 to 97 % covered.",
+            "Score: width, and 40 times what the interval misses by (Winkler); less is better.",
+        ],
+    ) as figure:
+        left, right = figure.subplots(1, 2, sharey=True)
+        left.axvspan(0.93, 0.97, color=GRID, lw=0, zorder=0)
+        by_family(rows, left, "covered", "share of cells covered")
+        by_family(rows, right, "score", "mean interval score, nats")
+        left.set_xlim(-0.02, 1.02)
+        right.set_xscale("log")
+        plain_log_ticks(right.xaxis)
+    return figure
+
+
+def by_family(rows: pd.DataFrame, ax: Axes, column: str, label: str) -> Axes:
+    """The mean of a column: points of one colour a number of rows, a place a family."""
+    families = list(dict.fromkeys(tables.places(rows)["family"]))
+    for i, (n, part) in enumerate(rows.groupby("n")):
+        means = part.groupby("family")[column].mean()
+        values = [*(float(means.get(one, math.nan)) for one in families), part[column].mean()]
+        ax.plot(values, range(len(values)), "o", ms=4.5, color=SETTINGS[i], label=f"{n:,} rows")
+    ax.set_yticks(range(len(families) + 1), [*families, "all"])
+    ax.axhline(len(families) - 0.5, color=INK, lw=0.6)
+    if not ax.yaxis_inverted():
+        ax.invert_yaxis()
+    ax.set_xlabel(label)
     return ax
 
 

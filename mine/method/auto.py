@@ -35,7 +35,7 @@ def auto() -> Method:
         candidates=(
             Candidate(js(), "copula", COPULA),
             Candidate(js(), "auto"),
-            Candidate(js(), "auto", VARIATES),
+            Candidate(js(), "auto", VARIATES, unseen=0.08),
         ),
         shares=(1.0, 0.5),
         folds=5,

@@ -32,6 +32,7 @@ from mine.method.doubts import Doubt
 from mine.method.held_out import HeldOutValues
 from mine.method.objective import Objective
 
+UNSEEN = 0.03  # of the value, see `Candidate`
 LOWER, UPPER, NEITHER = "lower bound", "upper bound", "neither"
 KINDS = (LOWER, UPPER, NEITHER)
 
@@ -177,11 +178,14 @@ class Candidate:
         method: what it is trained and valued by.
         preprocess: the units of its columns, unless the job says others.
         start: what its network starts from, one of `mine.critics.starts`.
+        unseen: the share of the value that goes into its error, for what no number of rows
+            teaches it.
     """
 
     method: Method
     preprocess: str
     start: str = NOTHING
+    unseen: float = UNSEEN
 
     def __str__(self) -> str:
         start = f", from {SAID[self.start]}" if self.start else ""

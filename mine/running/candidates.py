@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from mine.method.method import UNSEEN
 from mine.running.estimates import Estimate
 from mine.running.extrapolation import extrapolated
 from mine.running.jobs import Job
@@ -152,7 +153,8 @@ class Candidates:
             if of.candidate == way and i in of.members
         )
         hangs = job.source.split is not None and job.source.split.dependence is not None
-        e = extrapolated(whole, others[0] if others else None, hangs)
+        unseen = job.candidates[way].unseen if job.candidates else UNSEEN
+        e = extrapolated(whole, others[0] if others else None, hangs, unseen)
         if not job.keeps_influences:
             e = replace(e, influences=())
         if not job.candidates:

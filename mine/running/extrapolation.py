@@ -9,8 +9,8 @@ so what it still lacks is that rise over 2^a - 1:
 
 One rise is added to the value, but no more than `MOST_ADDED`: a larger one says that half of the
 rows were too few, and not what more would bring. The standard error has three parts: the error
-over the test rows, `RATES` rises, and `UNSEEN` of the value, for what no number of rows teaches
-the critic. `MOST_ADDED` and `UNSEEN` were chosen on the development tasks (docs/accuracy.md).
+over the test rows, `RATES` rises, and a share of the value, for what no number of rows teaches
+the critic. The numbers were chosen on the development tasks (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import math
 from dataclasses import replace
 
 from mine.method.held_out import Influence, InfluenceArrays
+from mine.method.method import UNSEEN
 from mine.running.estimates import Estimate
 
 
@@ -42,7 +43,6 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 
 
 MOST_ADDED = 0.2  # nats
-UNSEEN = 0.03  # of the value
 
 
 def _unadded(whole: Estimate, rise: float) -> Estimate:
@@ -60,7 +60,12 @@ def _unadded(whole: Estimate, rise: float) -> Estimate:
     )
 
 
-def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = False) -> Estimate:
+def extrapolated(
+    whole: Estimate,
+    half: Estimate | None = None,
+    floored: bool = False,
+    unseen: float = UNSEEN,
+) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
     Without a finite value of both it is the value as it was found. Floored, a critic below 0
@@ -89,7 +94,7 @@ def extrapolated(whole: Estimate, half: Estimate | None = None, floored: bool = 
     return replace(
         whole,
         nats=value,
-        stderr=math.hypot(2.0 * of_rows, RATES * rise, UNSEEN * max(value, 0.0)),
+        stderr=math.hypot(2.0 * of_rows, RATES * rise, unseen * max(value, 0.0)),
         warnings=warnings,
         rise=rise,
         influences=tuple((2.0 * rows, 2.0 * pairs) for rows, pairs in influences),

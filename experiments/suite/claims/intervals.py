@@ -83,6 +83,19 @@ def fewest_seeds(groups: Iterable[Array]) -> int:
     return min((len(group) for group in groups), default=0)
 
 
+def interval_score(size: Array, half: Array) -> Array:
+    """The score of symmetric 95 % intervals: their width, and 40 times what they miss by.
+
+    The least score on average has the interval between the true quantiles (Winkler, 1972; Gneiting
+    and Raftery, 2007, https://doi.org/10.1198/016214506000001437, Sec. 6.2).
+
+    Args:
+        size: |estimate - truth|.
+        half: half of the interval's width.
+    """
+    return 2.0 * half + 2.0 / 0.05 * np.maximum(size - half, 0.0)
+
+
 def share_interval(hits: int, n: int) -> Interval:
     """Wilson's 95 % interval of a share of n independent cells; all of [0, 1] without any."""
     if not n:

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.suite.claims.intervals import NORMAL_95, bootstrap_interval, pooled_mean
+from experiments.suite.claims.intervals import (
+    NORMAL_95,
+    bootstrap_interval,
+    interval_score,
+    pooled_mean,
+)
 from experiments.suite.grid.cells import Cell, panel_cells
 
 if TYPE_CHECKING:
@@ -103,12 +108,13 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns: name, family, n, dof (nan but for Student-t tasks as they are); error (nats, infinite
     where the cell was lost), size (its absolute value), allowed (nats), off, said, covered (by the
-    95 % interval), found (above 0 by the one-sided test).
+    95 % interval), score (of that interval, nats), found (above 0 by the one-sided test).
     """
     params = [json.loads(text) for text in rows["params"]]
     lost = (rows["status"] != "ok") | ~np.isfinite(rows["nats"].astype(float))
     error = np.where(lost, np.inf, rows["nats"] - rows["truth"])
     size, allowed = np.abs(error), np.maximum(NATS, SHARE * rows["truth"])
+    half = NORMAL_95 * rows["stderr"].fillna(0.0)
     return rows.assign(
         name=[one["experiment"]["task"] for one in params],
         family=[family(one["experiment"]["task"]) for one in params],
@@ -119,7 +125,8 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         allowed=allowed,
         off=size > allowed,
         said=lost | (rows["warnings"] != ""),
-        covered=size <= NORMAL_95 * rows["stderr"].fillna(0.0),
+        covered=size <= half,
+        score=interval_score(size, half),
         found=lost | (rows["nats"] > ONE_SIDED_5 * rows["stderr"]),
     )
 

@@ -16,11 +16,12 @@ from mine.data.pairs import Shifts, partners
 from mine.estimators.own_job import own_job, task_job
 from mine.estimators.rows import as_pair
 from mine.method.held_out import Influence
+from mine.method.method import UNSEEN
 from mine.method.names import METHODS
 from mine.running.begin import train_stack
 from mine.running.estimates import Estimate
 from mine.running.events import Done
-from mine.running.extrapolation import MOST_ADDED, RATES, UNSEEN, extrapolated
+from mine.running.extrapolation import MOST_ADDED, RATES, extrapolated
 from mine.running.rounds import trained_as
 from mine.running.run import run
 from mine.running.run_options import RunOptions
