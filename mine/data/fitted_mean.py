@@ -41,7 +41,9 @@ def left_out_mean(z: Values, y: Values, generator: torch.Generator) -> Values:
     """
     centred = y - y.mean(0)
     best, least = np.zeros_like(centred), np.full(y.shape[1], np.inf)
-    for fit in (fit for columns in _features(z, generator) for fit in _fits(columns, centred)):
+    for fit in (
+        fit for columns in _features(z, generator) for fit in left_out_fits(columns, centred)
+    ):
         missed = ((centred - fit) ** 2).sum(0)
         is_better = missed < least
         best[:, is_better], least[is_better] = fit[:, is_better], missed[is_better]
@@ -62,8 +64,13 @@ def _features(z: Values, generator: torch.Generator) -> Iterator[Values]:
             yield columns - columns.mean(0)
 
 
-def _fits(features: Values, y: Values) -> Iterator[Values]:
-    """The left-out means for each ridge."""
+def left_out_fits(features: Values, y: Values) -> Iterator[Values]:
+    """For each ridge, each row's value by the fit without this row, (n, dy).
+
+    Args:
+        features: (n, p), centred.
+        y: (n, dy), centred.
+    """
     n, columns = features.shape
     if columns <= n:
         sizes, vectors = np.linalg.eigh(features.T @ features)

@@ -19,7 +19,7 @@ from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
-from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, some_rows
+from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, of_regression, some_rows
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
 from mine.running.estimates import Estimate
@@ -109,11 +109,14 @@ def _second_look(e: Estimate, job: Job, x: Values, y: Values) -> Doubt | None:
     """What else the rows tell against the value."""
     if job.method.doubted:
         return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
-    if job.method.is_direct or x.shape[1] + y.shape[1] > FEW_COLUMNS:
+    if job.method.is_direct:
         return None
-    if not all(is_continuous(column) for v in (x, y) for column in v.T):
+    few = x.shape[1] + y.shape[1] <= FEW_COLUMNS
+    continuous = [[is_continuous(column) for column in v.T] for v in (x, y)]
+    if not all(map(all if few else any, continuous)):
         return None
-    return of_network(e.nats, e.stderr, *(normal_scores(some_rows(v)) for v in (x, y)))
+    a, b = (normal_scores(some_rows(v[:, of])) for v, of in zip((x, y), continuous, strict=True))
+    return (of_network if few else of_regression)(e.nats, e.stderr, a, b)
 
 
 def _by_moments(job: Job) -> bool:

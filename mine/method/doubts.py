@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from mine.data.fitted_mean import left_out_fits
 from mine.data.noiseless import is_continuous
 from mine.method.ksg import HIGH_DIMENSION, ksg
 
 MOST_ROWS = 5000  # that are looked at
 OFF = 0.15  # nats, and share of the value
 FEW_COLUMNS = 4  # of x and y together: neighbours are near
+FEW_ROWS = 4  # a feature: a regression on fewer tells little
 FARTHER = 4  # times as many neighbours
 SURE, SQUARE = 6.0, 0.25  # standard errors, and correlation of squares, that no chance explains
 
@@ -81,6 +83,42 @@ def of_network(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
         f"neighbours see more: nearest neighbours see {seen.nats:.2f} nats, which the network has "
         "not learned: raise steps, or take method='ksg'",
     )
+
+
+def of_regression(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
+    """Whether a regression of one column tells more than a network has learned of all.
+
+    A normal score t has I(t; Z) of at least -1/2 log(1 - R^2), R^2 what any regression on Z
+    explains of it (the remainder's entropy is at most that of a normal of its variance). The
+    regressions are on the scores of the other side and their squares, each row left out in turn.
+
+    Arguments as for `of_normal_law`.
+    """
+    told = max(_told(a, b), _told(b, a))
+    more = told - nats
+    if more <= tolerance(nats) or more <= 3.0 * stderr:
+        return None
+    return Doubt(
+        more,
+        f"a regression tells more: one column, explained by the other side, tells {told:.2f} nats "
+        "at least, beyond what the network has learned: choose columns by mine.pairwise on rows "
+        "that you leave out of the estimate, or bring more rows",
+    )
+
+
+def _told(z: Array, targets: Array) -> float:
+    """At least so many nats z (n, dz) tells of one of the targets (n, dt), both normal scores."""
+    n, columns = z.shape
+    features = np.concatenate([z, z**2], 1) if 2 * columns <= n / FEW_ROWS else z
+    if not targets.size or features.shape[1] > n / FEW_ROWS:
+        return 0.0
+    centred = targets - targets.mean(0)
+    left = [
+        ((centred - fit) ** 2).sum(0)
+        for fit in left_out_fits(features - features.mean(0), centred)
+    ]
+    share = np.min(left, 0) / np.maximum((centred**2).sum(0), 1e-300)
+    return -0.5 * math.log(float(np.clip(share.min(), 1e-12, 1.0)))
 
 
 def of_normal_law(

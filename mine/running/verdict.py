@@ -32,6 +32,7 @@ KINDS = (
     "one pair tells more",
     "no normal law",
     "neighbours see more",
+    "a regression tells more",
     "one row decides",
     "shrunk",
     "dependent rows",

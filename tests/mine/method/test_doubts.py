@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mine
-from mine.method.doubts import of_neighbours
+from mine.data.ranks import normal_scores
+from mine.method.doubts import of_neighbours, of_regression
 from mine.method.names import METHODS
 
 
@@ -105,3 +106,22 @@ def test_rows_that_hang_together_get_no_second_look() -> None:
     x, y = checkerboard(1000, 7)
     e = mine.estimate(x, y, "gaussian_copula", groups=np.arange(1000) // 5)
     assert "no normal law" not in kinds(e)
+
+
+def test_what_a_network_has_not_learned_of_many_columns_is_told_by_a_regression() -> None:
+    """y is a sum of ten columns and noise: no pair tells much, and 20 steps see little."""
+    rng = np.random.default_rng(9)
+    x = rng.normal(size=(1500, 10))
+    y = x.sum(1) + 1.5 * rng.normal(size=1500)
+    e = mine.estimate(x, y, "mine", steps=20, hidden=(8,))
+    assert "a regression tells more" in kinds(e) and e.verdict == "unreliable"
+    low, high = e.interval()
+    assert low < 0.5 * math.log1p(10 / 1.5**2) < high
+
+
+@given(seed=st.integers(0, 10**6), rho=st.floats(0.0, 0.9), columns=st.integers(3, 6))
+@settings(max_examples=20, deadline=None)
+def test_a_regression_tells_no_more_than_there_is(seed: int, rho: float, columns: int) -> None:
+    x, y = normal(800, rho, seed, columns)
+    doubt = of_regression(-0.5 * math.log1p(-(rho**2)), 0.0, normal_scores(x), normal_scores(y))
+    assert doubt is None  # of one column there is no more than this
