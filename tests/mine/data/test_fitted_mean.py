@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mine.data.fitted_mean import RIDGES, _fits, left_out_mean
+from mine.data.fitted_mean import RIDGES, left_out_fits, left_out_mean
 from mine.data.generators import generator
 
 
@@ -17,7 +17,7 @@ def test_left_out_means_are_those_of_fits_without_the_row(columns: int) -> None:
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(20, columns)), rng.normal(size=(20, 2))
     z, y = z - z.mean(0), y - y.mean(0)
-    for ridge, fit in zip(RIDGES * 20 / columns, _fits(z, y), strict=True):
+    for ridge, fit in zip(RIDGES * 20 / columns, left_out_fits(z, y), strict=True):
         for row in range(0, 20, 7):
             others = np.delete(np.arange(20), row)
             means = z[others].mean(0), y[others].mean(0)
