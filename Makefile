@@ -12,7 +12,7 @@ SCALE ?= default
 DEVICE ?= auto
 ARGS ?=
 MAIN := gaussian equitability
-ASIDE := accuracy comparison# hours of it: targets of their own
+ASIDE := accuracy comparison dimension# hours of it: targets of their own
 EXPERIMENTS ?= $(MAIN) $(filter-out $(MAIN) $(ASIDE),$(sort $(basename $(notdir $(wildcard configs/experiment/*.yaml)))))
 OUTPUTS ?= outputs
 COMMIT ?=
@@ -34,7 +34,7 @@ SUPPORTED := (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison figures report results status bench dependence conditional verdict growth time-to-accuracy cuda scale-out dist ray clean clean-all lock
+.PHONY: help install test test-all faults lint docs smoke reproduce benchmark-accuracy comparison dimension figures report results status bench dependence conditional verdict growth time-to-accuracy cuda scale-out dist ray clean clean-all lock
 
 help: ## show this list
 	@echo "make <target> [VARIABLE=value ...]"
@@ -78,6 +78,10 @@ benchmark-accuracy: $(READY) ## every method on the tasks that auto was develope
 comparison: $(READY) ## the 40 tasks of Beyond Normal beside other estimators: docs/comparison.md
 	$(RUN) -m experiments experiment=comparison scale=$(SCALE) device=$(DEVICE) $(HYDRA_OUTPUTS) $(ARGS)
 	@$(RUN) -m experiments.suite.report.comparison_page --outputs $(FOLDER) --scale $(SCALE)
+
+dimension: $(READY) ## four laws in 8 to 64 columns, up to 12 nats, beside printed runs: docs/dimension.md
+	$(RUN) -m experiments experiment=dimension scale=$(SCALE) device=$(DEVICE) $(HYDRA_OUTPUTS) $(ARGS)
+	@$(RUN) -m experiments.suite.report.dimension_page --outputs $(FOLDER) --scale $(SCALE)
 
 figures: $(READY) ## draw the figures again, from the rows alone
 	$(RUN) -m experiments.suite.report --outputs $(FOLDER) --scale "$(SCALE)" --figures-only

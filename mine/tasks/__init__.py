@@ -15,6 +15,7 @@ the Donsker-Varadhan bound:
     channel     NoiseChannel: a noisy function
     additive    AdditiveUniform
     mixture     Mixture of normals; I by quadrature, or by Monte Carlo with its standard error
+    pair_mixture  PairMixture: a mixture in many columns, with I by quadrature
     discrete    StepUniform, ZeroInflatedPoisson, ClassLabel, JointTable
     warped      Warped: injective maps of another task's variables (maps, functions); I is the same
     folded      Folded: |x| or x^2 of another task's variables; I is smaller
@@ -30,6 +31,7 @@ from mine.tasks.joined import Joined
 from mine.tasks.maps import Flow, Map, MixtureMargins, Rotation, Spiral, SwissRoll, Wiggly
 from mine.tasks.mixture import Mixture
 from mine.tasks.normal import CorrelatedGaussian, MultivariateNormal
+from mine.tasks.pair_mixture import PairMixture
 from mine.tasks.student import StudentT
 from mine.tasks.task import LINE, Interval, Task
 from mine.tasks.warped import Warped
@@ -51,6 +53,7 @@ __all__ = [
     "MultivariateNormal",
     "NamedFunction",
     "NoiseChannel",
+    "PairMixture",
     "Rotation",
     "Spiral",
     "StepUniform",
