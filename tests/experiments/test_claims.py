@@ -257,6 +257,14 @@ ERRORS: list[tuple[str, Value, str]] = [
     ("comparison-printed", lambda r: wobble(r, 0.079) * (r["n"] == 5000), "inconclusive"),
     ("comparison-best", where(lambda r: r["method"] != "auto", 0.1), "reproduced"),
     ("comparison-best", where(lambda r: r["method"] not in ("auto", "js"), 0.1), "not reproduced"),
+    ("dimension-printed", exact, "reproduced"),
+    ("dimension-printed", where(lambda r: r["law"] == "flow", -5.0), "reproduced"),
+    (
+        "dimension-printed",
+        where(lambda r: r["law"] in ("flow", "student"), -5.0),
+        "not reproduced",
+    ),
+    ("dimension-printed", lambda r: wobble(r, 2.0), "inconclusive"),
     ("accuracy-best", where(lambda r: r["method"] != "auto", 0.1), "reproduced"),
     ("accuracy-best", where(lambda r: r["method"] not in ("auto", "dv"), 0.1), "not reproduced"),
     ("accuracy-said", where(lambda r: r["method"] != "auto", 5.0), "reproduced"),
@@ -271,6 +279,9 @@ ERRORS: list[tuple[str, Value, str]] = [
 ]
 # the same with another column
 COLUMNS: list[tuple[str, str, Value, str]] = [
+    ("dimension-warned", "warnings", lambda r: "near log n: read it as large", "reproduced"),
+    ("dimension-warned", "warnings", lambda r: "near log n" * (r["law"] != "flow"),
+     "not reproduced"),
     ("independence-train", "train_nats", lambda r: 0.5, "reproduced"),
     ("drift-free", "nats", lambda r: -2.0 if r["method"] == "dv" else 0.0, "reproduced"),
     ("drift-free", "nats", lambda r: 0.4 if r["method"] == "dv" else 9.0, "not reproduced"),

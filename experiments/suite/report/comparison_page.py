@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -116,17 +116,20 @@ def concatenated(sources: Sequence[Source]) -> pd.DataFrame:
 
 
 def introduction(rows: pd.DataFrame, sources: Sequence[Source]) -> str:
-    if len(sources) == 1:
-        origin = f"The rows come from {sources[0]}"
-    else:
-        of_each = (f"those of {listed([*map(label, one.methods)])} from {one}" for one in sources)
-        origin = "The rows come from several runs: " + "; ".join(of_each)
     return (
         "Made by `make comparison`: do not edit. The tasks are the "
         f"{rows['name'].nunique()} of [Beyond Normal](https://arxiv.org/abs/2306.11078) (Czyż et "
         f"al., 2023), and every method has one setting for all of them. {seed_note(rows)}. "
-        f"{origin}."
+        f"{origin(sources)}."
     )
+
+
+def origin(sources: Sequence[Source]) -> str:
+    """'The rows come from commit abcdef0, 2 cores, ...', of one run or of several."""
+    if len(sources) == 1:
+        return f"The rows come from {sources[0]}"
+    of_each = (f"those of {listed([*map(label, one.methods)])} from {one}" for one in sources)
+    return "The rows come from several runs: " + "; ".join(of_each)
 
 
 def overall(rows: pd.DataFrame, counts: Sequence[int]) -> str:
@@ -225,32 +228,50 @@ def better(rows: pd.DataFrame) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 2 where there is no run to take the rows from."""
+def write_page(
+    experiment: Any, page: Callable[[Sequence[Source]], str], arguments: Sequence[str] | None
+) -> int:
+    """docs/<experiment>.md and its figures, from the rows of its runs.
+
+    Args:
+        experiment: its module, whose name the page has.
+        page: the text, of the rows and where they come from.
+        arguments: of the command line.
+
+    Returns:
+        0; 2 where there is no run to take the rows from.
+    """
+    name = experiment.__name__.rsplit(".", 1)[-1]
+    program = f"python -m experiments.suite.report.{name}_page"
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.suite.report.comparison_page",
-        description="docs/comparison.md and its figure, from the rows of comparison.",
-        epilog="example: python -m experiments.suite.report.comparison_page --outputs outputs",
+        prog=program,
+        description=f"docs/{name}.md and its figure, from the rows of {name}.",
+        epilog=f"example: {program} --outputs outputs",
     )
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
     parser.add_argument("--scale", default="default")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where to write (docs)")
     asked = parser.parse_args(arguments)
     runs = joined(Record(run) for run in load_runs(asked.outputs)[0])
-    sources = latest([r for r in of_scale(runs, "comparison", asked.scale) if len(r.rows)])
+    sources = latest([r for r in of_scale(runs, name, asked.scale) if len(r.rows)])
     if not sources:
         print(
-            f"comparison page: expected a run of comparison at scale={asked.scale} under "
-            f"{str(asked.outputs)!r}, got none: run `make comparison` first",
+            f"{name} page: expected a run of {name} at scale={asked.scale} under "
+            f"{str(asked.outputs)!r}, got none: run `make {name}` first",
             file=sys.stderr,
         )
         return 2
     text = page(sources)
-    write_atomic(asked.docs / "comparison.md", text.encode())
-    for name, figure in comparison.figures(concatenated(sources)).items():
-        write_atomic(asked.docs / "figures" / f"{name}.png", render(figure)["png"])
-    print(f"Wrote {asked.docs / 'comparison.md'}")
+    write_atomic(asked.docs / f"{name}.md", text.encode())
+    for figure_name, figure in experiment.figures(concatenated(sources)).items():
+        write_atomic(asked.docs / "figures" / f"{figure_name}.png", render(figure)["png"])
+    print(f"Wrote {asked.docs / f'{name}.md'}")
     return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 2 where there is no run to take the rows from."""
+    return write_page(comparison, page, arguments)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from mine.tasks import (
     MixtureMargins,
     MultivariateNormal,
     NoiseChannel,
+    PairMixture,
     Rotation,
     Spiral,
     StepUniform,
@@ -339,6 +340,25 @@ def test_a_mixture_of_equals_is_its_component():
     assert Joined((task, task)).mi_stderr == pytest.approx(math.sqrt(2) * task.mi_stderr)
 
 
+@pytest.mark.parametrize("dim", [1, 2, 4])
+def test_a_mixture_of_pairs_has_the_truth_of_the_same_mixture(dim):
+    task = PairMixture(dim, (-0.5, 0.0, 0.8), (0.9, -0.6, 0.3))
+    tolerance = 4 * task.mixture.mi_stderr or 1e-4
+    assert abs(task.mi - task.mixture.mi) <= tolerance
+
+
+def test_a_mixture_of_equal_pairs_is_normal():
+    task = PairMixture(32, (0.3, 0.3), (0.7, 0.7))
+    assert task.mi == pytest.approx(CorrelatedGaussian(32, 0.7).mi, abs=1e-9)
+
+
+def test_a_mixture_of_pairs_in_many_columns_has_the_mean_of_its_log_ratio():
+    task = PairMixture(32, (-0.2, -0.1, 0.0, 0.3, 0.4), (-0.3, 0.5, 0.2, 0.4, 0.9))
+    t = task.log_ratio(*task.sample(20_000, generator(3)))
+    assert abs(float(t.mean()) - task.mi) <= 4 * float(t.std()) / math.sqrt(len(t))
+    assert task.mi == pytest.approx(6.9, abs=0.05)  # as printed by Chen et al. 2025
+
+
 def test_a_mixtures_components_are_drawn_by_weight():
     x, _ = BLOBS.sample(N, generator(2))
     low, high = stats.norm.cdf([0.0, 0.0], [-1.0, 1.0], [0.2, 0.5])
@@ -468,6 +488,9 @@ REFUSED = [
     (lambda: AdditiveUniform(0.1, 0), "expected dim to be an integer >= 1, got 0"),
     (lambda: Joined(()), "tasks to be a list of one task or more"),
     (lambda: Joined((3,)), "each of tasks to be a task, got int"),
+    (lambda: PairMixture(2, (0.0,), (0.5, 0.1)), "as many shifts as rhos, one or more, got 1"),
+    (lambda: PairMixture(2, (), ()), "as many shifts as rhos, one or more, got 0"),
+    (lambda: PairMixture(2, (0.0,), (1.0,)), "each rho in the open interval"),
     (lambda: Mixture(()), "components to be a list of MultivariateNormal"),
     (lambda: Mixture((CorrelatedGaussian(),)), "components to be a list of MultivariateNormal"),
     (lambda: Mixture((NORMAL, NORMAL), (1.0,)), "one weight > 0 for each of 2 components"),
