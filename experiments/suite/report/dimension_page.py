@@ -18,6 +18,7 @@ from experiments.suite.figures.palette import order
 from experiments.suite.report.accuracy_page import grid
 from experiments.suite.report.comparison_page import Source, concatenated, origin, write_page
 from experiments.suite.report.texts import listed
+from experiments.suite.task_tables import tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +70,18 @@ def page(sources: Sequence[Source]) -> str:
         by_columns(found),
         "## Beyond ln n",
         beyond(found),
+        "## Off without a warning",
+        silent(found),
         "## Claims",
         claims(found),
     ]
-    if missing := [d for d in ALL_COLUMNS if d not in set(found["d"])]:
+    own = set(found.loc[found["method"] == dimension.OWN, "d"])
+    if missing := [d for d in ALL_COLUMNS if d not in own]:
+        without = [m for m in ("mine", "ksg", "gaussian_copula") if m not in set(found["method"])]
+        others = f"; of the other methods {listed([*map(label, without)])}" if without else ""
         parts.append(
-            f"Not run for this page: d = {listed([*map(str, missing)])}; "
-            "`make dimension SCALE=paper` has 8 to 128, with three seeds each."
+            f"Not run for this page: `auto` at d = {listed([*map(str, missing)])}{others}. "
+            "`make dimension SCALE=paper` has all of d = 8 to 128, with three seeds each."
         )
     return "\n\n".join(parts) + "\n"
 
@@ -102,15 +108,11 @@ def at_printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_counts(rows: pd.DataFrame) -> str:
-    """'auto at d = 64: 3 seeds; all others: 1 seed.' where the cells have unequal seeds."""
+    """'Seeds: auto at d = 64: 3; all others: 1.'"""
     counts = rows.groupby(["method", "d"])["seed"].nunique()
     least = int(counts.min())
-    more = [
-        f"{label(method)} at d = {d}: {counted(int(n), 'seed')}"
-        for (method, d), n in counts.items()
-        if n > least
-    ]
-    return "; ".join([*more, f"{'all others' if more else 'each'}: {counted(least, 'seed')}."])
+    more = [f"{label(of)} at d = {d}: {n}" for (of, d), n in counts.items() if n > least]
+    return f"Seeds: {'; '.join([*more, f'all others: {least}' if more else f'{least} each'])}."
 
 
 def nats(value: float, sign: bool = False) -> str:
@@ -182,6 +184,23 @@ def beyond(rows: pd.DataFrame) -> str:
     return (
         f"{int(far['said'].sum())} of {counted(len(far), 'cell')} of `auto` whose truth or "
         f"estimate is above ln n came with a warning.{by} See [the warnings](warnings.md)."
+    )
+
+
+def silent(rows: pd.DataFrame) -> str:
+    """The laws and d at which auto was off and did not warn."""
+    own = rows[(rows["method"] == dimension.OWN) & rows["off"] & ~rows["said"]]
+    if not len(own):
+        return f"None: no silent estimate of `auto` was off by more than {tables.WHAT_IS_OFF}."
+    lines = [
+        f"- {dimension.NAMES[law]}, d = {d}: {counted(len(group), 'cell')}, mean error "
+        f"{nats(float(group['error'].mean()), sign=True)} nats, mean standard error "
+        f"{nats(float(group['stderr'].mean()))}"
+        for (law, d), group in own.groupby(["law", "d"])
+    ]
+    return (
+        f"**Here `auto` is wrong and does not say so** (off by more than {tables.WHAT_IS_OFF}):"
+        "\n\n" + "\n".join(lines)
     )
 
 

@@ -93,7 +93,7 @@ def test_own_errors_stand_beside_the_printed_runs_of_the_same_law() -> None:
         "| wrapped normal, flow | 10.77 | 11.27 (+0.50) [+0.500, +0.500] | 4.00 (−6.77) |"
         " 4.01 (−6.76) | 8.82 (−1.95) | 7.59 (−3.18) |" in text
     )
-    assert "commit abcdef0" in text and "Not run for this page: d = 8, 16, 32, 128" in text
+    assert "commit abcdef0" in text and "`auto` at d = 8, 16, 32, 128" in text
 
 
 def test_a_lost_cell_and_a_warning_are_told_from_a_silent_estimate() -> None:
@@ -112,6 +112,14 @@ def test_estimates_beyond_ln_n_are_counted_with_their_warnings() -> None:
     text = page([*far, row("spiral-8", 0.0), row("spiral-32", 4.5, warnings="gap: one")])
     assert "3 of 4 cells of `auto` whose truth or estimate is above ln n" in text
     assert "`near log n`, `gap`" in text
+
+
+def test_a_silent_miss_is_named_and_a_warned_one_is_not() -> None:
+    said = row("flow-64", -5.0, warnings="near log n: far")
+    text = page([row("mixture-64", -4.0), said, row("student-8", 0.01)])
+    assert "- mixture of five, d = 64: 1 cell, mean error −4.00 nats" in text
+    assert "- wrapped normal, flow, d = 64: 1 cell" not in text
+    assert "None: no silent estimate" in page([said, row("student-8", 0.01)])
 
 
 def test_the_committed_page_prints_the_figures_of_the_source() -> None:
