@@ -51,20 +51,18 @@ def sizes(d: int) -> dict[str, int]:
     }
 
 
-def weights(d: int) -> Tensor:
-    """(p,) float64, the scale of each feature: a ridge shrinks what varies fast."""
+def weights(d: int) -> dict[str, Tensor]:
+    """The scale of each group's features, float64: a ridge shrinks what varies fast."""
     of = sizes(d)
     slower = 1.0 / (1.0 + torch.arange(1, of["radial"] + 1, dtype=torch.float64))
     waves = 1.0 / torch.arange(2, cosines_of_column(d) + 1, dtype=torch.float64)
-    return torch.cat(
-        [
-            torch.ones(d, dtype=torch.float64),
-            slower,
-            slower.repeat_interleave(d),
-            waves.repeat_interleave(d),
-            torch.full((of["products"],), 0.5, dtype=torch.float64),
-        ]
-    )
+    return {
+        "own": torch.ones(d, dtype=torch.float64),
+        "radial": slower,
+        "turned": slower.repeat_interleave(d),
+        "waves": waves.repeat_interleave(d),
+        "products": torch.full((of["products"],), 0.5, dtype=torch.float64),
+    }
 
 
 def radius_of(z: Tensor) -> Tensor:
