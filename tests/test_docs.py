@@ -61,6 +61,17 @@ def test_every_page_and_figure_is_linked_to() -> None:
     assert [one.name for one in (DOCS / "figures").iterdir() if one.name not in text] == []
 
 
+def test_every_figure_says_in_words_what_it_shows() -> None:
+    pages = [ROOT / "README.md", *DOCS.glob("*.md"), *DOCS.glob("experiments/*.md")]
+    images = [
+        (page.name, alt)
+        for page in pages
+        for alt in re.findall(r"!\[([^\]]*)\]\([^)]*\.(?:png|svg)\)", page.read_text())
+    ]
+    assert len(images) > 20
+    assert [of for of in images if len(of[1].split()) < 3] == []
+
+
 # --------------------------------------------------------------------- numbers
 
 

@@ -10,6 +10,7 @@ network's output layer starts at 0. Training changes the network alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from mine.critics.features import groups_of, radius_of, sizes
 from mine.critics.mlp import MLP
 from mine.critics.residual import StackedResidual
-from mine.critics.variates import FARTHEST, MOST, fit_variates
+from mine.critics.variates import FARTHEST, MOST, MOST_ROWS, choices_of, fit_variates
 from mine.data.pairs import Pairing
 
 ALL = frozenset(sizes(2))
@@ -75,13 +76,18 @@ class StackedCanonical:
         """Fits each cell's variates to its training rows, x (n, dx) and y (n, dy)."""
         self._wanted = frozenset({"own"})
         for k, (x, y) in enumerate(rows):
-            features = []
+            every = math.ceil(len(x) / MOST_ROWS)
+            x, y = x[::every], y[::every]
+            choices = choices_of(len(x), x.shape[-1], y.shape[-1])
+            if len(choices) == 1:
+                continue
+            groups = []
             for side, v in (("x", x), ("y", y)):
                 radius = radius_of(v)
                 self.buffers[f"radius_{side}"][k, 0].copy_(radius)
-                groups = groups_of(v[None], radius[None, None], ALL)
-                features.append(torch.cat([*groups.values()], -1)[0].double().cpu())
-            found = fit_variates(features[0], features[1], x.shape[-1], y.shape[-1])
+                of = groups_of(v[None], radius[None, None], frozenset().union(*choices))
+                groups.append({name: one[0].double().cpu() for name, one in of.items()})
+            found = fit_variates(groups[0], groups[1], x.shape[-1], y.shape[-1], choices)
             for name in ("of_x", "of_y", "rho"):
                 buffer = self.buffers[name][k]
                 buffer.copy_(getattr(found, name).view_as(buffer))

@@ -6,7 +6,7 @@ distribution function of the radius |z|, and u_i = sigmoid(1.7 z_i), about that 
     own        z_i
     radial     cos(pi k u_r), k = 1 ... 16, fewer in more than 4 columns
     turned     z_i cos(pi k u_r): a map of z that is linear, but another one at each radius
-    waves      cos(pi k u_i), k = 2 ... 8
+    waves      cos(pi k u_i), k = 2 ... 32, fewer in more than 2 columns
     products   z_i z_j, i < j, of at most 12 columns
 
 The cosines are a basis of the functions of u on (0, 1).
@@ -19,9 +19,9 @@ import math
 import torch
 from torch import Tensor
 
-WAVES = 8  # cosines of a column
-TURNED = 64  # features that turn with the radius, about
-RADIAL = 4, 16  # cosines of the radius, at least and at most
+WAVES = 8, 32  # cosines of a column, at least and at most
+RADIAL = 4, 16  # cosines of the radius, likewise
+ABOUT = 64  # features of each of the two kinds
 PRODUCTS = 12  # columns at most
 FARTHEST = 5.0  # values beyond are clipped
 _LOGISTIC = 1.7  # sigmoid(1.7 t) is within .01 of the normal distribution function
@@ -30,7 +30,13 @@ _LOGISTIC = 1.7  # sigmoid(1.7 t) is within .01 of the normal distribution funct
 def cosines_of_radius(d: int) -> int:
     """How many cosines of the radius there are, of d columns; 0 of one, which has no radius."""
     low, high = RADIAL
-    return max(low, min(high, TURNED // d)) if d > 1 else 0
+    return max(low, min(high, ABOUT // d)) if d > 1 else 0
+
+
+def cosines_of_column(d: int) -> int:
+    """How many cosines of each of d columns there are."""
+    low, high = WAVES
+    return max(low, min(high, ABOUT // d))
 
 
 def sizes(d: int) -> dict[str, int]:
@@ -40,25 +46,23 @@ def sizes(d: int) -> dict[str, int]:
         "own": d,
         "radial": cosines,
         "turned": cosines * d,
-        "waves": (WAVES - 1) * d,
+        "waves": (cosines_of_column(d) - 1) * d,
         "products": d * (d - 1) // 2 * (d <= PRODUCTS),
     }
 
 
-def weights(d: int) -> Tensor:
-    """(p,) float64, the scale of each feature: a ridge shrinks what varies fast."""
+def weights(d: int) -> dict[str, Tensor]:
+    """The scale of each group's features, float64: a ridge shrinks what varies fast."""
     of = sizes(d)
     slower = 1.0 / (1.0 + torch.arange(1, of["radial"] + 1, dtype=torch.float64))
-    waves = 1.0 / torch.arange(2, WAVES + 1, dtype=torch.float64)
-    return torch.cat(
-        [
-            torch.ones(d, dtype=torch.float64),
-            slower,
-            slower.repeat_interleave(d),
-            waves.repeat_interleave(d),
-            torch.full((of["products"],), 0.5, dtype=torch.float64),
-        ]
-    )
+    waves = 1.0 / torch.arange(2, cosines_of_column(d) + 1, dtype=torch.float64)
+    return {
+        "own": torch.ones(d, dtype=torch.float64),
+        "radial": slower,
+        "turned": slower.repeat_interleave(d),
+        "waves": waves.repeat_interleave(d),
+        "products": torch.full((of["products"],), 0.5, dtype=torch.float64),
+    }
 
 
 def radius_of(z: Tensor) -> Tensor:
@@ -89,7 +93,7 @@ def groups_of(z: Tensor, radius: Tensor, wanted: frozenset[str]) -> dict[str, Te
         if "turned" in of:
             found["turned"] = (radial.unsqueeze(-1) * z.unsqueeze(-2)).flatten(-2)
     if "waves" in of:
-        found["waves"] = torch.cat(_cosines(z, WAVES)[2:], -1)
+        found["waves"] = torch.cat(_cosines(z, cosines_of_column(z.shape[-1]))[2:], -1)
     if "products" in of:
         i, j = torch.triu_indices(z.shape[-1], z.shape[-1], 1, device=z.device)
         found["products"] = z[..., i] * z[..., j]

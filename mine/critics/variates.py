@@ -13,7 +13,7 @@ taken one by one, as long as the bound rises.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,10 @@ from torch.linalg import cholesky, eigh, solve_triangular
 
 from mine.critics.features import sizes, weights
 
+Groups = Mapping[str, Tensor]
+
 MOST = 8  # variates of a side
+MOST_ROWS = 20_000  # that are looked at: more would take memory, and teach little
 CHOICES = (
     frozenset({"own"}),
     frozenset({"own", "radial", "turned"}),
@@ -71,15 +74,33 @@ class _Way:
     taken: Tensor
 
 
-def fit_variates(fx: Tensor, fy: Tensor, dx: int, dy: int) -> Variates:
-    """The variates of features of x (n, p) and of y (n, q), float64, from dx and dy columns.
+def choices_of(n: int, dx: int, dy: int) -> tuple[frozenset[str], ...]:
+    """The `CHOICES` that n rows of dx and dy columns can be fitted with, the first one always."""
+    most = min(n / 2, MOST_FEATURES)
+    found: dict[tuple[int, int], frozenset[str]] = {}
+    for groups in CHOICES:
+        count = tuple(sum(sizes(d)[name] for name in groups) for d in (dx, dy))
+        if groups == CHOICES[0] or max(count) <= most:
+            found.setdefault(count, groups)  # type: ignore[arg-type]
+    return tuple(found.values())
 
-    The last third of the rows is held out.
+
+def fit_variates(
+    x: Groups, y: Groups, dx: int, dy: int, choices: Sequence[frozenset[str]]
+) -> Variates:
+    """The variates of dx columns of x and dy columns of y. The last third of the rows is held out.
+
+    Args:
+        x: the features of x that the choices need, (n, size) float64 for each group.
+        y: those of y.
+        dx: columns of x.
+        dy: columns of y.
+        choices: groups of features to choose from, by `choices_of`.
     """
-    sides = _Side(fx, dx), _Side(fy, dy)
-    best = max(_ways(*sides), key=lambda way: way.value)
-    of_x, of_y = (fx.new_zeros(f.shape[1] + 1, MOST) for f in (fx, fy))
-    rho = fx.new_zeros(MOST)
+    sides = _Side(x, dx), _Side(y, dy)
+    best = max(_ways(*sides, choices), key=lambda way: way.value)
+    of_x, of_y = (torch.zeros(side.features + 1, MOST, dtype=torch.float64) for side in sides)
+    rho = torch.zeros(MOST, dtype=torch.float64)
     if best.groups == CHOICES[0] or not best.taken.any():
         return Variates(of_x, of_y, rho, 0.0, CHOICES[0])
     covariances = _Covariances(*sides, slice(None))
@@ -94,14 +115,17 @@ def fit_variates(fx: Tensor, fy: Tensor, dx: int, dy: int) -> Variates:
 class _Side:
     """Features of one side, scaled by their weights."""
 
-    def __init__(self, features: Tensor, columns: int) -> None:
+    def __init__(self, groups: Groups, columns: int) -> None:
+        features = torch.cat([*groups.values()], 1)
+        weight = torch.cat([weights(columns)[name] for name in groups])
         self.shift = features.mean(0)
         deviation = features.std(0)
         constant = deviation <= _LEAST
-        self.scale = (weights(columns) / deviation.clamp(min=_LEAST)).masked_fill(constant, 0.0)
+        self.scale = (weight / deviation.clamp(min=_LEAST)).masked_fill(constant, 0.0)
         self.rows = (features - self.shift) * self.scale
-        places = torch.arange(features.shape[1]).split([*sizes(columns).values()])
-        self.places = dict(zip(sizes(columns), places, strict=True))
+        self.places = _places({name: of.shape[1] for name, of in groups.items()})
+        self.everywhere = _places(sizes(columns))
+        self.features = sum(sizes(columns).values())
 
     def of(self, groups: frozenset[str]) -> Tensor:
         """The places of these groups' features."""
@@ -109,11 +133,23 @@ class _Side:
 
     def affine(self, groups: frozenset[str], directions: Tensor) -> Tensor:
         """Directions in these groups' features as an affine map of all, to unit variance."""
-        slopes = directions.new_zeros(len(self.scale), directions.shape[1])
-        slopes[self.of(groups)] = directions
-        deviation = (self.rows @ slopes).std(0)
-        slopes *= self.scale[:, None] / deviation.masked_fill(deviation <= _LEAST, 1.0)
-        return torch.cat([slopes, -self.shift[None] @ slopes])
+        here = self.of(groups)
+        deviation = (self.rows[:, here] @ directions).std(0)
+        slopes = self.scale[here, None] * directions
+        slopes = slopes / deviation.masked_fill(deviation <= _LEAST, 1.0)
+        found = slopes.new_zeros(self.features + 1, slopes.shape[1])
+        found[torch.cat([self.everywhere[name] for name in self.places if name in groups])] = (
+            slopes
+        )
+        found[-1] = -self.shift[here] @ slopes
+        return found
+
+
+def _places(counts: Mapping[str, int]) -> dict[str, Tensor]:
+    """Where each group's features are, one group after the other."""
+    return dict(
+        zip(counts, torch.arange(sum(counts.values())).split([*counts.values()]), strict=True)
+    )
 
 
 class _Covariances:
@@ -125,17 +161,12 @@ class _Covariances:
         self.x, self.y, self.cross = a.T @ a / n, b.T @ b / n, a.T @ b / n
 
 
-def _ways(x: _Side, y: _Side) -> Iterator[_Way]:
+def _ways(x: _Side, y: _Side, choices: Sequence[frozenset[str]]) -> Iterator[_Way]:
     n = len(x.rows)
     fitted, held_out = slice(2 * n // 3), slice(2 * n // 3, None)
     covariances = _Covariances(x, y, fitted)
-    counts = set()
-    for groups in CHOICES:
+    for groups in choices:
         i, j = x.of(groups), y.of(groups)
-        count, most = (len(i), len(j)), max(len(i), len(j))
-        if count in counts or (groups != CHOICES[0] and most > min(n / 2, MOST_FEATURES)):
-            continue
-        counts.add(count)
         for ridge in RIDGES:
             a, b = _canonical(x, y, groups, ridge, covariances)
             u, v = x.rows[held_out][:, i] @ a, y.rows[held_out][:, j] @ b

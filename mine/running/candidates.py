@@ -153,8 +153,9 @@ class Candidates:
             if of.candidate == way and i in of.members
         )
         hangs = job.source.split is not None and job.source.split.dependence is not None
+        columns = sum(job.source.sizes[1:])
         unseen = job.candidates[way].unseen if job.candidates else UNSEEN
-        e = extrapolated(whole, others[0] if others else None, hangs, unseen)
+        e = extrapolated(whole, others[0] if others else None, hangs, unseen, columns)
         if not job.keeps_influences:
             e = replace(e, influences=())
         if not job.candidates:

@@ -7,10 +7,11 @@ so what it still lacks is that rise over 2^a - 1:
   (Quenouille, 1956, https://doi.org/10.1093/biomet/43.3-4.353);
 - a = 1/2: 2.4 rises.
 
-One rise is added to the value, but no more than `MOST_ADDED`: a larger one says that half of the
-rows were too few, and not what more would bring. The standard error has three parts: the error
-over the test rows, `RATES` rises, and a share of the value, for what no number of rows teaches
-the critic. The numbers were chosen on the development tasks (docs/accuracy.md).
+One rise is added to the value. Where rows are few for so many columns, terms beyond 1/n make the
+rise larger than what is lacking. There no more than `MOST_ADDED` is added. The standard error has
+three parts: the error over the test rows, `RATES` rises, and a share of the value, for what no
+number of rows teaches the critic. The numbers were chosen on the development tasks
+(docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 
 
 MOST_ADDED = 0.2  # nats
+FEW_ROWS = 150  # training rows a column: with fewer, no more than that is added
 
 
 def _unadded(whole: Estimate, rise: float) -> Estimate:
@@ -65,6 +67,7 @@ def extrapolated(
     half: Estimate | None = None,
     floored: bool = False,
     unseen: float = UNSEEN,
+    columns: int = 1,
 ) -> Estimate:
     """A value with more rows, extrapolated from critics of all and of half the training rows.
 
@@ -73,6 +76,13 @@ def extrapolated(
     may teach what is far below 0, and a rise from there tells of nothing. A value below 0 stays,
     and what it lacks to 0 is in its error. Not floored, no rise is added that exceeds the value,
     or ln n, and .05 nats.
+
+    Args:
+        whole: of all training rows.
+        half: of half of them.
+        floored: whether the rows hang together.
+        unseen: the share of the value that goes into the error.
+        columns: of x and of y together.
     """
     if half is None or not (math.isfinite(whole.nats) and math.isfinite(half.nats)):
         return whole
@@ -82,7 +92,8 @@ def extrapolated(
     rise = whole.nats - (0.0 if from_zero else half.nats)
     if not floored and rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
         return _unadded(whole, rise)
-    value = whole.nats + min(rise, MOST_ADDED)
+    few = whole.n_train < FEW_ROWS * columns
+    value = whole.nats + (min(rise, MOST_ADDED) if few else rise)
     of_rows, influences = combined(whole, half, 0.0 if from_zero else -0.5)
     warnings = whole.warnings
     if rise > max(0.05, 0.1 * abs(whole.nats)):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mine.critics.canonical import ALL, Canonical, StackedCanonical
 from mine.critics.features import cosines_of_radius, groups_of, radius_of, sizes, weights
 from mine.critics.mlp import MLP
-from mine.critics.variates import CHOICES, MOST, fit_variates
+from mine.critics.variates import CHOICES, MOST, MOST_FEATURES, MOST_ROWS, choices_of
 from mine.data.pairs import Shifts
 from mine.tasks import MultivariateNormal, Spiral, Warped
 
@@ -55,7 +55,7 @@ def test_each_group_has_the_features_that_it_says(d):
     assert {name: of.shape for name, of in groups.items()} == {
         name: (1, 20, size) for name, size in wanted.items()
     }
-    assert len(weights(d)) == sum(sizes(d).values())
+    assert {name: len(of) for name, of in weights(d).items()} == sizes(d)
 
 
 def test_the_cosines_are_those_of_the_docstring():
@@ -115,11 +115,24 @@ def test_where_nothing_nonlinear_is_found_the_critic_is_zero(law):
     assert not critic.values(x[None], y[None], Shifts(1))[0].any()
 
 
-def test_no_more_features_than_half_of_the_rows_or_than_a_limit():
-    x, y = normal_rows(60, 30), normal_rows(60, 30, 1)
-    groups = [groups_of(v[None], radius_of(v)[None, None], ALL) for v in (x, y)]
-    fx, fy = (torch.cat([*of.values()], -1)[0].double() for of in groups)
-    assert fit_variates(fx, fy, 30, 30).groups == CHOICES[0]
+@given(st.integers(20, 50_000), st.integers(1, 1_000), st.integers(1, 1_000))
+def test_no_more_features_than_half_of_the_rows_or_than_a_limit(n, dx, dy):
+    first, *others = choices_of(n, dx, dy)
+    assert first == CHOICES[0]
+    for groups in others:
+        count = max(sum(sizes(d)[name] for name in groups) for d in (dx, dy))
+        assert count <= min(n / 2, MOST_FEATURES)
+
+
+def test_many_columns_or_few_rows_have_no_variates():
+    x, y = normal_rows(60, 300), normal_rows(60, 300, 1)
+    assert fitted(x, y).blank.all()
+
+
+def test_of_many_rows_some_are_looked_at():
+    x, y = drawn(spiral(), 3 * MOST_ROWS)
+    some = fitted(x[::3], y[::3]).buffers
+    assert all(torch.equal(of, some[name]) for name, of in fitted(x, y).buffers.items())
 
 
 def test_constant_columns_change_nothing():

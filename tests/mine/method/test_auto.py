@@ -125,9 +125,11 @@ def test_what_a_critic_lacks_is_found_where_it_falls_by_a_power_of_the_rows(rate
 
 
 def test_a_rise_that_breaks_down_is_not_added_whole():
-    e = extrapolated(*estimates_of(3.0, 2.0))
-    assert (e.nats, e.rise) == (3.0 + MOST_ADDED, 1.0)
-    assert e.stderr > 1.0
+    of_many = extrapolated(*estimates_of(3.0, 2.0), columns=20)
+    assert (of_many.nats, of_many.rise) == (3.0 + MOST_ADDED, 1.0)
+    of_two = extrapolated(*estimates_of(3.0, 2.0), columns=2)
+    assert (of_two.nats, of_two.rise) == (4.0, 1.0)
+    assert min(of_many.stderr, of_two.stderr) > 1.0
 
 
 def test_the_error_of_what_does_not_rise_is_that_of_the_test_rows():
