@@ -81,7 +81,10 @@ def settled(
             "rows that you leave out of the estimate"
         )
     looks = looks and hangs is None
-    doubt = _second_look(e, job, x, y) if looks else None
+    independent = hangs.of_all(len(x)).count if hangs else len(x)
+    names, least = _told_by_a_pair(x, y, layouts, independent)
+    by_pair = least if least > max(e.interval(0.95)[1], 0.0) else 0.0
+    doubt = _second_look(e, job, x, y, by_pair) if looks else None
     if doubt is not None:
         stderr = math.hypot(stderr, doubt.nats)
         found.append(doubt.text)
@@ -93,8 +96,6 @@ def settled(
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
         ]
         found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
-    independent = hangs.of_all(len(x)).count if hangs else len(x)
-    names, least = _told_by_a_pair(x, y, layouts, independent)
     if least > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
@@ -105,8 +106,8 @@ def settled(
     return replace(e, stderr=stderr, warnings=tuple(found))
 
 
-def _second_look(e: Estimate, job: Job, x: Values, y: Values) -> Doubt | None:
-    """What else the rows tell against the value."""
+def _second_look(e: Estimate, job: Job, x: Values, y: Values, by_pair: float) -> Doubt | None:
+    """What else the rows tell against the value; by_pair: what a pair of columns tells, nats."""
     if job.method.doubted:
         return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
     if job.method.is_direct:
@@ -116,7 +117,9 @@ def _second_look(e: Estimate, job: Job, x: Values, y: Values) -> Doubt | None:
     if not all(map(all if few else any, continuous)):
         return None
     a, b = (normal_scores(some_rows(v[:, of])) for v, of in zip((x, y), continuous, strict=True))
-    return (of_network if few else of_regression)(e.nats, e.stderr, a, b)
+    if few:
+        return of_network(e.nats, e.stderr, a, b)
+    return of_regression(e.nats, e.stderr, a, b, by_pair)
 
 
 def _by_moments(job: Job) -> bool:

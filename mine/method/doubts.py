@@ -85,18 +85,22 @@ def of_network(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
     )
 
 
-def of_regression(nats: float, stderr: float, a: Array, b: Array) -> Doubt | None:
+def of_regression(
+    nats: float, stderr: float, a: Array, b: Array, by_pair: float = 0.0
+) -> Doubt | None:
     """Whether a regression of one column tells more than a network has learned of all.
 
     A normal score t has I(t; Z) of at least -1/2 log(1 - R^2), R^2 what any regression on Z
     explains of it (the remainder's entropy is at most that of a normal of its variance). The
     regressions are on the scores of the other side and their squares, each row left out in turn.
 
-    Arguments as for `of_normal_law`.
+    A pair of columns that tells nearly as much goes before, for its warning names them.
+
+    Arguments as for `of_normal_law`; by_pair is what such a pair tells, in nats.
     """
     told = max(_told(a, b), _told(b, a))
     more = told - nats
-    if more <= tolerance(nats) or more <= 3.0 * stderr:
+    if more <= tolerance(nats) or more <= 3.0 * stderr or (by_pair and told <= by_pair + OFF):
         return None
     return Doubt(
         more,

@@ -75,7 +75,7 @@ def test_the_overrides_that_a_page_shows_are_those_of_its_experiment(name: str, 
     said = dict(word.split("=", 1) for word in shlex.split(line)[2:])
     assert said["EXPERIMENTS"] == name
     scale = said.get("SCALE", "default")
-    check(config_of(f"experiment={name}", f"scale={scale}", *said["ARGS"].split()))
+    check(config_of(f"experiment={name}", f"scale={scale}", *shlex.split(said["ARGS"])))
 
 
 def cut(name: str) -> list[str]:
