@@ -94,13 +94,13 @@ def of_regression(
     explains of it (the remainder's entropy is at most that of a normal of its variance). The
     regressions are on the scores of the other side and their squares, each row left out in turn.
 
-    A pair of columns that tells nearly as much goes before, for its warning names them.
+    A pair of columns that tells half as much goes before, for its warning names them.
 
     Arguments as for `of_normal_law`; by_pair is what such a pair tells, in nats.
     """
     told = max(_told(a, b), _told(b, a))
     more = told - nats
-    if more <= tolerance(nats) or more <= 3.0 * stderr or (by_pair and told <= by_pair + OFF):
+    if more <= tolerance(nats) or more <= 3.0 * stderr or told <= 2.0 * by_pair:
         return None
     return Doubt(
         more,
