@@ -86,7 +86,8 @@ class Arrays:
 def _headers(path: str) -> dict[str, tuple[Shape, np.dtype[Any], int]]:
     """Array -> shape, type, and bytes behind the header, of the arrays in a .npz file."""
     found = {}
-    with reading(path, "npz"), zipfile.ZipFile(path) as archive:
+    # Opened here: zipfile leaves the file open where a member of it is broken.
+    with reading(path, "npz"), open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
         for member in archive.infolist():
             if member.filename.endswith(".npy"):
                 with archive.open(member) as file:
