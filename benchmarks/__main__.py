@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import check_folder, positive
 
 OUT = Path("outputs/bench.csv")
 EXAMPLE = """\
@@ -40,14 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--quick", action="store_true", help="one tiny case, one round, no memory: does it run"
     )
     chosen = parser.parse_args(arguments)
-    from experiments.suite.store.files import OutputError, check_outputs
-
-    try:
-        check_outputs(chosen.out.parent)
-        if chosen.out.is_dir():
-            parser.error(f"argument --out: expected a file to write, got a folder: {chosen.out}")
-    except OutputError as error:
-        parser.error(str(error).replace("outputs=<folder>", "--out <folder>/bench.csv"))
+    check_folder(parser, chosen.out.parent, "--out <folder>/bench.csv")
+    if chosen.out.is_dir():
+        parser.error(f"argument --out: expected a file to write, got a folder: {chosen.out}")
     return run(chosen.out, chosen.seconds, chosen.rounds, chosen.quick, not chosen.no_memory)
 
 

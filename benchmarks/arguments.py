@@ -1,10 +1,11 @@
-"""Types of command line arguments that the benchmarks share."""
+"""What the benchmarks share of their command lines."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 
 def positive(unit: str, example: str) -> Callable[[str], float]:
@@ -22,3 +23,21 @@ def positive(unit: str, example: str) -> Callable[[str], float]:
         return value
 
     return number
+
+
+def check_folder(
+    parser: argparse.ArgumentParser, folder: Path, option: str = "--out <folder>"
+) -> None:
+    """Ends with status 2, before the work, where the folder cannot be written.
+
+    Args:
+        parser: of the command.
+        folder: what is written to.
+        option: how the user names it.
+    """
+    from experiments.suite.store.files import OutputError, check_outputs
+
+    try:
+        check_outputs(folder)
+    except OutputError as error:
+        parser.error(str(error).replace("outputs=<folder>", option))

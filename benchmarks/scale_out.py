@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import check_folder
 from benchmarks.memory import used_by
 from experiments.suite.grid import shards
 from experiments.suite.grid.cells import Cell
@@ -246,12 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tiny grid, one round")
     asked = parser.parse_args(arguments)
-    from experiments.suite.store.files import OutputError, check_outputs
-
-    try:
-        check_outputs(asked.out)
-    except OutputError as error:
-        parser.error(str(error).replace("outputs=<folder>", "--out <folder>"))
+    check_folder(parser, asked.out)
     tiny = ["scale=smoke", "scale.seeds=8", "critic.hidden=[8]", "experiment.rho=[0.5]"]
     words = [*(tiny if asked.quick else ["scale=default", "scale.seeds=100"]), *asked.overrides]
     return run(words, asked.out, 1 if asked.quick else ROUNDS)

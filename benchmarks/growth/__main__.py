@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import check_folder, positive
 
 OUT = Path("outputs/growth")
 LIMIT = 240.0
@@ -39,12 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--minutes", type=minutes, default=math.inf, help="stop after so many")
     asked = parser.parse_args(arguments)
-    from experiments.suite.store.files import OutputError, check_outputs
-
-    try:
-        check_outputs(asked.out)
-    except OutputError as error:
-        parser.error(str(error).replace("outputs=<folder>", "--out <folder>"))
+    check_folder(parser, asked.out)
     return run(asked.out, asked.scale, asked.limit, asked.minutes)
 
 
