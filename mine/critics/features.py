@@ -67,7 +67,7 @@ def weights(d: int) -> dict[str, Tensor]:
 
 def radius_of(z: Tensor) -> Tensor:
     """The mean of log |z|^2 over rows (n, d), and one by its deviation: (2,)."""
-    logs = _log_radius(z)
+    logs = _log_radius(z.clamp(-FARTHEST, FARTHEST))
     return torch.stack([logs.mean(), 1.0 / (logs.std() + 1e-6)])
 
 
@@ -101,7 +101,8 @@ def groups_of(z: Tensor, radius: Tensor, wanted: frozenset[str]) -> dict[str, Te
 
 
 def _log_radius(z: Tensor) -> Tensor:
-    return (z.clamp(-FARTHEST, FARTHEST).square().mean(-1) + 1e-6).log()
+    """Of clipped values."""
+    return (z.square().mean(-1) + 1e-6).log()
 
 
 def _cosines(t: Tensor, most: int) -> list[Tensor]:
