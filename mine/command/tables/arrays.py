@@ -76,7 +76,7 @@ class Arrays:
         return read_each(names, lambda name: _taken(name, columns[name], name in levels))
 
     def _arrays(self, names: set[str]) -> dict[str, Values]:
-        if names == {""}:
+        if not self.sizes:  # a .npy file; a .npz file may also have an array without a name
             return {"": np.load(self.path, mmap_mode="r", allow_pickle=False)}
         # Opened here: numpy leaves the file open where a part of it is broken.
         with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:

@@ -39,6 +39,16 @@ def test_columns_of_npz_are_named_by_array_and_number(
     np.testing.assert_array_equal(numbers(path, "x:1").values["x:1"], [1.0, 3.0, 5.0])
 
 
+def test_an_array_of_npz_may_have_an_empty_name(
+    numbers: Numbers, opened: Opened, tmp_path: Path
+) -> None:
+    """It is read from the archive, and the file is closed (an open one is a warning)."""
+    path = tmp_path / "t.npz"
+    np.savez(path, **{"": np.arange(4.0).reshape(2, 2)})
+    assert opened(path).names == (":0", ":1")
+    np.testing.assert_array_equal(numbers(path, ":1").values[":1"], [1.0, 3.0])
+
+
 def test_an_array_that_is_not_named_is_not_loaded(numbers: Numbers, tmp_path: Path) -> None:
     """Its bytes are spoilt behind the header, and nobody notices until it is asked for."""
     path = tmp_path / "t.npz"
