@@ -72,6 +72,11 @@ class StackedCanonical:
         """(K,), whether no variates were found, so that a cell's T says nothing of x and y."""
         return ~self.buffers["rho"].flatten(1).any(1)
 
+    @property
+    def plain(self) -> Tensor:
+        """(K,), whether a cell's start is no more than that of other critics."""
+        return self.blank
+
     def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Fits each cell's variates to its training rows, x (n, dx) and y (n, dy)."""
         self._wanted = frozenset({"own"})

@@ -8,7 +8,7 @@ the network alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -71,8 +71,13 @@ class StackedResidual:
 
     @property
     def blank(self) -> Tensor:
-        """(K,), whether a cell starts from nothing at all: none does."""
+        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
         return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
+
+    @property
+    def plain(self) -> Tensor:
+        """(K,), whether other critics have the same start: none has."""
+        return self.blank
 
     def without_tails(self) -> None:
         """Leaves Student's tails out, where all are 0: the same values, sooner."""
@@ -82,7 +87,7 @@ class StackedResidual:
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
         t_joint, t_marginal = self.network.values(x, y, pairing, keep)
-        of_joint, *of_marginal = self._log_ratios(x, y, pairing)
+        of_joint, *of_marginal = log_ratios(self.buffers, x, y, pairing, self._student)
         t_joint += of_joint
         t_marginal += torch.cat(of_marginal, -1)
         return t_joint, t_marginal
@@ -96,28 +101,39 @@ class StackedResidual:
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.network.backward(g_joint, g_marginal)
 
-    def _log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
-        """Log-ratios of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
-        of_x, of_y, rho, tail = (self.buffers[name] for name in ("of_x", "of_y", "rho", "tail"))
-        r = rho.shape[-1]
-        if self._student:
-            x, y = _scores(x, tail), _scores(y, tail)
-        a = torch.baddbmm(of_x[:, -1:], x, of_x[:, :-1])
-        b = torch.baddbmm(of_y[:, -1:], y, of_y[:, :-1])
-        rest = 1.0 - rho.square()
-        square, half_log = 0.5 * rho.square() / rest, 0.5 * rest.log().sum(-1)
-        related, of_related = a[..., :r], b[..., :r]
-        own_x = (square * related.square()).sum(-1) + half_log
-        own_y = (square * of_related.square()).sum(-1, keepdim=True)
-        related = related * (rho / rest)
-        square_y = [b.square().sum(-1, keepdim=True)] if self._student else []
-        extended = pairing.extend(torch.cat([of_related, own_y, *square_y], -1))
-        sides = pairing.pair(extended, x.shape[1])
-        normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
-        if not self._student:
-            return normal
-        squares = a.square().sum(-1), [side[..., -1] for side in sides]
-        return _of_student(normal, half_log, *squares, tail[..., 0], (x.shape[-1], y.shape[-1]))
+
+def log_ratios(
+    buffers: Mapping[str, Tensor], x: Tensor, y: Tensor, pairing: Pairing, student: bool = True
+) -> list[Tensor]:
+    """Log-ratios of the joint rows, then of each x with its partners: 1 + m times (K, B).
+
+    Args:
+        buffers: those of `StackedResidual`.
+        x: (K, B, dx).
+        y: (K, rows, dy).
+        pairing: which y the marginal pairs take.
+        student: whether any cell may have Student's tails.
+    """
+    of_x, of_y, rho, tail = (buffers[name] for name in ("of_x", "of_y", "rho", "tail"))
+    r = rho.shape[-1]
+    if student:
+        x, y = _scores(x, tail), _scores(y, tail)
+    a = torch.baddbmm(of_x[:, -1:], x, of_x[:, :-1])
+    b = torch.baddbmm(of_y[:, -1:], y, of_y[:, :-1])
+    rest = 1.0 - rho.square()
+    square, half_log = 0.5 * rho.square() / rest, 0.5 * rest.log().sum(-1)
+    related, of_related = a[..., :r], b[..., :r]
+    own_x = (square * related.square()).sum(-1) + half_log
+    own_y = (square * of_related.square()).sum(-1, keepdim=True)
+    related = related * (rho / rest)
+    square_y = [b.square().sum(-1, keepdim=True)] if student else []
+    extended = pairing.extend(torch.cat([of_related, own_y, *square_y], -1))
+    sides = pairing.pair(extended, x.shape[1])
+    normal = [(related * side[..., :r]).sum(-1) - own_x - side[..., r] for side in sides]
+    if not student:
+        return normal
+    squares = a.square().sum(-1), [side[..., -1] for side in sides]
+    return _of_student(normal, half_log, *squares, tail[..., 0], (x.shape[-1], y.shape[-1]))
 
 
 def _scores(v: Tensor, tail: Tensor) -> Tensor:

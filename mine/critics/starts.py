@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from mine.critics.canonical import Canonical, StackedCanonical
+from mine.critics.mixture import Mixed, StackedMixed
 from mine.critics.mlp import MLP
 from mine.critics.residual import Residual, StackedResidual
 
-NOTHING, COPULA, VARIATES = "", "copula", "variates"
-Started = Residual | Canonical
-StackedStarted = StackedResidual | StackedCanonical
-SAID = {COPULA: "a fitted copula", VARIATES: "fitted variates"}
-_STARTS: dict[str, type[Started]] = {COPULA: Residual, VARIATES: Canonical}
+NOTHING, COPULA, MIXTURE, VARIATES = "", "copula", "mixture", "variates"
+Started = Residual | Mixed | Canonical
+StackedStarted = StackedResidual | StackedMixed | StackedCanonical
+SAID = {
+    COPULA: "a fitted copula",
+    MIXTURE: "a fitted mixture of normals",
+    VARIATES: "fitted variates",
+}
+_STARTS: dict[str, type[Started]] = {
+    COPULA: Residual,
+    MIXTURE: Mixed,
+    VARIATES: Canonical,
+}
 
 
 def started(network: MLP, start: str) -> MLP | Started:

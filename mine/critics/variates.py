@@ -13,7 +13,7 @@ taken one by one, as long as the bound rises.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -98,7 +98,7 @@ def fit_variates(
         choices: groups of features to choose from, by `choices_of`.
     """
     sides = _Side(x, dx), _Side(y, dy)
-    best = max(_ways(*sides, choices), key=lambda way: way.value)
+    best = _best_way(*sides, choices)
     of_x, of_y = (torch.zeros(side.features + 1, MOST, dtype=torch.float64) for side in sides)
     rho = torch.zeros(MOST, dtype=torch.float64)
     if best.groups == CHOICES[0] or not best.taken.any():
@@ -161,18 +161,28 @@ class _Covariances:
         self.x, self.y, self.cross = a.T @ a / n, b.T @ b / n, a.T @ b / n
 
 
-def _ways(x: _Side, y: _Side, choices: Sequence[frozenset[str]]) -> Iterator[_Way]:
+def _best_way(x: _Side, y: _Side, choices: Sequence[frozenset[str]]) -> _Way:
+    """The groups and the ridge that do best, of the two groups that do with the middle ridge."""
     n = len(x.rows)
     fitted, held_out = slice(2 * n // 3), slice(2 * n // 3, None)
     covariances = _Covariances(x, y, fitted)
-    for groups in choices:
+
+    def way(groups: frozenset[str], ridge: float) -> _Way:
         i, j = x.of(groups), y.of(groups)
-        for ridge in RIDGES:
-            a, b = _canonical(x, y, groups, ridge, covariances)
-            u, v = x.rows[held_out][:, i] @ a, y.rows[held_out][:, j] @ b
-            rho = _correlations(u, v)
-            rho = rho.clamp(max=LARGEST).masked_fill(rho <= SURE / math.sqrt(len(u)), 0.0)
-            yield _Way(groups, ridge, *_taken_one_by_one(u, v, rho))
+        a, b = _canonical(x, y, groups, ridge, covariances)
+        u, v = x.rows[held_out][:, i] @ a, y.rows[held_out][:, j] @ b
+        rho = _correlations(u, v)
+        rho = rho.clamp(max=LARGEST).masked_fill(rho <= SURE / math.sqrt(len(u)), 0.0)
+        return _Way(groups, ridge, *_taken_one_by_one(u, v, rho))
+
+    low, middle, high = RIDGES
+    first = sorted((way(groups, middle) for groups in choices), key=_worth, reverse=True)
+    others = (way(of.groups, ridge) for of in first[:2] for ridge in (low, high))
+    return max(first[0], *others, key=_worth)
+
+
+def _worth(of: _Way) -> float:
+    return of.value
 
 
 def _canonical(

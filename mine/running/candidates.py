@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from mine.data.sources import Dealt
 from mine.method.method import UNSEEN
 from mine.running.estimates import Estimate
 from mine.running.extrapolation import extrapolated
@@ -62,12 +63,13 @@ class Candidates:
         self.ended: list[State] = []
         self.found: list[dict[int, Estimate]] = []
         self.values = [math.nan] * len(jobs)
-        self.current = self._begun(self.rounds[0])
+        self.current = self._begun(self.rounds[0], {})
 
-    def _begun(self, of: Round) -> StackRun:
+    def _begun(self, of: Round, dealt: Mapping[Hashable, Dealt]) -> StackRun:
         place = of.candidate * self.shares + of.share
         parts = [self.parts[i][place] for i in of.members]
-        return StackRun(list(chain.from_iterable(parts)), self.device)
+        is_choice = self.ways > 1 and of.share == 0
+        return StackRun(list(chain.from_iterable(parts)), self.device, dealt, is_choice)
 
     def train(self) -> Iterator[Moment]:
         while True:
@@ -75,7 +77,8 @@ class Candidates:
             is_last = place == len(self.rounds) - 1 and (self.shares == 1 or place >= self.ways)
             # No variable holds the last moment, which holds the round: its memory is free before
             # the next round begins.
-            yield from (self._of_jobs(moment, is_last) for moment in self.current.train())
+            if is_last or not self.current.is_void:
+                yield from (self._of_jobs(moment, is_last) for moment in self.current.train())
             if is_last:
                 self._end()
                 return
@@ -118,7 +121,7 @@ class Candidates:
     def _pick(self, i: int) -> int:
         """The candidate of a job with the highest validation value; of equal ones the first.
 
-        One that found nothing to start from is not chosen: its value of 0 would be no finding.
+        One that found no start of its own is not chosen: its value would be no finding.
         """
         candidates = self.jobs[i].candidates
 
@@ -133,8 +136,9 @@ class Candidates:
         """Ends the current round and begins the next one."""
         self.ended.append(state)
         self._end()
+        dealt = self.current.dealt
         del self.current  # its memory goes to the next round
-        self.current = self._begun(self.rounds[len(self.found)])
+        self.current = self._begun(self.rounds[len(self.found)], dealt)
 
     def _by_job(self, of_cells: Sequence[T]) -> list[Sequence[T]]:
         """The values of a round's cells, the folds of each job together."""

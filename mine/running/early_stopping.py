@@ -53,10 +53,6 @@ class EarlyStopping:
         of_better = per_parameter(self.critic, better)
         self.theta.copy_(torch.where(of_better, self.critic.theta, self.theta))
 
-    def stop(self, cells: Tensor) -> None:
-        """Stops some cells, (K,) bool, at what they are."""
-        self.misses.masked_fill_(cells, self.training.patience)
-
     def all_done(self) -> bool:
         return self.active and bool((self.misses >= self.training.patience).all())
 

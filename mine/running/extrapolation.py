@@ -90,6 +90,8 @@ def extrapolated(
         return replace(whole, rise=0.0, stderr=math.hypot(whole.stderr, whole.nats))
     from_zero = floored and half.nats < 0.0
     rise = whole.nats - (0.0 if from_zero else half.nats)
+    if half.untrained and not whole.untrained and not floored:
+        return _unadded(whole, whole.nats)
     if not floored and rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
         return _unadded(whole, rise)
     few = whole.n_train < FEW_ROWS * columns

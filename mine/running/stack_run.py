@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mine.critics.densities import ConditionalDensity
 from mine.critics.protocol import Critic
 from mine.critics.starts import StackedStarted
+from mine.data.sources import Dealt
 from mine.fitted import Fitted, taken
 from mine.method.objective import Objective
 from mine.running.early_stopping import EarlyStopping
@@ -28,10 +31,27 @@ from mine.training.state import fits
 class StackRun:
     """A stack in training: its rows, its critics, their early stopping and the curve so far."""
 
-    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
-        first = jobs[0]
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        device: torch.device,
+        dealt: Mapping[Hashable, Dealt] = MappingProxyType({}),
+        is_choice: bool = False,
+    ) -> None:
+        """
+        Args:
+            jobs: its cells.
+            device: where it is trained.
+            dealt: rows that are taken where the same ones would be dealt again.
+            is_choice: whether it is one candidate of several, which counts only where its start
+                is its own.
+        """
+        first, self.is_choice = jobs[0], is_choice
         self.jobs, self.method = jobs, first.method
-        self.data = [job.source.deal(job.seed, job.key, job.n_test, device) for job in jobs]
+        self.data = [
+            dealt.get(_rows_of(job)) or job.source.deal(job.seed, job.key, job.n_test, device)
+            for job in jobs
+        ]
         critic = self._critic(device)
         self.stack = Stack(
             critic=critic,
@@ -50,12 +70,16 @@ class StackRun:
         self.loop = begin(self.stack, every)
         self.curve: list[tuple[int, Tensor]] = []
 
-    def _blank(self) -> Tensor:
-        """(K,), whether a cell's critic should start from what is fitted, and nothing was."""
+    @property
+    def dealt(self) -> dict[Hashable, Dealt]:
+        """The rows of its cells."""
+        return dict(zip(map(_rows_of, self.jobs), self.data, strict=True))
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it is a candidate none of whose cells has a start of its own."""
         critic = self.stack.critic
-        if isinstance(critic, StackedStarted):
-            return critic.blank
-        return torch.zeros(critic.k, dtype=torch.bool, device=critic.theta.device)
+        return self.is_choice and isinstance(critic, StackedStarted) and bool(critic.plain.all())
 
     def _critic(self, device: torch.device) -> Critic:
         first = self.jobs[0]
@@ -69,9 +93,11 @@ class StackRun:
     def train(self) -> Iterator[Moment]:
         """Trains on from where it is, to the last step or until all cells have stopped."""
         step = self.loop.step
+        if step == 0 and self.is_void:
+            yield Moment(0, (0.0,) * len(self.jobs), True, self.state)
+            return
         if step == 0:
             self.stopping.look(0)
-            self.stopping.stop(self._blank())
         elif self.stopping.all_done():
             return
         for progress in self.loop.train():
@@ -88,8 +114,12 @@ class StackRun:
     # ---------------------------------------------------------------- its state
 
     def state(self) -> State:
+        if self.is_void:
+            return {"loop.step": np.array(0)}
         steps = torch.tensor([step for step, _ in self.curve])
-        values = torch.stack([value for _, value in self.curve])
+        values = torch.cat(
+            [torch.empty(0, len(self.jobs)), *(v[None].cpu() for _, v in self.curve)]
+        )
         tensors = {"curve.steps": steps, "curve.values": values}
         tensors |= {f"watch.{name}": v for name, v in self.stopping.named().items()}
         tensors |= {f"loop.{name}": v for name, v in self.loop.state().items()}
@@ -102,6 +132,9 @@ class StackRun:
             ValueError: it is no state of such a stack; this object is then of no more use.
         """
         tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+        if self.is_void:
+            fits({"loop.step": torch.tensor(0)}, tensors)
+            return
         self.loop.restore(_of(tensors, "loop."))
         curve, stopping = _of(tensors, "curve."), _of(tensors, "watch.")
         fits(self.stopping.named(), stopping)
@@ -120,7 +153,11 @@ class StackRun:
     # ------------------------------------------------------------ its estimates
 
     def estimates(self) -> list[Estimate]:
-        """Of each cell, at its best parameters."""
+        """Of each cell, at its best parameters; void where there was nothing to train."""
+        if self.is_void:
+            return [
+                self._void(job, dealt) for job, dealt in zip(self.jobs, self.data, strict=True)
+            ]
         self.stopping.restore()
         critic, partners = self.stack.critic, self.jobs[0].partners
         if self.method.probe is None:
@@ -141,11 +178,20 @@ class StackRun:
         )
         return [self._estimate(k, *of_cell) for k, of_cell in enumerate(of_cells)]
 
+    def _void(self, job: Job, dealt: Dealt) -> Estimate:
+        """Nothing was found, and nothing is told by it."""
+        n_train, n_test = len(dealt.seen[0]) if dealt.seen else 0, len(dealt.test[0])
+        name = self.method.name
+        return Estimate(
+            0.0, 0.0, 0.0, name, n_train, n_test, 0, validation_nats=0.0, untrained=True
+        )
+
     def _untrained(self) -> list[bool]:
         """Whether each cell's critic has learned nothing: no step was better than none, and it
-        started from nothing."""
-        if isinstance(self.stack.critic, StackedStarted):
-            return self._blank().tolist()
+        started from nothing; or, of a candidate, from nothing of its own."""
+        critic = self.stack.critic
+        if isinstance(critic, StackedStarted):
+            return (critic.plain if self.is_choice else critic.blank).tolist()
         return self.stopping.untrained()
 
     def _curves(self) -> list[list[float]]:
@@ -207,6 +253,11 @@ class StackRun:
             found.offset,
             job.critic,
         )
+
+
+def _rows_of(job: Job) -> Hashable:
+    """Equal for jobs that are dealt the same rows."""
+    return job.source, job.seed, job.key, job.n_test
 
 
 def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,200 @@
+"""A critic that starts from the log-ratio of a fitted mixture of normals (nats):
+
+    T(x, y) = log-ratio of a mixture (`mine.critics.components`) + network(x, y)
+
+The network's output layer starts at 0. Training changes the network alone. A mixture is taken
+where it does better than a copula (`mine.critics.elliptical`) on a third of the training rows,
+which are held out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mine.critics.components import (
+    MOST,
+    NONE,
+    Components,
+    Sides,
+    belonging,
+    bound,
+    counts_of,
+    first_groups,
+    fit_components,
+    one_component,
+    sides_of,
+)
+from mine.critics.elliptical import fit_ratio
+from mine.critics.mlp import MLP, StackedMLP
+from mine.critics.residual import log_ratios as elliptical_log_ratios
+from mine.critics.variates import MOST_ROWS
+from mine.data.pairs import Pairing, Shifts
+
+LEAST_GAIN = 0.01  # nats, of a mixture over what is there before it
+SURE = 2.0  # standard errors of the gain
+TURNS = 10  # other partners of each row held out
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The critic's config; its one field is the network's."""
+
+    network: MLP = field(default_factory=MLP)
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> StackedMixed:
+        """One critic for each generator; see `MLP.stack`."""
+        return StackedMixed(self.network.stack(dx, dy, generators, device), dx, dy)
+
+    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
+        """The columns that the network gets."""
+        return dx, dy
+
+
+class StackedMixed:
+    """K networks, each added to the log-ratio of a mixture: see `Mixed` and `Critic`.
+
+    Attributes:
+        buffers: those of `components.Sides`, with a leading axis K. Until `fit` T is 0.
+    """
+
+    def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
+        self.network, self.k = network, network.k
+        self.theta, self.grad, self.views = network.theta, network.grad, network.views
+        for view in self.views[-2:]:
+            view.zero_()
+        shapes = {
+            "of_x": (MOST, dx + 1, dx),
+            "of_y": (MOST, dy + 1, dy),
+            "rho": (MOST, min(dx, dy)),
+            "levels": (3, MOST),
+        }
+        device = self.theta.device
+        self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
+        self.buffers["levels"][..., 1:] = NONE
+
+    @property
+    def blank(self) -> Tensor:
+        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
+        return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
+
+    @property
+    def plain(self) -> Tensor:
+        """(K,), whether a cell starts from one normal law, as other critics do."""
+        return (self.buffers["levels"][:, 2] > NONE).sum(1) < 2
+
+    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fits each cell's mixture to its training rows, x (n, dx) and y (n, dy)."""
+        for k, (x, y) in enumerate(rows):
+            every = math.ceil(len(x) / MOST_ROWS)
+            found = fit_mixture(x[::every].double().cpu(), y[::every].double().cpu())
+            for name, buffer in self.buffers.items():
+                buffer[k].copy_(getattr(found, name))
+
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        t_joint, t_marginal = self.network.values(x, y, pairing, keep)
+        of_joint, *of_marginal = log_ratios(self.buffers, x, y, pairing)
+        t_joint += of_joint
+        t_marginal += torch.cat(of_marginal, -1)
+        return t_joint, t_marginal
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        raise TypeError(
+            "expected a critic that learns alone beside another model, got one that starts from a "
+            "mixture fitted to fixed rows: take its network, mine.MLP"
+        )
+
+    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
+        self.network.backward(g_joint, g_marginal)
+
+
+def log_ratios(
+    buffers: Mapping[str, Tensor], x: Tensor, y: Tensor, pairing: Pairing
+) -> list[Tensor]:
+    """Log-ratios of the joint rows, then of each x with its partners: 1 + m times (K, B).
+
+    Args:
+        buffers: those of `StackedMixed`.
+        x: (K, B, dx).
+        y: (K, rows, dy).
+        pairing: which y the marginal pairs take.
+    """
+    rho, levels = buffers["rho"].unsqueeze(2), buffers["levels"].unsqueeze(3)
+    a, own_x = _of_side(x, buffers["of_x"], levels[:, 0])
+    b, own_y = _of_side(y, buffers["of_y"], levels[:, 1])
+    r = rho.shape[-1]
+    rest = 1.0 - rho.square()
+    square = 0.5 * rho.square() / rest
+    a, b = a[..., :r], b[..., :r]
+    # What x and y bring on their own to the log-density of both, of each component.
+    of_x = own_x - (square * a.square()).sum(-1) - 0.5 * rest.log().sum(-1) - levels[:, 2]
+    of_y = own_y - (square * b.square()).sum(-1)
+    a = a * (rho / rest)
+    sides = torch.cat([b, of_y.unsqueeze(-1), own_y.unsqueeze(-1)], -1)
+    extended = pairing.extend(sides.transpose(1, 2).flatten(2))
+    alone, found = own_x.logsumexp(1), []
+    for one in pairing.pair(extended, x.shape[1]):
+        side = one.unflatten(2, (MOST, r + 2)).transpose(1, 2)
+        both = of_x + side[..., r] + (a * side[..., :r]).sum(-1)
+        found.append(both.logsumexp(1) - alone - side[..., r + 1].logsumexp(1))
+    return found
+
+
+def _of_side(v: Tensor, affine: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    """Canonical variates (K, MOST, B, d) of rows (K, B, d), and log w_c p_c (K, MOST, B) up to a
+    constant."""
+    variates = v.unsqueeze(1) @ affine[..., :-1, :] + affine[..., -1:, :]
+    return variates, level - 0.5 * variates.square().sum(-1)
+
+
+def fit_mixture(x: Tensor, y: Tensor) -> Sides:
+    """The mixture of these rows, (n, dx) and (n, dy) float64: one component where a copula is as
+    good."""
+    z = torch.cat([x, y], 1)
+    several = _several(x, y, z)
+    of_all = several and fit_components(z, belonging(several, z))
+    return sides_of(of_all or one_component(z), x.shape[1])
+
+
+def _several(x: Tensor, y: Tensor, z: Tensor) -> Components | None:
+    """Two components or more, if they are better than a copula on the last third of the rows,
+    which is held out. More are tried as long as they gain there."""
+    n, dx = len(x), x.shape[1]
+    fitted, held_out = slice(2 * n // 3), (x[2 * n // 3 :], y[2 * n // 3 :])
+    counts = counts_of(2 * n // 3, z.shape[1])
+    best: Components | None = None
+    if not counts:
+        return best
+    ratio = fit_ratio(x[fitted].numpy(), y[fitted].numpy())
+    copula = {name: torch.from_numpy(v)[None] for name, v in vars(ratio).items()}
+    copula |= {name: copula[name].unsqueeze(1) for name in ("rho", "tail")}
+    before = _values(elliptical_log_ratios(copula, *_stacked(*held_out), Shifts(TURNS)))
+    for count in counts:
+        found = fit_components(z[fitted], first_groups(x[fitted], y[fitted], count))
+        if found is None:
+            break
+        buffers = {name: v[None] for name, v in vars(sides_of(found, dx)).items()}
+        values = _values(log_ratios(buffers, *_stacked(*held_out), Shifts(TURNS)))
+        gain, unsure = bound(*values) - bound(*before), (values[0] - before[0]).std()
+        if not gain > max(LEAST_GAIN, SURE * float(unsure) / math.sqrt(len(values[0]))):
+            break
+        best, before = found, values
+    return best
+
+
+def _stacked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return x[None], y[None]
+
+
+def _values(found: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """On joint pairs (B,) and on all marginal ones (m B,)."""
+    joint, *marginal = (of[0] for of in found)
+    return joint, torch.cat(marginal)
