@@ -2,8 +2,8 @@
 picked.
 
 Several candidates are trained on folds of the rows, all on Jensen-Shannon: from a network alone,
-and from a network that starts at the log-ratio of a fitted copula. Validation rows choose the
-candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
+and from networks that start at a fitted log-ratio (`mine.critics.starts`). Validation rows choose
+the candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
 the training rows, and the value reported is extrapolated over the number of rows (nats; neither
 bound). Where both sides of a user's rows are labels or counts it is `plugin`, and where one is,
 beside few columns of numbers, `mixed`; below 100 rows of numbers it is `gaussian_copula` or `ksg`
