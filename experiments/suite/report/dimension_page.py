@@ -93,7 +93,9 @@ def introduction(rows: pd.DataFrame, sources: Sequence[Source]) -> str:
         f"{int(rows['n'].max()):,} rows, d / 2 columns a side, each with a partner of correlation "
         ".7, d from 8 to 128. The truth grows to 21.5 nats (23.6 for Student's law), beyond "
         "ln n = 9.2, where no lower bound can be certified. Nothing was tuned on these rows, and "
-        f"every method has one setting for all of them. {origin(sources)}."
+        "every method has one setting for all of them. One law is no blind test: `auto` got its "
+        "start from a mixture of normals because an earlier run of this page was silently wrong "
+        f"on the mixture ([accuracy](accuracy.md)). {origin(sources)}."
     )
 
 
