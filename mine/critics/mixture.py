@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from mine.critics.added import StackedAdded
 from mine.critics.components import (
     MOST,
     NONE,
@@ -57,7 +58,7 @@ class Mixed:
         return dx, dy
 
 
-class StackedMixed:
+class StackedMixed(StackedAdded):
     """K networks, each added to the log-ratio of a mixture: see `Mixed` and `Critic`.
 
     Attributes:
@@ -65,24 +66,16 @@ class StackedMixed:
     """
 
     def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
-        self.network, self.k = network, network.k
-        self.theta, self.grad, self.views = network.theta, network.grad, network.views
-        for view in self.views[-2:]:
-            view.zero_()
-        shapes = {
-            "of_x": (MOST, dx + 1, dx),
-            "of_y": (MOST, dy + 1, dy),
-            "rho": (MOST, min(dx, dy)),
-            "levels": (3, MOST),
-        }
-        device = self.theta.device
-        self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
+        super().__init__(
+            network,
+            {
+                "of_x": (MOST, dx + 1, dx),
+                "of_y": (MOST, dy + 1, dy),
+                "rho": (MOST, min(dx, dy)),
+                "levels": (3, MOST),
+            },
+        )
         self.buffers["levels"][..., 1:] = NONE
-
-    @property
-    def blank(self) -> Tensor:
-        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
-        return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
 
     @property
     def plain(self) -> Tensor:
@@ -97,23 +90,8 @@ class StackedMixed:
             for name, buffer in self.buffers.items():
                 buffer[k].copy_(getattr(found, name))
 
-    def values(
-        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        t_joint, t_marginal = self.network.values(x, y, pairing, keep)
-        of_joint, *of_marginal = log_ratios(self.buffers, x, y, pairing)
-        t_joint += of_joint
-        t_marginal += torch.cat(of_marginal, -1)
-        return t_joint, t_marginal
-
-    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        raise TypeError(
-            "expected a critic that learns alone beside another model, got one that starts from a "
-            "mixture fitted to fixed rows: take its network, mine.MLP"
-        )
-
-    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
-        self.network.backward(g_joint, g_marginal)
+    def log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
+        return log_ratios(self.buffers, x, y, pairing)
 
 
 def log_ratios(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from mine.critics.added import StackedAdded
 from mine.critics.elliptical import FARTHEST, fit_ratio
 from mine.critics.mlp import MLP, StackedMLP
 from mine.data.pairs import Pairing
@@ -36,7 +37,7 @@ class Residual:
         return dx, dy
 
 
-class StackedResidual:
+class StackedResidual(StackedAdded):
     """K networks, each added to the log-ratio of a copula: see `Residual` and `Critic`.
 
     Attributes:
@@ -47,18 +48,15 @@ class StackedResidual:
     """
 
     def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
-        self.network, self.k = network, network.k
-        self.theta, self.grad, self.views = network.theta, network.grad, network.views
-        for view in self.views[-2:]:
-            view.zero_()
-        shapes = {
-            "of_x": (dx + 1, dx),
-            "of_y": (dy + 1, dy),
-            "rho": (1, min(dx, dy)),
-            "tail": (1, 4),
-        }
-        device = self.theta.device
-        self.buffers = {n: torch.zeros(self.k, *s, device=device) for n, s in shapes.items()}
+        super().__init__(
+            network,
+            {
+                "of_x": (dx + 1, dx),
+                "of_y": (dy + 1, dy),
+                "rho": (1, min(dx, dy)),
+                "tail": (1, 4),
+            },
+        )
         self._student = True  # whether any cell may have Student's tails
 
     def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -69,37 +67,12 @@ class StackedResidual:
                 buffer[k].copy_(torch.from_numpy(getattr(found, name)).view_as(buffer[k]))
         self._student = bool((self.buffers["tail"][..., 0] > 0.0).any())
 
-    @property
-    def blank(self) -> Tensor:
-        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
-        return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
-
-    @property
-    def plain(self) -> Tensor:
-        """(K,), whether other critics have the same start: none has."""
-        return self.blank
-
     def without_tails(self) -> None:
         """Leaves Student's tails out, where all are 0: the same values, sooner."""
         self._student = False
 
-    def values(
-        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        t_joint, t_marginal = self.network.values(x, y, pairing, keep)
-        of_joint, *of_marginal = log_ratios(self.buffers, x, y, pairing, self._student)
-        t_joint += of_joint
-        t_marginal += torch.cat(of_marginal, -1)
-        return t_joint, t_marginal
-
-    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        raise TypeError(
-            "expected a critic that learns alone beside another model, got one that starts from a "
-            "copula fitted to fixed rows: take its network, mine.MLP"
-        )
-
-    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
-        self.network.backward(g_joint, g_marginal)
+    def log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
+        return log_ratios(self.buffers, x, y, pairing, self._student)
 
 
 def log_ratios(

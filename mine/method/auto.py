@@ -3,12 +3,12 @@ picked.
 
 Several candidates are trained on folds of the rows, all on Jensen-Shannon: from a network alone,
 and from networks that start at a fitted log-ratio (`mine.critics.starts`). Validation rows choose
-the candidate with the highest bound of Donsker and Varadhan. Each is trained with all and with half of
-the training rows, and the value reported is extrapolated over the number of rows (nats; neither
-bound). Where both sides of a user's rows are labels or counts it is `plugin`, and where one is,
-beside few columns of numbers, `mixed`; below 100 rows of numbers it is `gaussian_copula` or `ksg`
-(`mine.method.few_rows`): nothing is trained then. On a stream of fresh samples there
-are no validation rows: there it is `js`.
+the candidate with the highest bound of Donsker and Varadhan. Each is trained with all of the
+training rows, the chosen one with half of them, too, and the value reported is extrapolated over
+the number of rows (nats; neither bound). Where both sides of a user's rows are labels or counts it
+is `plugin`, and where one is, beside few columns of numbers, `mixed`; below 100 rows of numbers it
+is `gaussian_copula` or `ksg` (`mine.method.few_rows`): nothing is trained then. On a stream of
+fresh samples there are no validation rows: there it is `js`.
 """
 
 from __future__ import annotations
