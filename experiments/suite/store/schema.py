@@ -28,8 +28,11 @@ def _is_dict(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_dicts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_dict, value))
+def _is_stacks(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, Mapping) and is_count(one.get("cells")) and _is_text(one.get("reason"))
+        for one in value
+    )
 
 
 def _is_time(value: object) -> bool:
@@ -47,7 +50,7 @@ STATUS: Schema = {
     ),
     **dict.fromkeys(("seconds", "sitting_seconds"), (_is_time, "seconds >= 0")),
     **dict.fromkeys(("command", "started", "updated"), (_is_text, "a text")),
-    "halved": (_is_dicts, "a list of stacks"),
+    "halved": (_is_stacks, "a list of stacks, each with its cells and a reason"),
     "codes": (_is_counts, "numbers of cells"),
 }
 PROVENANCE: Schema = {
@@ -83,8 +86,8 @@ def _faults(table: pa.Table) -> Iterator[str]:
     import pyarrow.compute as pc
 
     for name in NEEDED:
-        if pc.any(pc.equal(table[name], "")).as_py():
-            yield f"expected a {name} in each row, got an empty text"
+        if pc.any(pc.equal(pc.fill_null(table[name], ""), "")).as_py():
+            yield f"expected a {name} in each row, got none in some"
     if pc.count_distinct(table["key"]).as_py() < len(table):
         counts = pc.value_counts(table["key"])
         twice = next(one["values"] for one in counts.to_pylist() if one["counts"] > 1)
