@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mine.data.shared_work import once_a_column
-
 Values = NDArray[np.float64]
 
 
-@once_a_column
 def middle_ranks(column: Values) -> Values:
     """The rank of each value (n,), from 1; equal values share their middle rank."""
     _, group, counts = np.unique(column, return_inverse=True, return_counts=True)
@@ -22,7 +19,6 @@ def middle_ranks(column: Values) -> Values:
     return (last - (counts - 1) / 2.0)[group]
 
 
-@once_a_column
 def normal_scores(v: Values) -> Values:
     """The normal quantiles of the ranks of a column (n,), or of each column (n, d)."""
     ranks = np.empty(v.shape)

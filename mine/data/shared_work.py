@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-MOST_BYTES = 2**28
-"""That results take together; further ones are computed anew."""
+from mine.memory import of_this_process
+
+MOST = 0.25
+"""Share of the free memory that results take together; further ones are computed anew."""
 
 Values = NDArray[Any] | Tensor
 P = ParamSpec("P")
@@ -37,7 +39,7 @@ class _Results:
         self._columns = columns  # held, so that no other array comes to stand in their memory
         self._found: dict[Hashable, Any] = {}
         self._known: set[int] = set()
-        self._bytes = 0
+        self._room = MOST * of_this_process().free  # bytes
         for column in columns:
             self._know(column)
 
@@ -51,8 +53,8 @@ class _Results:
             return cast(R, self._found[key])
         result = function(v, *rest)
         size = result.nbytes if isinstance(result, np.ndarray | Tensor) else 0
-        if self._bytes + size <= MOST_BYTES:
-            self._bytes += size
+        if size <= self._room:
+            self._room -= size
             self._found[key] = result
             if isinstance(result, np.ndarray | Tensor):
                 self._know(result)

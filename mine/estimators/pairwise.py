@@ -151,7 +151,8 @@ def pairwise(
 
     with shared_work([column.values for column in columns.values()]):
         if sides:  # before a job is made of each: of some thousand columns, that takes minutes
-            say_outlook([Request(job_of(sides[0]), null).job], len(sides) * (1 + null), device)
+            first, count = Request(job_of(sides[0]), null).job, len(sides) * (1 + null)
+            say_outlook([first], count, device, shared=True)
         found = estimates_with_copies([job_of(pair) for pair in sides], null, device)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
     nothing = dict.fromkeys(

@@ -88,7 +88,7 @@ def gaussian_copula(
     clusters: Clusters | None = None,
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
-    a, b = normal_scores(_columns("x", x)), normal_scores(_columns("y", y))
+    a, b = _scores(_columns("x", x)), _scores(_columns("y", y))
     return _estimate(a, b, clusters)
 
 
@@ -105,6 +105,11 @@ def _columns(name: str, v: Any) -> Rows:
 @once_a_column
 def _are_finite(rows: Rows) -> bool:
     return bool(np.isfinite(rows).all())
+
+
+@once_a_column
+def _scores(rows: Rows) -> Rows:
+    return normal_scores(rows)
 
 
 def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
@@ -240,7 +245,7 @@ def _excess(nu: int, dx: int, dy: int) -> float:
 
 
 def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
-    a, b = normal_scores(some_rows(x)), normal_scores(some_rows(y))
+    a, b = _scores(some_rows(x)), _scores(some_rows(y))
     copula = gaussian(a, b)
     return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
 
