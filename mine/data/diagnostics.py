@@ -102,12 +102,12 @@ def _sentinels(sides: Sequence[Side]) -> str:
     )
 
 
-def heavy_tails(sides: Sequence[Side], train: Tensor) -> str:
-    """Warns of columns with heavy tails among these rows; "" where there are none."""
+def heavy_tails(sides: Sequence[Side], train: Tensor | None = None) -> str:
+    """Warns of columns with heavy tails among these rows, or all; "" where there are none."""
     columns = [
         f"{layout.labels[i]!r} of {name}"
         for name, rows, layout, untouched in sides
-        for i, column in enumerate(rows[train].numpy().T)
+        for i, column in enumerate((rows if train is None else rows[train]).numpy().T)
         if untouched[i] and not layout.coded[i] and is_heavy(column)
     ]
     if not columns:

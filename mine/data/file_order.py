@@ -22,6 +22,7 @@ from torch import Tensor
 
 from mine.data.autocorrelation import Series, columns_of, sample_autocorrelations, scores
 from mine.data.ranks import middle_ranks
+from mine.data.shared_work import once_a_column
 
 ALARM = 0.002
 LEAST = 0.05  # a correlation that matters
@@ -40,7 +41,7 @@ def order_doubts(x: Tensor, y: Tensor) -> str:
         y: (n, dy), likewise.
     """
     head_x, head_y = x[:HEAD], y[:HEAD]
-    of_x, of_y = _chances(head_x, _runs(head_y)), _chances(head_y, _runs(head_x))
+    of_x, of_y = _chances_beside(head_x, head_y), _chances_beside(head_y, head_x)
     share = np.full(len(of_x), 0.5 / max(1, len(of_x) - 1))
     share[0] = 0.5  # the row before is where most series and tables show it
     both = np.flatnonzero(np.maximum(of_x, of_y) < ALARM * share)
@@ -71,6 +72,7 @@ def repeat_doubts(x: Tensor, y: Tensor) -> str:
     return ""
 
 
+@once_a_column
 def _runs(v: Tensor) -> NDArray[np.int64] | None:
     """The run of equal rows that each row is in, (n,), where the file is sorted by what they are,
     each value in one run; None elsewhere."""
@@ -80,6 +82,17 @@ def _runs(v: Tensor) -> NDArray[np.int64] | None:
     if 2 * count > len(rows) or len(np.unique(rows, axis=0)) < count:
         return None
     return run
+
+
+def _chances_beside(v: Tensor, other: Tensor) -> Series:
+    """See `_chances`: within the runs of the other side, where it has some."""
+    runs = _runs(other)
+    return _chances_alone(v) if runs is None else _chances(v, runs)
+
+
+@once_a_column
+def _chances_alone(v: Tensor) -> Series:
+    return _chances(v, None)
 
 
 def _chances(v: Tensor, runs: NDArray[np.int64] | None) -> Series:
@@ -100,6 +113,7 @@ def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
     return v - (np.bincount(runs, v) / np.bincount(runs))[runs]
 
 
+@once_a_column
 def _repeats(column: Series) -> bool:
     """Whether most values stand in several rows, and were measured: they are on no grid, as counts
     and rounded values are, in whatever units."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mine.data.columns import Layout
 from mine.data.preprocessing import FEW_VALUES, Values
+from mine.data.shared_work import once_a_column
 
 ROWS_A_LEVEL = 5  # on average: a column of numbers with fewer rows a value is no label
 
@@ -21,6 +22,7 @@ Codes = NDArray[np.intp]
 """The level of each row, counted from 0."""
 
 
+@once_a_column
 def codes_of(rows: Values) -> Codes:
     """The level of each row of (n, d): (n,). Equal rows have one level."""
     return np.unique(row_keys(list(rows.T)), return_inverse=True)[1]
@@ -36,6 +38,7 @@ def row_keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
     return found
 
 
+@once_a_column
 def is_discrete(rows: Tensor, layout: Layout) -> bool:
     """Whether X (or Y) is taken for labels or counts.
 
@@ -95,7 +98,7 @@ def check_labels(method: str, sides: Sequence[Values], needed: int) -> None:
         ValueError: columns of the others have more values than `ROWS_A_LEVEL` rows each allow.
     """
     numbers = [
-        found for name, rows in zip("xy", sides, strict=True) if (found := _many(name, rows))
+        found for name, rows in zip("xy", sides, strict=True) if (found := _many(rows, name))
     ]
     if len(sides) - len(numbers) < needed:
         where = "on both sides" if needed == 2 else "on one side"
@@ -110,7 +113,8 @@ def check_labels(method: str, sides: Sequence[Values], needed: int) -> None:
         )
 
 
-def _many(name: str, rows: Values) -> str:
+@once_a_column
+def _many(rows: Values, name: str) -> str:
     """The first column with too many values for a label, in words; "" where there is none."""
     n = len(rows)
     for i, column in enumerate(rows.T):

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from mine.data.columns import Layout
 from mine.data.levels import row_keys
 from mine.data.preprocessing import Values
+from mine.data.shared_work import once_a_column
 
 NOISE = 1e-5  # of the spread: less is called none. Rounding to 32 bits is 6e-8
 LEAST_ROWS = 50
 MOST_PAIRS = 400  # of columns that are compared
 ROUGH = 0.2  # of the spread, between neighbours: no smooth function
+PLAIN = 0.9  # a correlation below is not 1, whatever the rounding
 
 Order = NDArray[np.intp]
 
@@ -35,6 +37,8 @@ def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
         y: (n, dy).
         layouts: what the columns of x and of y are.
     """
+    if x.shape[1] == y.shape[1] == 1 and _is_plain(x[:, 0], y[:, 0]):
+        return ""
     kept = np.unique(row_keys([*x.T, *y.T]), return_index=True)[1]
     if len(kept) < LEAST_ROWS:
         return ""
@@ -52,7 +56,51 @@ def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
 
 def is_continuous(column: Values) -> bool:
     """Whether more than half of the values of a column are distinct."""
-    return 2 * len(np.unique(column)) > len(column)
+    return 2 * _distinct(column) > len(column)
+
+
+@once_a_column
+def _distinct(column: Values) -> int:
+    return len(np.unique(column))
+
+
+def _is_plain(x: Values, y: Values) -> bool:
+    """Whether what was seen of each column alone shows that neither determines the other.
+
+    It is right in any order of the rows. Where it shows nothing, all that is looked for is due.
+    """
+    n = len(x)
+    if n < LEAST_ROWS or not (is_continuous(x) and is_continuous(y)):
+        return True
+    if max(_distinct(x), _distinct(y)) < n and len(np.unique(row_keys([x, y]))) < n:
+        return False  # rows repeat
+    close = abs(float(_direction(x) @ _direction(y)))
+    return close < PLAIN and _is_rough(x, y) and _is_rough(y, x)
+
+
+def _is_rough(a: Values, b: Values) -> bool:
+    """Whether b jumps between neighbours in a, in whichever order equal values of a stand."""
+    order, alone = _order(a), _alone(a)
+    jumps = np.abs(np.diff(b[order] / 2)) > ROUGH * _spread(b)
+    return 2 * int(np.count_nonzero(jumps & alone)) > len(jumps) + 2
+
+
+@once_a_column
+def _order(column: Values) -> Order:
+    return np.argsort(column)
+
+
+@once_a_column
+def _alone(column: Values) -> NDArray[np.bool_]:
+    """For each gap between sorted values, whether each of the two stands once."""
+    new = np.concatenate([[True], np.diff(column[_order(column)]) > 0, [True]])
+    alone = new[:-1] & new[1:]
+    return alone[:-1] & alone[1:]
+
+
+@once_a_column
+def _direction(column: Values) -> Values:
+    return _basis(column[:, None])[:, 0]
 
 
 def _function(x: dict[str, Values], y: dict[str, Values]) -> str:
@@ -66,6 +114,7 @@ def _function(x: dict[str, Values], y: dict[str, Values]) -> str:
     return ""
 
 
+@once_a_column
 def _spread(v: Values) -> float:
     """Between the quartiles; halves first, so that 1e308 does not overflow."""
     low, high = np.quantile(v, [0.25, 0.75])

@@ -113,11 +113,9 @@ class OwnRows:
         x, y = self._copied(seed, key)
         if self.preprocess in AS_THEY_ARE:
             return x, y
-        if self.preprocess == "standardise":
-            coded = [layout.coded for layout in self.layouts]
-            return preprocessing.standardised(x, coded[0]), preprocessing.standardised(y, coded[1])
-        of_x, of_y = self._fitted(str(self.preprocess), (x, y))
-        return of_x(x).double(), of_y(y).double()
+        kind, (of_x, of_y) = str(self.preprocess), self.layouts
+        x = preprocessing.in_units(x, kind, of_x.coded)
+        return x, preprocessing.in_units(y, kind, of_y.coded)
 
     def _copied(self, seed: int, key: str) -> Pairs:
         """All rows in float64; y is permuted in a copy."""

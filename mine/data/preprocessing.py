@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
+from mine.data.shared_work import once_a_column
+
 KINDS = ("none", "standardise", "rank", "copula", "auto")
 FITTED = KINDS[:-1]  # what a single column's kind can be, after `auto` has chosen
 RANKED = ("rank", "copula")  # the kinds that need the distribution function
@@ -118,13 +120,23 @@ def fit(kind: str, rows: Tensor, coded: Sequence[bool]) -> Transform:
     return Transform(kinds, shift.numpy(), scale.numpy(), knots)
 
 
-def standardised(rows: Tensor, coded: Sequence[bool]) -> Tensor:
+@once_a_column
+def in_units(rows: Tensor, kind: str, coded: tuple[bool, ...]) -> Tensor:
+    """(n, d) float64, in the units of one of `KINDS` fitted to all of these rows."""
+    if kind == "standardise":
+        return standardised(rows, coded)
+    return fit(kind, rows, coded)(rows).double()
+
+
+@once_a_column
+def standardised(rows: Tensor, coded: tuple[bool, ...]) -> Tensor:
     """(n, d) float64, standardised without rounding to float32; columns of a level stay."""
     shift, scale = _moments(rows)
     return torch.where(torch.tensor(coded), rows, rows / scale - shift / scale)
 
 
-def check_standard(rows: Tensor, coded: Sequence[bool]) -> None:
+@once_a_column
+def check_standard(rows: Tensor, coded: tuple[bool, ...]) -> None:
     """
     Raises:
         ValueError: a value is so far out that standardising makes the others equal.
@@ -144,6 +156,7 @@ def _kind_of(kind: str, column: Values) -> str:
     return kind
 
 
+@once_a_column
 def is_heavy(column: Values) -> bool:
     """Whether the central 99 % of rows are more than `HEAVY` times as wide as the central 50 %.
 

@@ -16,12 +16,20 @@ from mine.running.needs import check_fits, seconds_of
 LONG = 20.0  # seconds, from which on they are said
 JOB_SECONDS = 1.5e-3  # of looking at the rows of two columns, and a share for each row
 ROW_SECONDS = 5e-7
+PAIR_SECONDS = 5e-4  # the same of a pair of a table: what tells of one column is shared
+PAIR_ROW_SECONDS = 5e-8
 JOB_BYTES = 3000  # of a job and its estimate, beside the rows
 log = logging.getLogger("mine.outlook")
 
 
-def say_outlook(jobs: Sequence[Job], each: int, device: str) -> None:
+def say_outlook(jobs: Sequence[Job], each: int, device: str, shared: bool = False) -> None:
     """Says how long it takes to estimate as many of each of these jobs, where that is long.
+
+    Args:
+        jobs: one of a kind.
+        each: how many there are of each kind.
+        device: as for `run`.
+        shared: whether they are pairs of one table's columns, which share work.
 
     Raises:
         ValueError: memory can never hold one of them.
@@ -36,7 +44,8 @@ def say_outlook(jobs: Sequence[Job], each: int, device: str) -> None:
             f"{free / GB:.3g} GB: take fewer columns, or a target"
         )
     trained = sum(map(seconds_of, jobs)) * each / workers_for(count, where)
-    looked = each * sum(JOB_SECONDS + ROW_SECONDS * sum(job.source.sizes) for job in jobs)
+    once, a_row = (PAIR_SECONDS, PAIR_ROW_SECONDS) if shared else (JOB_SECONDS, ROW_SECONDS)
+    looked = each * sum(once + a_row * sum(job.source.sizes) for job in jobs)
     if trained + looked > LONG and where.type == "cpu":
         several = f"{count:,} estimates take" if count > 1 else "the estimate takes"
         log.info("%s %s; Ctrl-C stops", several, in_words(trained + looked))

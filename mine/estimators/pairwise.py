@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.columns import Raw, as_raw, coded, why_identifier
+from mine.data.shared_work import shared_work
 from mine.data.torch_defaults import with_usual_defaults
 from mine.estimators.alignment import aligned, aligned_groups
 from mine.estimators.dependence import dependence_of
@@ -148,9 +149,11 @@ def pairwise(
             **overrides,
         )
 
-    if sides:  # before a job is made of each: of some thousand columns, that takes minutes
-        say_outlook([Request(job_of(sides[0]), null).job], len(sides) * (1 + null), device)
-    found = estimates_with_copies([job_of(pair) for pair in sides], null, device)
+    with shared_work([column.values for column in columns.values()]):
+        if sides:  # before a job is made of each: of some thousand columns, that takes minutes
+            first, count = Request(job_of(sides[0]), null).job, len(sides) * (1 + null)
+            say_outlook([first], count, device, shared=True)
+        found = estimates_with_copies([job_of(pair) for pair in sides], null, device)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
     nothing = dict.fromkeys(
         ((a, b) for a in constant for b in columns if a != b and read.target in (None, a, b)), 0.0

@@ -19,12 +19,15 @@ from mine.data.diagnostics import heavy_tails
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
+from mine.data.shared_work import once_a_column
 from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, of_regression, some_rows
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
+Chosen = tuple[tuple[int, ...], tuple[int, ...]]
+"""The places of those columns of x, and of y, that are continuous."""
 LARGEST = 1000.0
 """Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
 LARGEST_BOUND = 100.0
@@ -82,9 +85,10 @@ def settled(
         )
     looks = looks and hangs is None
     independent = hangs.of_all(len(x)).count if hangs else len(x)
-    names, least = _told_by_a_pair(x, y, layouts, independent)
+    chosen = _continuous(x), _continuous(y)
+    names, least = _told_by_a_pair(x, y, chosen, layouts, independent)
     by_pair = least if least > max(e.interval(0.95)[1], 0.0) else 0.0
-    doubt = _second_look(e, job, x, y, by_pair) if looks else None
+    doubt = _second_look(e, job, x, y, chosen, by_pair) if looks else None
     if doubt is not None:
         stderr = math.hypot(stderr, doubt.nats)
         found.append(doubt.text)
@@ -95,7 +99,7 @@ def settled(
             (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
         ]
-        found += filter(None, [heavy_tails(sides, torch.arange(len(x)))])
+        found += filter(None, [heavy_tails(sides)])
     if least > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
@@ -106,17 +110,18 @@ def settled(
     return replace(e, stderr=stderr, warnings=tuple(found))
 
 
-def _second_look(e: Estimate, job: Job, x: Values, y: Values, by_pair: float) -> Doubt | None:
+def _second_look(
+    e: Estimate, job: Job, x: Values, y: Values, chosen: Chosen, by_pair: float
+) -> Doubt | None:
     """What else the rows tell against the value; by_pair: what a pair of columns tells, nats."""
     if job.method.doubted:
         return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
     if job.method.is_direct:
         return None
     few = x.shape[1] + y.shape[1] <= FEW_COLUMNS
-    continuous = [[is_continuous(column) for column in v.T] for v in (x, y)]
-    if not all(map(all if few else any, continuous)):
+    if not all(len(of) == v.shape[1] if few else of for v, of in zip((x, y), chosen, strict=True)):
         return None
-    a, b = (normal_scores(some_rows(v[:, of])) for v, of in zip((x, y), continuous, strict=True))
+    a, b = (normal_scores(some_rows(v[:, of])) for v, of in zip((x, y), chosen, strict=True))
     if few:
         return of_network(e.nats, e.stderr, a, b)
     return of_regression(e.nats, e.stderr, a, b, by_pair)
@@ -157,8 +162,21 @@ def _diverged(e: Estimate, most: float) -> Estimate:
     return replace(e, nats=math.nan, stderr=math.nan)
 
 
+@once_a_column
+def _continuous(v: Values) -> tuple[int, ...]:
+    """The places of the columns that are continuous."""
+    return tuple(i for i, column in enumerate(v.T) if is_continuous(column))
+
+
+@once_a_column
+def _directions(v: Values, chosen: tuple[int, ...]) -> Values:
+    """The normal scores of these columns, of length 1."""
+    scores = normal_scores(v[:, chosen])
+    return np.asarray(scores / np.linalg.norm(scores, axis=0))
+
+
 def _told_by_a_pair(
-    x: Values, y: Values, layouts: tuple[Layout, Layout], independent: int
+    x: Values, y: Values, chosen: Chosen, layouts: tuple[Layout, Layout], independent: int
 ) -> tuple[str, float]:
     """The column of x and that of y which tell most of each other, and at least how much, in nats.
 
@@ -167,11 +185,9 @@ def _told_by_a_pair(
     no columns are continuous, or hardly a row is independent.
     """
     pairs = x.shape[1] * y.shape[1]
-    chosen = [[i for i, column in enumerate(v.T) if is_continuous(column)] for v in (x, y)]
     if not all(chosen) or independent <= LEAST_INDEPENDENT:
         return "", 0.0
-    scores = [normal_scores(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
-    a, b = (s / np.linalg.norm(s, axis=0) for s in scores)
+    a, b = (_directions(v, of) for v, of in zip((x, y), chosen, strict=True))
     rho = np.abs(a.T @ b)
     i, j = np.unravel_index(int(rho.argmax()), rho.shape)
     far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(independent - 3)

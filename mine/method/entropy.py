@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, xlogy
 
+from mine.data.shared_work import once_a_column
+
 PLUG_IN, MILLER_MADOW, CHAO_WANG_JOST = 0, 1, 2
 CORRECTIONS = (PLUG_IN, MILLER_MADOW, CHAO_WANG_JOST)
 
@@ -46,18 +48,21 @@ class LabelEntropy:
     most: float
 
 
+@once_a_column
 def entropy(counts: Counts, correction: int = CHAO_WANG_JOST) -> float:
     """The entropy of counts (K,) by one of `CORRECTIONS`, in nats."""
     counts = counts[counts > 0]
     return float(_entropies(counts, np.zeros(1, np.intp), correction)[0])
 
 
+@once_a_column
 def without_one(counts: Counts, correction: int = CHAO_WANG_JOST) -> Values:
     """The entropy without one row of each level, (K,), for counts > 0: for the jackknife."""
     kinds, of = np.unique(counts, return_inverse=True)
     return _entropies(counts, kinds, correction)[of]
 
 
+@once_a_column
 def label_entropy(codes: Counts) -> LabelEntropy:
     """The entropy of a label, whose level in each row is given, (n,)."""
     counts = np.bincount(codes)

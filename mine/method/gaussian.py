@@ -36,6 +36,7 @@ from scipy.special import digamma
 
 from mine.data.dependence import Clusters
 from mine.data.ranks import normal_scores
+from mine.data.shared_work import once_a_column
 from mine.data.whitening import RANK, Rows, whitening
 from mine.method.doubts import Doubt, of_normal_law, some_rows
 from mine.method.method import NEITHER, Method, direct_method, sorting_work
@@ -87,18 +88,28 @@ def gaussian_copula(
     clusters: Clusters | None = None,
 ) -> GaussianResult:
     """`gaussian` of the columns' normal scores: as if (X, Y) had a Gaussian copula."""
-    a, b = normal_scores(_columns("x", x)), normal_scores(_columns("y", y))
+    a, b = _scores(_columns("x", x)), _scores(_columns("y", y))
     return _estimate(a, b, clusters)
 
 
 def _columns(name: str, v: Any) -> Rows:
     rows = np.asarray(v.detach().cpu() if hasattr(v, "detach") else v, dtype=np.float64)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
+    if rows.ndim != 2 or not _are_finite(rows):
         raise ValueError(
             f"{name} must be finite numbers of shape (rows, columns), got shape {rows.shape} with "
             f"{int((~np.isfinite(rows)).sum())} values that are not finite: drop or impute those"
         )
     return rows
+
+
+@once_a_column
+def _are_finite(rows: Rows) -> bool:
+    return bool(np.isfinite(rows).all())
+
+
+@once_a_column
+def _scores(rows: Rows) -> Rows:
+    return normal_scores(rows)
 
 
 def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
@@ -143,7 +154,7 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
 
 def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
     """Warns of columns whose variance is that of one row."""
-    count = sum(int((z.max(0) ** 2 > ONE_ROW * len(z)).sum()) for z in (np.abs(zx), np.abs(zy)))
+    count = _ruled_by_one(zx) + _ruled_by_one(zy)
     if not count:
         return ()
     warning = (
@@ -152,6 +163,12 @@ def _outweighed(zx: Rows, zy: Rows) -> tuple[str, ...]:
         "'auto' where the column is a label's level"
     )
     return (warning,)
+
+
+@once_a_column
+def _ruled_by_one(z: Rows) -> int:
+    """Of how many columns one row has most of the variance."""
+    return int((np.abs(z).max(0) ** 2 > ONE_ROW * len(z)).sum())
 
 
 def _design_effect(wx: Rows, wy: Rows, clusters: Clusters) -> float:
@@ -169,6 +186,7 @@ def _clustered_variance(rows: Rows, clusters: Clusters) -> float:
     return clusters.factor * float((sums**2).sum(0).mean()) / len(rows)
 
 
+@once_a_column
 def _standardised(v: Rows) -> Rows:
     # In units of a power of two for each column: 1e300 has a square, and no bit changes.
     v = np.ldexp(v, -np.frexp(np.abs(v).max(0))[1])
@@ -176,6 +194,7 @@ def _standardised(v: Rows) -> Rows:
     return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
 
 
+@once_a_column
 def _white(z: Rows, shrinkage: float) -> Rows:
     """Columns whose (shrunk) covariance is the identity; copies of columns give no new ones."""
     covariance = (1.0 - shrinkage) * z.T @ z / len(z) + shrinkage * np.eye(z.shape[1])
@@ -226,7 +245,7 @@ def _excess(nu: int, dx: int, dy: int) -> float:
 
 
 def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
-    a, b = normal_scores(some_rows(x)), normal_scores(some_rows(y))
+    a, b = _scores(some_rows(x)), _scores(some_rows(y))
     copula = gaussian(a, b)
     return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
 

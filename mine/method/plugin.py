@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.levels import as_sides, check_labels, codes_of
+from mine.data.shared_work import once_a_column
 from mine.method.entropy import (
     CHAO_WANG_JOST,
     CORRECTIONS,
@@ -74,7 +75,7 @@ def plugin(x: Any, y: Any, correction: int = CHAO_WANG_JOST) -> PluginResult:
     check_labels("plugin", sides, 2)
     of_x, of_y = map(codes_of, sides)
     joint = codes_of(np.stack([of_x, of_y], 1).astype(np.float64))
-    counts = [np.bincount(of) for of in (of_x, of_y, joint)]
+    counts = [_counts(of) for of in (of_x, of_y, joint)]
     value, left_out = 0.0, np.zeros(len(joint))
     for sign, codes, of in zip((1, 1, -1), (of_x, of_y, joint), counts, strict=True):
         value += sign * entropy(of, correction)
@@ -85,6 +86,11 @@ def plugin(x: Any, y: Any, correction: int = CHAO_WANG_JOST) -> PluginResult:
     bias = (n - 1) * (mean - value)
     stderr = math.hypot(math.sqrt(max(spread**2, chance)), bias, _untold(counts[0], counts[1]))
     return PluginResult(value, stderr, (kx, ky), cells, _doubts(counts[2]))
+
+
+@once_a_column
+def _counts(codes: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.bincount(codes)
 
 
 def _untold(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:

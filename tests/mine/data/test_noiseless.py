@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mine.data import noiseless as noiseless_module
 from mine.data.columns import Layout
 from mine.data.noiseless import LEAST_ROWS, noiseless
 
@@ -79,3 +80,22 @@ def test_columns_of_few_values_have_a_finite_entropy():
     x = rng.integers(0, 100, 1000)
     assert not found(x, x)
     assert not found(np.arange(LEAST_ROWS - 1), np.arange(LEAST_ROWS - 1))
+
+
+@pytest.mark.parametrize("n", [40, 60, 400])
+def test_the_quick_look_at_two_columns_hides_nothing(n, monkeypatch):
+    """It says no for most pairs, and never where the whole look says yes."""
+    u, v, rng = draws(n)
+    again = rng.integers(0, n, n)
+    columns = {
+        "u": u, "v": v, "close": u + 1e-3 * v, "wave": np.sin(5 * u), "rounded": u.round(2),
+        "line": 3 - 1e9 * v, "square": u.round(2) ** 2, "drawn": u[again],
+        "too": np.exp(u[again]), "huge": v * 1e250, "far": v + 1e12, "count": (3 * v).round(),
+        "outlier": np.append(u[1:], 1e300),
+    }  # fmt: skip
+    pairs = [(a, b) for a in columns for b in columns]
+    quick = [bool(found(columns[a], columns[b])) for a, b in pairs]
+    skipped = [noiseless_module._is_plain(columns[a], columns[b]) for a, b in pairs]
+    monkeypatch.setattr(noiseless_module, "_is_plain", lambda x, y: False)
+    assert quick == [bool(found(columns[a], columns[b])) for a, b in pairs]
+    assert sum(skipped) > 50 and any(quick) == (n >= LEAST_ROWS)
