@@ -103,7 +103,8 @@ def settled(
             "found in all columns: train longer, choose columns by mine.pairwise on rows that you "
             "leave out of the estimate, or take gaussian_copula"
         )
-    return replace(e, stderr=stderr, warnings=tuple(found))
+    widened = math.sqrt(stderr**2 - e.stderr**2) if stderr > e.stderr else 0.0
+    return replace(e, stderr=stderr, warnings=tuple(found), widened=widened)
 
 
 def _second_look(e: Estimate, job: Job, x: Values, y: Values, by_pair: float) -> Doubt | None:

@@ -79,3 +79,11 @@ def test_columns_of_few_values_have_a_finite_entropy():
     x = rng.integers(0, 100, 1000)
     assert not found(x, x)
     assert not found(np.arange(LEAST_ROWS - 1), np.arange(LEAST_ROWS - 1))
+
+
+def test_columns_of_one_name_are_told_apart():
+    u, v, _ = draws(300)
+    layout = Layout(("0", "0"), ((), ()))
+    y = np.stack([np.sin(5 * u), v], 1)
+    assert noiseless(u[:, None], y, (Layout.numbers(1), layout))
+    assert noiseless(y[:, ::-1].copy(), u[:, None], (layout, Layout.numbers(1)))
