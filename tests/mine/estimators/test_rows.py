@@ -78,12 +78,27 @@ def test_infinite_values_are_not_missing():
         mine.estimate(np.append(A, np.inf), np.append(B, 0.0), drop_missing=True)
 
 
-def test_a_sentinel_is_warned_of():
+@pytest.mark.parametrize("method", ["auto", "mine", "ksg", "gaussian", "gaussian_copula"])
+def test_a_sentinel_is_warned_of_by_all_methods(method):
+    """The methods that train nothing took it for a number in silence."""
     x, y = np.append(A, [-999.0] * 5), np.append(B, RNG.normal(size=5))
-    quick = {"steps": 5, "hidden": (4,), "method": "mine"}
-    (found,) = [w for w in mine.estimate(x, y, **quick).warnings if w.startswith("sentinel")]
-    assert "'0' of x (-999 in 5 rows)" in found
-    assert not [w for w in mine.estimate(A, B, **quick).warnings if w.startswith("sentinel")]
+    quick = {"steps": 5, "hidden": (4,)} if mine.methods()[method].trains else {}
+    e = mine.estimate(x, y, method, **quick)
+    (found,) = [w for w in e.warnings if w.startswith("sentinel")]
+    assert "'0' of x (-999 in 5 rows)" in found and e.verdict != "reliable"
+    plain = mine.estimate(A, B, method, **quick)
+    assert not [w for w in plain.warnings if w.startswith("sentinel")]
+
+
+def test_a_sentinel_beside_labels_and_in_a_table_is_warned_of():
+    x = np.append(A, [-999.0] * 5)
+    label = np.append(np.where(A > 0, "a", "b"), ["a"] * 5)
+    e = mine.estimate(x, label)
+    assert e.chosen == "mixed" and any(w.startswith("sentinel") for w in e.warnings)
+    table = np.stack([x, np.append(B, RNG.normal(size=5)), RNG.normal(size=105)], 1)
+    pairs = mine.pairwise(table, method="ksg").estimates
+    said = [pair for pair, e in pairs.items() if any(w.startswith("sentinel") for w in e.warnings)]
+    assert said == [("0", "1"), ("0", "2")]
 
 
 HOLDERS = {
