@@ -223,6 +223,44 @@ def test_one_outlier_decides_for_moments_and_is_named():
     assert abs(mine.estimate(x, y, "gaussian_copula").nats - TRUTH) < 0.15
 
 
+# ----------------------------------------------- order of the sides, increasing maps
+
+
+@pytest.mark.parametrize("method", ["gaussian", "gaussian_copula", "ksg", "mixed", "plugin"])
+def test_the_order_of_the_sides_changes_nothing_where_nothing_is_trained(method):
+    x, y = pair(400)
+    if method in ("mixed", "plugin"):
+        y = np.digitize(y, [-1, 0, 1]).astype(str)
+    if method == "plugin":
+        x = np.digitize(x, [-1, 0, 1]).astype(str)
+    e, swapped = mine.estimate(x, y, method), mine.estimate(y, x, method)
+    assert swapped.nats == pytest.approx(e.nats, abs=1e-9)
+    assert swapped.stderr == pytest.approx(e.stderr, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("gaussian_copula", {}), ("ksg", {"preprocess": "copula"})]
+)
+def test_an_increasing_map_changes_nothing_where_ranks_count(method, options):
+    x, y = pair(400)
+    e = mine.estimate(x, y, method, **options)
+    mapped = mine.estimate(np.exp(x), y**3, method, **options)
+    assert mapped.nats == pytest.approx(e.nats, abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [100, 101])
+@pytest.mark.parametrize("relation", [lambda v: v, lambda v: np.sin(3 * v), lambda v: v**2])
+def test_order_and_increasing_maps_change_auto_by_less_than_its_error(relation, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=500)
+    y = relation(x) + 0.6 * rng.normal(size=500)
+    e = mine.estimate(x, y)
+    others = [(y, x), (np.sign(x) * np.abs(x) ** 3, y), (x, np.exp(y / y.std()))]
+    for other in (mine.estimate(*sides) for sides in others):
+        assert abs(other.nats - e.nats) <= max(e.stderr, other.stderr)
+
+
 # ------------------------------------------------------------ the caller's process
 
 
