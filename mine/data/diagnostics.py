@@ -45,7 +45,7 @@ def data_doubts(
     sides = list(zip("xy", data, layouts, untouched, strict=True))
     discrete = [[_is_discrete(v) for v in rows.numpy().T] for _, rows, _, _ in sides]
     found = [
-        _sentinels(sides),
+        sentinels(sides),
         _nearly_discrete(sides, discrete),
         heavy_tails(sides, train),
         _repeated(data, discrete, train, test),
@@ -87,7 +87,8 @@ def _nearly_discrete(sides: Sequence[Side], discrete: Sequence[Sequence[bool]]) 
     )
 
 
-def _sentinels(sides: Sequence[Side]) -> str:
+def sentinels(sides: Sequence[Side]) -> str:
+    """Warns of columns with a value that may stand for a missing one; "" where there are none."""
     columns = [
         f"{layout.labels[i]!r} of {name} ({found[0]:.15g} in {found[1]} rows)"
         for name, rows, layout, _ in sides

@@ -27,6 +27,7 @@ ROUGH = 0.2  # of the spread, between neighbours: no smooth function
 PLAIN = 0.9  # a correlation below is not 1, whatever the rounding
 
 Order = NDArray[np.intp]
+Named = list[tuple[str, Values]]  # two columns may have one name
 
 
 def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
@@ -43,12 +44,12 @@ def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
     if len(kept) < LEAST_ROWS:
         return ""
     sides = [
-        {name: v[kept] for name, v in zip(of.labels, rows.T, strict=True) if is_continuous(v)}
+        [(name, v[kept]) for name, v in zip(of.labels, rows.T, strict=True) if is_continuous(v)]
         for rows, of in zip((x, y), layouts, strict=True)
     ]
     if not all(sides):
         return ""
-    a, b = (np.stack(list(side.values()), 1) for side in sides)
+    a, b = (np.stack([v for _, v in side], 1) for side in sides)
     if _share_a_combination(a, b):
         return "x and y share a linear combination of columns"
     return _function(sides[0], sides[1])
@@ -103,13 +104,14 @@ def _direction(column: Values) -> Values:
     return _basis(column[:, None])[:, 0]
 
 
-def _function(x: dict[str, Values], y: dict[str, Values]) -> str:
-    of_x, of_y = ({name: np.argsort(v) for name, v in side.items()} for side in (x, y))
-    pairs = [(a, b) for a in x for b in y][:MOST_PAIRS]
-    for a, b in pairs:
-        if _determines(x[a], y[b], of_x[a]):
+def _function(x: Named, y: Named) -> str:
+    of_x, of_y = ([np.argsort(v) for _, v in side] for side in (x, y))
+    pairs = [(i, j) for i in range(len(x)) for j in range(len(y))][:MOST_PAIRS]
+    for i, j in pairs:
+        (a, xs), (b, ys) = x[i], y[j]
+        if _determines(xs, ys, of_x[i]):
             return f"column {b!r} of y is a function of column {a!r} of x"
-        if _determines(y[b], x[a], of_y[b]):
+        if _determines(ys, xs, of_y[j]):
             return f"column {a!r} of x is a function of column {b!r} of y"
     return ""
 

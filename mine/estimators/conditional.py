@@ -42,7 +42,8 @@ class Conditional:
     """I(X; Y | Z) estimated from samples.
 
     Attributes:
-        nats: the difference. It may be negative; it is not clipped.
+        nats: the difference. It may be negative; it is not clipped. It is infinite where X and Y
+            hang together without noise; nan where X and Z do, and nothing can be told.
         stderr: its standard error over test rows, in nats, for the critics that were found.
         whole: I(X; (Y, Z)).
         part: I(X; Z).
@@ -83,7 +84,12 @@ class Conditional:
         return p_value_of(self.nats, self.null)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """A normal interval of this level around ``nats``, for the critics that were found."""
+        """A normal interval of this level around ``nats``, for the critics that were found.
+
+        Of an infinite value it is ln n, less what Z may tell, and infinity.
+        """
+        if self.nats == math.inf:
+            return self.whole.interval(level)[0] - self.part.interval(level)[1], math.inf
         return below_entropy(normal_interval(self.nats, self.stderr, level), self.label, level)
 
 
@@ -148,7 +154,7 @@ def conditional(
     label = least_entropy(xs.values, ys.values, discrete_sides(xs, ys))
     most = label.nats if label else math.inf
     return Conditional(
-        nats=min(whole.nats - part.nats, most),
+        nats=math.nan if part.nats == math.inf else min(whole.nats - part.nats, most),
         # Where a label is in y or z, each part spreads its own levels, and deals rows otherwise.
         stderr=_error(whole, part, any(cast(OwnRows, job.source).discrete[1] for job in jobs)),
         whole=noted(replace(whole, influences=(), null=()), xs),
@@ -174,10 +180,14 @@ def _given(ys: Rows, zs: Rows, null: int, hangs: Dependence | None) -> LocalPerm
 
 
 def _error(whole: Estimate, part: Estimate, unlike: bool) -> float:
-    """The standard error of the difference; of rows that were dealt otherwise, the most it is."""
+    """The standard error of the difference; of rows that were dealt otherwise, the most it is.
+
+    What the rows tell against one part does not cancel in the difference.
+    """
     if unlike and whole.influences:
         return whole.stderr + part.stderr
     if not (whole.influences and part.influences):
         return math.hypot(whole.stderr, part.stderr)
     rise = (whole.rise or 0.0) - (part.rise or 0.0)
-    return math.hypot(combined(whole, part, -1.0)[0], RATES * rise)
+    of_rows = combined(whole, part, -1.0)[0]
+    return math.hypot(of_rows, RATES * rise, whole.widened, part.widened)

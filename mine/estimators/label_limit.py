@@ -33,7 +33,8 @@ def limited(e: Estimate, label: LabelEntropy | None) -> Estimate:
         warnings = (*warnings, over)
     null = tuple(min(v, label.nats) for v in e.null)
     nats = min(e.nats, label.nats) if not math.isnan(e.nats) else e.nats
-    return replace(e, nats=nats, null=null, warnings=warnings, label=label)
+    stderr = label.stderr if e.nats == math.inf else e.stderr
+    return replace(e, nats=nats, stderr=stderr, null=null, warnings=warnings, label=label)
 
 
 _NEAR = 0.02  # of the entropy: a value that is above by less is no news

@@ -40,7 +40,8 @@ class Multivariate:
     """A sum of estimates.
 
     Attributes:
-        nats: the sum. It may be negative; it is not clipped.
+        nats: the sum. It may be negative; it is not clipped. It is infinite where columns hang
+            together without noise; nan where infinite terms are taken from each other.
         stderr: its standard error, in nats. Where each term brings what each test row adds, these
             are added row by row (delta method). Elsewhere it is the sum of the terms' errors,
             which is never too small for what the terms share. That is so for methods that train
@@ -63,7 +64,12 @@ class Multivariate:
         return tuple(f"{name}: {w}" for name, e in self.terms.items() for w in e.warnings)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """A normal interval of this level around ``nats``, for the critics that were found."""
+        """A normal interval of this level around ``nats``, for the critics that were found.
+
+        Of an infinite value it is ln n, which n rows can tell, and infinity.
+        """
+        if self.nats == math.inf:
+            return math.log(min(e.n_test for e in self.terms.values())), math.inf
         return normal_interval(self.nats, self.stderr, level)
 
 
@@ -175,9 +181,10 @@ def _error(found: Sequence[Estimate], weights: Sequence[float], labels: bool) ->
         return sum(abs(w) * e.stderr for w, e in zip(weights, found, strict=True))
     if len(found) == 1:
         return found[0].stderr
-    rise = sum(w * (e.rise or 0.0) for w, e in zip(weights, found, strict=True))
+    of_terms = list(zip(weights, found, strict=True))
+    rise = sum(w * (e.rise or 0.0) for w, e in of_terms)
     stderr, total = 0.0, found[0]
     for other, weight in zip(found[1:], weights[1:], strict=True):
         stderr, influences = combined(total, other, weight)
         total = replace(total, influences=influences)
-    return math.hypot(stderr, RATES * rise)
+    return math.hypot(stderr, RATES * rise, *(w * e.widened for w, e in of_terms))

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from mine.data.columns import Layout
 from mine.data.dependence import Dependence
-from mine.data.diagnostics import heavy_tails
+from mine.data.diagnostics import heavy_tails, sentinels
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
@@ -71,7 +71,7 @@ def settled(
     hangs = job.source.split.dependence if job.source.split else None
     if not stderr > 0.0 or (e.untrained and _may_tell(e, x, y, hangs)):
         # No spread is no knowledge: the interval is then all that n rows can tell.
-        stderr = max(stderr, math.log(e.n_test) / 2.0)
+        stderr = max(math.log(e.n_test) / 2.0, stderr)  # in this order it is no nan
         found.append(
             "nothing learned: too few rows to learn anything, or a training that does not move: "
             "no evidence of independence: bring more rows, or fewer columns"
@@ -94,12 +94,13 @@ def settled(
         found.append(doubt.text)
     # Tails that harm show in a second look.
     assured = looks and job.method.doubted is not None and doubt is None
-    if job.method.is_direct and _by_moments(job) and not assured:
+    if job.method.is_direct:  # before a training it is said already
         sides = [
             (name, torch.from_numpy(v), layout, (True,) * v.shape[1])
             for name, v, layout in zip("xy", (x, y), layouts, strict=True)
         ]
-        found += filter(None, [heavy_tails(sides)])
+        tails = _by_moments(job) and not assured
+        found += filter(None, [sentinels(sides), heavy_tails(sides) if tails else ""])
     if least > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
         stderr = math.hypot(stderr, least - e.nats)
         found.append(
@@ -107,7 +108,8 @@ def settled(
             "found in all columns: train longer, choose columns by mine.pairwise on rows that you "
             "leave out of the estimate, or take gaussian_copula"
         )
-    return replace(e, stderr=stderr, warnings=tuple(found))
+    widened = math.sqrt(stderr**2 - e.stderr**2) if stderr > e.stderr else 0.0
+    return replace(e, stderr=stderr, warnings=tuple(found), widened=widened)
 
 
 def _second_look(

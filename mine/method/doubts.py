@@ -161,6 +161,20 @@ def of_normal_law(
     return None
 
 
+def of_table(nats: float, stderr: float, table: tuple[float, float]) -> Doubt | None:
+    """Whether the table of levels tells more, or less, than a normal law of labels does.
+
+    Args:
+        nats: the value.
+        stderr: its standard error.
+        table: what the plug-in gives, and its standard error.
+    """
+    beside = abs(table[0] - nats)
+    if beside <= tolerance(nats) or beside <= 3.0 * table[1]:
+        return None
+    return _doubt(beside, f"the table of levels gives {table[0]:.2f} nats")
+
+
 def some_rows(v: Any) -> Array:
     """The rows that are looked at, of (n, d)."""
     return np.asarray(v[:MOST_ROWS], dtype=np.float64)

@@ -35,11 +35,13 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from mine.data.dependence import Clusters
+from mine.data.levels import ROWS_A_LEVEL, codes_of
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
 from mine.data.whitening import RANK, Rows, whitening
-from mine.method.doubts import Doubt, of_normal_law, some_rows
+from mine.method.doubts import Doubt, of_normal_law, of_table, some_rows
 from mine.method.method import NEITHER, Method, direct_method, sorting_work
+from mine.method.plugin import plugin
 
 if TYPE_CHECKING:
     import torch
@@ -245,7 +247,11 @@ def _excess(nu: int, dx: int, dy: int) -> float:
 
 
 def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
-    a, b = _scores(some_rows(x)), _scores(some_rows(y))
+    rows = some_rows(x), some_rows(y)
+    if len(rows[0]) >= ROWS_A_LEVEL * max(len(np.unique(codes_of(v))) for v in rows):
+        table = plugin(*rows)
+        return of_table(nats, stderr, (table.nats, table.stderr))
+    a, b = (_scores(v) for v in rows)
     copula = gaussian(a, b)
     return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
 

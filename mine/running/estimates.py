@@ -42,6 +42,8 @@ class Estimate:
         untrained: whether validation rows chose a critic before its first step.
         label: the entropy of a discrete side of a user's rows, the smaller one where both are;
             None where none is.
+        widened: the part of ``stderr`` that stands for what else the rows tell against the value,
+            in nats; its square is added to that of the rest.
     """
 
     nats: float
@@ -63,6 +65,7 @@ class Estimate:
     fold_nats: tuple[float, ...] = field(default=(), repr=False)
     untrained: bool = field(default=False, repr=False)
     label: LabelEntropy | None = field(default=None, repr=False)
+    widened: float = field(default=0.0, repr=False)
 
     @property
     def verdict(self) -> str:

@@ -100,6 +100,10 @@ def test_a_selector_takes_mixed_columns_and_sparse_ones():
     found = SelectKBest(score, k=2).fit(mixed, Y)
     assert found.get_support().tolist() == [False, True, True]
     assert np.array_equal(found.scores_, mutual_info(mixed, Y, method="gaussian"))
+    as_text = mixed.astype({"side": object})
+    assert np.array_equal(mutual_info(as_text, Y, method="gaussian"), found.scores_)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        SelectKBest(score, k=2).fit(as_text, Y)
     sparse = SelectKBest(score, k=1).fit(csr_matrix(X), Y)
     assert np.array_equal(sparse.scores_, mutual_info(X, Y, method="gaussian"))
 

@@ -61,7 +61,18 @@ def test_the_table_tells_what_the_json_tells(estimate: Run, read: Read, folder: 
         assert cell in shown.stdout
 
 
-@pytest.mark.parametrize("ending", [".tsv", ".parquet", ".npy", ".npz"])
+def test_the_verdict_is_printed_first_and_coloured(
+    estimate: Run, read: Read, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = read(estimate("--json"))
+    first = estimate().stdout.splitlines()[0]
+    assert first.startswith(f"{record['verdict']}: {record['reasons'][0]}")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    colour = {"reliable": 32, "doubtful": 33, "unreliable": 31}[record["verdict"]]
+    assert estimate().stdout.startswith(f"\x1b[1;{colour}m{record['verdict']}\x1b[0m")
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".parquet", ".feather", ".json", ".npy", ".npz"])
 def test_every_format_gives_the_same_numbers(
     estimate: Run, people: People, read: Read, run: Run, tiny: Words, folder: Path, ending: str
 ) -> None:
@@ -71,6 +82,10 @@ def test_every_format_gives_the_same_numbers(
             table.to_csv(path, sep="\t", index=False)
         case ".parquet":
             table.to_parquet(path)
+        case ".feather":
+            table.to_feather(path)
+        case ".json":
+            table.to_json(path, orient="records", double_precision=15)
         case ".npy":
             np.save(path, table[["height", "weight", "age"]].to_numpy())
             names = "0", "2"

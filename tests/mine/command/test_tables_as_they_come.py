@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import Result
 
@@ -50,7 +53,14 @@ AS_THEY_COME: Mapping[str, tuple[str | bytes, str]] = {
     "spaces round names": (lines(" größe , b,g ", *LINES), ""),
     "decomposed letters": (unicodedata.normalize("NFD", CSV), ""),
     "trailing commas": (lines(HEADER, *(line + "," for line in LINES)), ""),
+    "per cent": (
+        lines(HEADER, *(f"{a},{100 * b:.1f}%,u" for a, b in zip(A, B, strict=True))),
+        "'b' as numbers without '%'",
+    ),
     "gzip": (gzip.compress(CSV.encode()), "gzip"),
+    "bzip2": (bz2.compress(CSV.encode()), "bz2"),
+    "xz": (lzma.compress(CSV.encode()), "xz"),
+    "zstd": (pa.Codec("zstd").compress(CSV.encode(), asbytes=True), "zstd"),
 }
 
 
@@ -68,6 +78,30 @@ def test_every_table_gives_the_numbers_of_the_plain_one_and_says_how_in_a_line(
         assert read(found)["nats"] == pytest.approx(read(plain)["nats"], rel=1e-12)
         assert found.stderr.startswith("mine: recognised ") == bool(said) and said in found.stderr
         assert len(found.stderr.splitlines()) == bool(said)
+
+
+def test_signs_between_thousands_are_none_of_the_number(
+    read: Read, run: Run, folder: Path
+) -> None:
+    incomes = 101_257.3 + 9_000 * B
+    TABLE.assign(b=incomes.round(2)).to_csv("plain.csv", index=False)
+    TABLE.assign(b=[f"{v:,.2f}" for v in incomes]).to_csv("t.csv", index=False)
+    found = run("estimate", "t.csv", *PAIR, *QUICK)
+    assert "'b' as numbers without signs between thousands" in found.stderr
+    assert read(found)["nats"] == read(run("estimate", "plain.csv", *PAIR, *QUICK))["nats"]
+
+
+@pytest.mark.parametrize("mark", ["?", ".", "-", "None", "NA", ""])
+def test_marks_of_missing_values_are_refused_or_left_out(
+    complaint: Complaint, read: Read, run: Run, folder: Path, mark: str
+) -> None:
+    Path("plain.csv").write_text(CSV)
+    Path("t.csv").write_text(lines(HEADER, *LINES, *[f"{mark},1.0,hoch"] * 3))
+    words = "estimate", "t.csv", *PAIR, *QUICK
+    assert "3 of 63 rows with some (3 in 'größe'): give --drop-missing" in complaint(run(*words))
+    found = read(run(*words, "--drop-missing"))
+    assert found["dropped"] == 3
+    assert found["nats"] == read(run("estimate", "plain.csv", *PAIR, *QUICK))["nats"]
 
 
 def test_estimate_compare_and_matrix_have_one_reader(read: Read, run: Run, folder: Path) -> None:
@@ -163,6 +197,20 @@ def test_an_infinite_pair_is_infinite_and_no_failure(read: Read, run: Run, folde
     assert table.exit_code == 0 and table.stdout.count("infinite  ") >= 1
     first = read(run(*words, "--json"))["pairs"][1]
     assert first["infinite"] is True and first["y"] == "twice"
+
+
+@pytest.mark.parametrize("method", ["auto", "mine", "ksg", "gaussian"])
+def test_arrays_that_share_a_combination_are_infinite(
+    read: Read, run: Run, folder: Path, method: str
+) -> None:
+    """Was 'turned non-finite at step -1', status 1."""
+    x, noise = np.random.default_rng(100).normal(size=(2, 200, 2))
+    np.savez("t.npz", x=x, y=np.c_[noise[:, 0], x.sum(1) + noise[:, 0]])
+    words = "estimate", "t.npz", "--x", "x:0,x:1", "--y", "y:0,y:1", "--method", method
+    shown, found = run(*words), run(*words, "--json")
+    assert shown.exit_code == found.exit_code == 0 and shown.stderr == ""
+    assert "infinite" in shown.stdout and "step -1" not in shown.stdout
+    assert (read(found)["infinite"], read(found)["nats"]) == (True, None)
 
 
 STEERING = "b\x1b[31m\x9bm\u202e"

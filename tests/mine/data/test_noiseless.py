@@ -99,3 +99,11 @@ def test_the_quick_look_at_two_columns_hides_nothing(n, monkeypatch):
     monkeypatch.setattr(noiseless_module, "_is_plain", lambda x, y: False)
     assert quick == [bool(found(columns[a], columns[b])) for a, b in pairs]
     assert sum(skipped) > 50 and any(quick) == (n >= LEAST_ROWS)
+
+
+def test_columns_of_one_name_are_told_apart():
+    u, v, _ = draws(300)
+    layout = Layout(("0", "0"), ((), ()))
+    y = np.stack([np.sin(5 * u), v], 1)
+    assert noiseless(u[:, None], y, (Layout.numbers(1), layout))
+    assert noiseless(y[:, ::-1].copy(), u[:, None], (layout, Layout.numbers(1)))

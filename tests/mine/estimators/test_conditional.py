@@ -188,3 +188,38 @@ def test_several_columns_of_numbers_in_z_are_warned_of_and_dependent_rows_refuse
         mine.conditional(x, y, z, "gaussian", null=1, order="time")
     with pytest.raises(ValueError, match="null must be a whole number"):
         mine.conditional(x, y, z, "gaussian", null=-1)
+
+
+@pytest.mark.parametrize("method", ["auto", "mine", "ksg", "gaussian"])
+def test_a_relation_without_noise_is_infinite_given_z(method):
+    """Was .0098 [.004, .015] by `mine`: x, y and z without names were one column."""
+    x, z = np.random.default_rng(100).uniform(-1, 1, size=(2, 300))
+    c = mine.conditional(x, np.sin(5 * x), z, method, null=1, **_fair(method))
+    low, high = c.interval()
+    assert c.nats == c.bits == high == math.inf and 4 < low < math.log(300) + 1
+    assert c.warnings[0].startswith("I(X; (Y, Z)): infinite") and c.p_value == 0.5
+
+
+def test_nothing_is_told_of_what_z_determines():
+    x, y = np.random.default_rng(100).normal(size=(2, 300))
+    c = mine.conditional(x, y, 3 * x, "gaussian", null=3)
+    assert math.isnan(c.nats) and c.p_value == 1.0
+    assert any(w.startswith("I(X; Z): infinite") for w in c.warnings)
+
+
+def test_what_the_rows_tell_against_a_part_widens_the_interval():
+    """A checkerboard, ln 2, of which 20 steps see nothing; the part's wide error was dropped."""
+    rng = np.random.default_rng(100)
+    column = rng.integers(0, 4, 2000)
+    row = 2 * rng.integers(0, 2, 2000) + column % 2
+    x, y, z = column + rng.random(2000), row + rng.random(2000), rng.random(2000)
+    little = {"steps": 20, "hidden": (8,)}
+    c = mine.conditional(x, y, z, "mine", **little)
+    assert any("neighbours see more" in w for w in c.warnings)
+    t = mine.total_correlation(np.stack([x, y, z], 1), "mine", **little)
+    for low, high in (c.interval(), t.interval()):
+        assert low < math.log(2) < high
+
+
+def _fair(method):
+    return QUICK if mine.methods()[method].trains else {}

@@ -77,6 +77,46 @@ def test_what_hangs_together_unsaid_is_warned_of():
     assert mine.estimate(a, b, "gaussian").warnings == ()
 
 
+@pytest.mark.parametrize("method", ["auto", "mine", "ksg", "gaussian", "gaussian_copula"])
+def test_what_hangs_together_unsaid_is_never_reliable(method):
+    """Were .198 [.147, .249], .63 [.46, .80] and .635 [.614, .655] for 0, said with no word."""
+    rng = np.random.default_rng(100)
+    slow = [autoregressive(0.99, rng) for _ in "xy"]
+    walks = [autoregressive(1.0, rng) for _ in "xy"]
+    trains = mine.methods()[method].trains
+    for x, y in (slow, walks, patients(100)[:2]):
+        takes_mixed = method == "auto" and y.dtype.kind == "U"
+        e = mine.estimate(x, y, method, **(SMALL if trains and not takes_mixed else {}))
+        assert e.verdict == "unreliable" and e.reasons[0].startswith(("dependent", "the 95 %"))
+        assert e.warnings[0].startswith("dependent rows")
+
+
+def test_slow_series_in_a_table_are_warned_of_pair_by_pair():
+    rng = np.random.default_rng(100)
+    table = np.stack([autoregressive(0.99, rng) for _ in range(3)], 1)
+    found = mine.pairwise(table, method="gaussian").estimates.values()
+    assert all(e.warnings[0].startswith("dependent rows") for e in found)
+    with pytest.warns(MutualInfoWarning, match="dependent rows"):
+        mutual_info(table[:, :2], table[:, 2], method="gaussian")
+
+
+@pytest.mark.parametrize("method", ["gaussian", "gaussian_copula"])
+def test_a_slow_series_is_refused_or_has_no_small_p_value(method):
+    """Coefficient .99: p was .05, the least that 19 copies can give."""
+    answered = []
+    for seed in range(100, 130):
+        rng = np.random.default_rng(seed)
+        x, y = (torch.from_numpy(autoregressive(0.99, rng))[:, None] for _ in "xy")
+        if 12 * block_length(x, y) > 2000:
+            with pytest.raises(ValueError, match=r"no answer: .* bring \d+ rows or more"):
+                mine.estimate(x, y, method, order="time", null=19)
+        else:
+            answered.append(mine.estimate(x, y, method, order="time", null=19))
+    assert len(answered) >= 5
+    assert sum(e.p_value <= 0.05 for e in answered) <= 2
+    assert sum(e.interval()[0] > 0.0 for e in answered) <= 2
+
+
 @pytest.mark.parametrize("method", ["gaussian", "ksg", "mine"])
 def test_a_coupled_series_has_the_information_of_its_rows(method):
     """Shocks of correlation .6, one coefficient: the rows' is .6 too, and I = .223 nats."""

@@ -79,3 +79,11 @@ def test_tables_that_cannot_be_right_are_refused():
         mine.total_correlation(ROWS[:, :1])
     with pytest.raises(ValueError, match="constant"):
         mine.total_correlation(np.ones((50, 2)))
+
+
+def test_columns_that_determine_each_other_have_an_infinite_sum():
+    x, z = RNG.uniform(-1, 1, size=(2, 300))
+    t = mine.total_correlation(np.stack([x, np.sin(5 * x), z], 1), "gaussian")
+    assert t.nats == t.bits == math.inf and t.interval() == (math.log(300), math.inf)
+    taken = mine.interaction_information(x, np.sin(5 * x), z, "gaussian")
+    assert math.isnan(taken.nats) and any("infinite" in w for w in taken.warnings)

@@ -80,6 +80,8 @@ def test_ksg_finds_metres_against_income():
     y = 0.8 * x + 0.6 * rng.normal(size=2000)
     e = mine.estimate(1.7 + 0.1 * x, 30_000 + 9_000 * y, "ksg")
     assert abs(e.nats - TRUTH) < 2 * e.stderr < 0.1
+    said = mine.estimate(1.7 + 0.1 * x, 30_000 + 9_000 * y, "ksg", preprocess="standardise")
+    assert said == e
     raw = mine.estimate(1.7 + 0.1 * x, 30_000 + 9_000 * y, "ksg", preprocess="none")
     assert raw.nats < 0.1
 
