@@ -50,8 +50,10 @@ def victim(outputs: Path) -> Path:
     return config.parent
 
 
-def has_pipe(folder: Path) -> bool:
-    return any(stat.S_ISFIFO(p.lstat().st_mode) for p in (folder, *folder.rglob("*")))
+def is_endless(folder: Path) -> bool:
+    """Whether a file of the folder, or the folder itself, is a pipe or a link to a device."""
+    places = (folder, *folder.rglob("*"))
+    return any(stat.S_ISFIFO(p.lstat().st_mode) or p.is_char_device() for p in places)
 
 
 @contextlib.contextmanager
@@ -76,8 +78,8 @@ def check(template: Path, scratch: Path, *harms: Harm) -> tuple[int, str]:
     (outside / "file.json").write_text("{}")
     folder = victim(outputs)
     for harm in harms:
-        if has_pipe(folder):
-            break  # to write into a pipe waits for whoever reads from it
+        if is_endless(folder):
+            break  # the next one would wait for a pipe's reader, or read from /dev/zero
         with contextlib.suppress(Exception):  # what one has broken, the next may not find to harm
             harm(folder)
     _warm_up(template)

@@ -62,6 +62,8 @@ SEEN: dict[str, tuple[Harm, str]] = {
     "inf": (set_column("nats", float("inf"), True), "expected finite nats"),
     "nan": (set_column("nats", float("nan"), True), "expected finite nats"),
     "no params": (set_column("params", "", True), "expected a params in each row"),
+    "a key that is missing": (set_column("key", None, False), "expected a key in each row"),
+    "stacks of nothing": (set_status("halved", [{}]), "each with its cells and a reason"),
     "no method": (set_column("method", "", False), "expected a method in each row"),
     "seconds": (set_column("seconds", float("inf"), False), "expected seconds >= 0"),
     "each row twice": (change_rows(lambda r: pd.concat([r, r])), "expected one row a cell"),
