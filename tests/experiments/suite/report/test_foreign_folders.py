@@ -46,7 +46,7 @@ SEEN: dict[str, tuple[Harm, str]] = {
     "deep params": (set_column("params", deep(10_000), False), "nested deeper"),
     "aliases": (put("config.yaml", yaml_bomb()), "an alias"),
     "merged aliases": (put("config.yaml", yaml_merges()), "an alias"),
-    "numbers for lists": (set_status("halved", 5), "a list of stacks at halved, got '5'"),
+    "numbers for lists": (set_status("halved", 5), "and a reason at halved, got '5'"),
     "a text for seconds": (set_status("seconds", "long"), "seconds >= 0 at seconds"),
     "seconds without end": (put("status.json", b'{"state": "finished", "seconds": 1e999}'), "inf"),
     "a date": (put("config.yaml", b"experiment: {}\na: 2026-01-01"), "the date 2026-01-01"),
