@@ -48,7 +48,8 @@ class EarlyStopping:
         going = self.misses < self.training.patience
         better = going & (value > self.best)
         self.best.copy_(torch.where(better, value, self.best))
-        self.misses.copy_(torch.where(better, 0, self.misses + 1))
+        missed = torch.where(going, self.misses + 1, self.misses)
+        self.misses.copy_(torch.where(better, 0, missed))
         self.stopped.copy_(torch.where(going, step, self.stopped))
         of_better = per_parameter(self.critic, better)
         self.theta.copy_(torch.where(of_better, self.critic.theta, self.theta))
