@@ -19,7 +19,7 @@ from torch import nn
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.critics.parameters import parameter_shapes
-from mine.critics.starts import COPULA, Started, inputs_of, network_of, start_of, started
+from mine.critics.starts import COPULA, Started, inputs_of, network_of, started
 from mine.data.columns import Layout
 from mine.data.preprocessing import RANKED, Transform
 from mine.data.torch_defaults import with_usual_defaults
@@ -132,7 +132,7 @@ class _Reader:
         buffers = {n: self._read(f"{i}.buffer.{n}", np.float32) for n in names}
         if not (np.abs(buffers["rho"]) < 1.0).all():
             raise ValueError("expected correlations within (-1, 1), got others")
-        inverse = buffers["tail"][:, 0] if start_of(self.config) == COPULA else np.zeros(1)
+        inverse = buffers["tail"][:, 0] if "tail" in buffers else np.zeros(1)
         if not ((inverse >= 0.0) & (inverse <= 1.0)).all():
             raise ValueError("expected tails of one degree of freedom or more, got others")
         return buffers

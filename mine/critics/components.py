@@ -13,7 +13,6 @@ https://doi.org/10.1111/j.2517-6161.1977.tb01600.x).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -153,11 +152,6 @@ def counts_of(n: int, d: int) -> tuple[int, ...]:
     if d > MOST_COLUMNS:
         return ()
     return tuple(count for count in TRIED if n >= count * d * ROWS_A_COLUMN)
-
-
-def bound(joint: Tensor, marginal: Tensor) -> float:
-    """The bound of Donsker and Varadhan of values on pairs (n,) and (m,)."""
-    return float(joint.mean() - marginal.logsumexp(0) + math.log(len(marginal)))
 
 
 def _root(covariance: Tensor) -> Tensor:

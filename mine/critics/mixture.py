@@ -23,7 +23,6 @@ from mine.critics.components import (
     Components,
     Sides,
     belonging,
-    bound,
     counts_of,
     first_groups,
     fit_components,
@@ -31,14 +30,12 @@ from mine.critics.components import (
     sides_of,
 )
 from mine.critics.elliptical import fit_ratio
+from mine.critics.held_out_start import gains, on_held_out
 from mine.critics.mlp import MLP, StackedMLP
+from mine.critics.residual import elliptical_buffers
 from mine.critics.residual import log_ratios as elliptical_log_ratios
 from mine.critics.variates import MOST_ROWS
-from mine.data.pairs import Pairing, Shifts
-
-LEAST_GAIN = 0.01  # nats, of a mixture over what is there before it
-SURE = 2.0  # standard errors of the gain
-TURNS = 10  # other partners of each row held out
+from mine.data.pairs import Pairing
 
 
 @dataclass(frozen=True)
@@ -152,27 +149,14 @@ def _several(x: Tensor, y: Tensor, z: Tensor) -> Components | None:
     if not counts:
         return best
     ratio = fit_ratio(x[fitted].numpy(), y[fitted].numpy())
-    copula = {name: torch.from_numpy(v)[None] for name, v in vars(ratio).items()}
-    copula |= {name: copula[name].unsqueeze(1) for name in ("rho", "tail")}
-    before = _values(elliptical_log_ratios(copula, *_stacked(*held_out), Shifts(TURNS)))
+    before = on_held_out(elliptical_log_ratios, elliptical_buffers(ratio), *held_out)
     for count in counts:
         found = fit_components(z[fitted], first_groups(x[fitted], y[fitted], count))
         if found is None:
             break
         buffers = {name: v[None] for name, v in vars(sides_of(found, dx)).items()}
-        values = _values(log_ratios(buffers, *_stacked(*held_out), Shifts(TURNS)))
-        gain, unsure = bound(*values) - bound(*before), (values[0] - before[0]).std()
-        if not gain > max(LEAST_GAIN, SURE * float(unsure) / math.sqrt(len(values[0]))):
+        values = on_held_out(log_ratios, buffers, *held_out)
+        if not gains(values, before):
             break
         best, before = found, values
     return best
-
-
-def _stacked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    return x[None], y[None]
-
-
-def _values(found: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """On joint pairs (B,) and on all marginal ones (m B,)."""
-    joint, *marginal = (of[0] for of in found)
-    return joint, torch.cat(marginal)

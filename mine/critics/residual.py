@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mine.critics.added import StackedAdded
-from mine.critics.elliptical import FARTHEST, fit_ratio
+from mine.critics.elliptical import FARTHEST, EllipticalRatio, fit_ratio
 from mine.critics.mlp import MLP, StackedMLP
 from mine.data.pairs import Pairing
 
@@ -73,6 +73,12 @@ class StackedResidual(StackedAdded):
 
     def log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
         return log_ratios(self.buffers, x, y, pairing, self._student)
+
+
+def elliptical_buffers(of: EllipticalRatio) -> dict[str, Tensor]:
+    """The buffers of one cell with this log-ratio, with a leading axis of 1."""
+    found = {name: torch.from_numpy(v)[None] for name, v in vars(of).items()}
+    return found | {name: found[name].unsqueeze(1) for name in ("rho", "tail")}
 
 
 def log_ratios(

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from mine.critics.canonical import Canonical, StackedCanonical
+from mine.critics.gaussianised import Gaussianised, StackedGaussianised
 from mine.critics.mixture import Mixed, StackedMixed
 from mine.critics.mlp import MLP
 from mine.critics.residual import Residual, StackedResidual
 
 NOTHING, COPULA, MIXTURE, VARIATES = "", "copula", "mixture", "variates"
-Started = Residual | Mixed | Canonical
-StackedStarted = StackedResidual | StackedMixed | StackedCanonical
+GAUSSIANISED = "gaussianised"
+Started = Residual | Mixed | Gaussianised | Canonical
+StackedStarted = StackedResidual | StackedMixed | StackedGaussianised | StackedCanonical
 SAID = {
     COPULA: "a fitted copula",
     MIXTURE: "a fitted mixture of normals",
+    GAUSSIANISED: "a fitted copula of sides made normal",
     VARIATES: "fitted variates",
 }
 _STARTS: dict[str, type[Started]] = {
     COPULA: Residual,
     MIXTURE: Mixed,
+    GAUSSIANISED: Gaussianised,
     VARIATES: Canonical,
 }
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mine.critics.starts import COPULA, MIXTURE, VARIATES
+from mine.critics.starts import COPULA, GAUSSIANISED, MIXTURE, VARIATES
 from mine.method.few_rows import few_rows_method
 from mine.method.jensen_shannon import js
 from mine.method.method import NEITHER, Candidate, Method
@@ -35,6 +35,7 @@ def auto() -> Method:
         candidates=(
             Candidate(js(), "copula", COPULA),
             Candidate(js(), "copula", MIXTURE),
+            Candidate(js(), "copula", GAUSSIANISED, unseen=0.08),
             Candidate(js(), "auto"),
             Candidate(js(), "auto", VARIATES, unseen=0.08),
         ),

@@ -10,6 +10,7 @@ import torch
 
 from mine.estimators.own_job import own_job
 from mine.estimators.rows import as_pair
+from mine.method.names import METHODS
 from mine.running.begin import begin
 from mine.running.candidates import Candidates
 from mine.running.estimates import Estimate
@@ -17,6 +18,8 @@ from mine.running.jobs import Job
 
 SMALL = {"steps": 60, "hidden": (16,), "batch_size": 50, "learning_rate": 0.02, "folds": 2}
 CPU = torch.device("cpu")
+CANDIDATES = METHODS["auto"].candidates
+PLAIN = next(i for i, c in enumerate(CANDIDATES) if not c.start)
 
 
 def job(seed: int) -> Job:
@@ -28,8 +31,8 @@ def job(seed: int) -> Job:
 @pytest.fixture(autouse=True)
 def _choices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job of an even seed chooses the first candidate, whatever its validation rows say, and
-    one of an odd seed the third, which starts from nothing."""
-    monkeypatch.setattr(Candidates, "_pick", lambda self, i: 2 * (self.jobs[i].seed % 2))
+    one of an odd seed the one that starts from nothing."""
+    monkeypatch.setattr(Candidates, "_pick", lambda self, i: PLAIN * (self.jobs[i].seed % 2))
 
 
 def trained(jobs: list[Job]) -> tuple[list[Estimate], Candidates]:
@@ -45,8 +48,8 @@ def test_each_job_is_trained_with_half_of_the_rows_by_the_candidate_that_it_chos
     found, training = trained([job(1), job(2), job(3)])
     ways = [(of.candidate, of.share, of.members) for of in training.rounds]
     everyone = (0, 1, 2)
-    of_all = [(way, 0, everyone) for way in range(4)]
-    assert ways == [*of_all, (0, 1, (1,)), (2, 1, (0, 2))]
+    of_all = [(way, 0, everyone) for way in range(len(CANDIDATES))]
+    assert ways == [*of_all, (0, 1, (1,)), (PLAIN, 1, (0, 2))]
     assert [e.chosen.endswith("fitted copula") for e in found] == [False, True, False]
     assert all(e.rise is not None for e in found)
 

@@ -1,0 +1,127 @@
+"""A critic that maps each side to normal columns first, and starts from a copula there (nats):
+
+    T(x, y) = log-ratio of a copula (g(x), h(y)) + network(g(x), h(y))
+
+g and h are one-to-one maps, fitted to the training rows of one side each
+(`mine.critics.gaussianisation`). They are taken where columns of a side hang together in bent
+ways, and where the copula does better with them on a third of the training rows, which are held
+out. The network's output layer starts at 0. Training changes the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from mine.critics.elliptical import fit_ratio
+from mine.critics.gaussianisation import are_bent, fit_layers, mapped, nothing
+from mine.critics.held_out_start import gains, on_held_out
+from mine.critics.mlp import MLP
+from mine.critics.residual import StackedResidual, elliptical_buffers, log_ratios
+from mine.data.pairs import Pairing
+
+Layers = tuple[Tensor, Tensor]  # rotations and knots
+
+
+@dataclass(frozen=True)
+class Gaussianised:
+    """The critic's config; its one field is the network's."""
+
+    network: MLP = field(default_factory=MLP)
+
+    def stack(
+        self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
+    ) -> StackedGaussianised:
+        """One critic for each generator; see `MLP.stack`."""
+        inner = StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
+        return StackedGaussianised(inner, dx, dy)
+
+    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
+        """The columns that the network gets."""
+        return dx, dy
+
+
+class StackedGaussianised:
+    """K critics of mapped sides: see `Gaussianised` and `Critic`.
+
+    Attributes:
+        buffers: those of `StackedResidual`, and with a leading axis K the layers of the maps:
+            ``turn_x`` (K, LAYERS, dx, dx), ``knots_x`` (K, LAYERS, dx, KNOTS), the same of y; and
+            ``taken`` (K, 1), 1 where the maps are not the identity.
+    """
+
+    def __init__(self, inner: StackedResidual, dx: int, dy: int) -> None:
+        self.inner, self.k = inner, inner.k
+        self.theta, self.grad, self.views = inner.theta, inner.grad, inner.views
+        device = self.theta.device
+        self.buffers = {**inner.buffers, "taken": torch.zeros(self.k, 1, device=device)}
+        for side, d in (("x", dx), ("y", dy)):
+            for name, of in zip(("turn", "knots"), nothing(d), strict=True):
+                buffer = of.float().expand(self.k, *of.shape).clone().to(device)
+                self.buffers[f"{name}_{side}"] = buffer
+
+    @property
+    def blank(self) -> Tensor:
+        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
+        return self.inner.blank
+
+    @property
+    def plain(self) -> Tensor:
+        """(K,), whether a cell's sides are as they are, and its start that of other critics."""
+        return self.buffers["taken"][:, 0] == 0.0
+
+    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Fits each cell's maps and copula to its training rows, x (n, dx) and y (n, dy)."""
+        found = []
+        for k, (x, y) in enumerate(rows):
+            maps = fit_maps(x.double().cpu(), y.double().cpu())
+            if maps is not None:
+                self.buffers["taken"][k] = 1.0
+                for side, layers in zip("xy", maps, strict=True):
+                    for name, of in zip(("turn", "knots"), layers, strict=True):
+                        self.buffers[f"{name}_{side}"][k].copy_(of)
+                x, y = (_through(v.double().cpu(), of) for v, of in zip((x, y), maps, strict=True))
+            found.append((x, y))
+        self.inner.fit(found)
+
+    def values(
+        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        return self.inner.values(self._mapped(x, "x"), self._mapped(y, "y"), pairing, keep)
+
+    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+        return self.inner.differentiable(x, y, pairing)
+
+    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
+        self.inner.backward(g_joint, g_marginal)
+
+    def _mapped(self, z: Tensor, side: str) -> Tensor:
+        if z.shape[-1] == 1:
+            return z
+        return mapped(z, self.buffers[f"turn_{side}"], self.buffers[f"knots_{side}"])
+
+
+def fit_maps(x: Tensor, y: Tensor) -> tuple[Layers, Layers] | None:
+    """The maps of rows (n, dx) and (n, dy), float64; None where the copula gains nothing."""
+    if not (are_bent(x) or are_bent(y)):
+        return None
+    fitted, held_out = slice(2 * len(x) // 3), slice(2 * len(x) // 3, None)
+
+    def bound_of(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        copula = elliptical_buffers(fit_ratio(x[fitted].numpy(), y[fitted].numpy()))
+        return on_held_out(log_ratios, copula, x[held_out], y[held_out])
+
+    maps = [_fitted(v[fitted]) for v in (x, y)]
+    after = bound_of(*(_through(v, of) for v, of in zip((x, y), maps, strict=True)))
+    return (_fitted(x), _fitted(y)) if gains(after, bound_of(x, y)) else None
+
+
+def _fitted(z: Tensor) -> Layers:
+    return fit_layers(z) if z.shape[1] > 1 else nothing(1)
+
+
+def _through(z: Tensor, layers: Layers) -> Tensor:
+    return mapped(z[None], *(of[None] for of in layers))[0] if z.shape[1] > 1 else z
