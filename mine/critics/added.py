@@ -38,12 +38,12 @@ class StackedAdded:
 
     @property
     def blank(self) -> Tensor:
-        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
+        """(K,), always False: whether a cell's T says nothing of x and y at the start."""
         return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
 
     @property
     def plain(self) -> Tensor:
-        """(K,), whether other critics have the same start: none has."""
+        """(K,), always False: whether a cell's start is no more than that of other critics."""
         return self.blank
 
     def values(

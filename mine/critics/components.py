@@ -90,7 +90,8 @@ def one_component(z: Tensor) -> Components:
 
 
 def fit_components(z: Tensor, belongs: Tensor) -> Components | None:
-    """The mixture after `ROUNDS` rounds, or None where a component was left with no rows.
+    """The mixture after `ROUNDS` rounds; None where a component was left with too few rows, or
+    with rows that have no normal law.
 
     Args:
         z: (n, d) float64.
@@ -104,14 +105,19 @@ def fit_components(z: Tensor, belongs: Tensor) -> Components | None:
         if (rows < d).any():
             return None
         mean = belongs.T @ z / rows[:, None]
-        moved = z - mean[:, None]
-        weighted = (moved * belongs.T[..., None]).transpose(1, 2) @ moved
+        weighted = torch.stack([_scatter(z, *of) for of in zip(belongs.T, mean, strict=True)])
         root, failed = cholesky_ex((weighted + prior) / (rows + PRIOR)[:, None, None])
         if failed.any():
             return None
         found = Components(rows / n, mean, root)
         belongs = belonging(found, z)
     return found
+
+
+def _scatter(z: Tensor, weight: Tensor, mean: Tensor) -> Tensor:
+    """One component's: they come one by one, since all at once would take much memory."""
+    moved = z - mean
+    return (moved * weight[:, None]).T @ moved
 
 
 def belonging(of: Components, z: Tensor) -> Tensor:
@@ -145,6 +151,14 @@ def sides_of(of: Components, dx: int) -> Sides:
         _padded(rho[..., : min(dx, dy)]),
         levels,
     )
+
+
+def no_sides(dx: int, dy: int) -> Sides:
+    """A log-ratio that is 0 everywhere."""
+    levels = torch.zeros(3, MOST, dtype=torch.float64)
+    levels[:, 1:] = NONE
+    of_x, of_y = (levels.new_zeros(MOST, d + 1, d) for d in (dx, dy))
+    return Sides(of_x, of_y, levels.new_zeros(MOST, min(dx, dy)), levels)
 
 
 def counts_of(n: int, d: int) -> tuple[int, ...]:

@@ -65,7 +65,7 @@ class StackedGaussianised:
 
     @property
     def blank(self) -> Tensor:
-        """(K,), whether a cell's T says nothing of x and y at the start: none does."""
+        """(K,), always False: whether a cell's T says nothing of x and y at the start."""
         return self.inner.blank
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 from mine.data.pairs import Shifts
 
 LEAST_GAIN = 0.01  # nats
-SURE = 2.0  # standard errors of the gain
+SURE = 2.0  # standard errors of the gain on joint pairs
 TURNS = 10  # other partners of each row
 
 Values = tuple[Tensor, Tensor]

@@ -26,6 +26,7 @@ from mine.critics.components import (
     counts_of,
     first_groups,
     fit_components,
+    no_sides,
     one_component,
     sides_of,
 )
@@ -134,9 +135,13 @@ def fit_mixture(x: Tensor, y: Tensor) -> Sides:
     """The mixture of these rows, (n, dx) and (n, dy) float64: one component where a copula is as
     good."""
     z = torch.cat([x, y], 1)
-    several = _several(x, y, z)
-    of_all = several and fit_components(z, belonging(several, z))
-    return sides_of(of_all or one_component(z), x.shape[1])
+    try:
+        several = _several(x, y, z)
+        of_all = several and fit_components(z, belonging(several, z))
+        return sides_of(of_all or one_component(z), x.shape[1])
+    # Such as two columns that are one, in units of a million.
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        return no_sides(x.shape[1], y.shape[1])
 
 
 def _several(x: Tensor, y: Tensor, z: Tensor) -> Components | None:

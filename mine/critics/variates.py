@@ -162,7 +162,7 @@ class _Covariances:
 
 
 def _best_way(x: _Side, y: _Side, choices: Sequence[frozenset[str]]) -> _Way:
-    """The groups and the ridge that do best, of the two groups that do with the middle ridge."""
+    """The best groups and ridge, of the two groups that do best with the middle ridge."""
     n = len(x.rows)
     fitted, held_out = slice(2 * n // 3), slice(2 * n // 3, None)
     covariances = _Covariances(x, y, fitted)

@@ -61,8 +61,8 @@ class _Results:
         return result
 
     def _know(self, v: Values) -> None:
-        """This array, its first rows, and each of its columns."""
-        if len(v):
+        """Where each of its columns begins; its first rows begin there, too."""
+        if v.ndim and len(v):
             columns = [v] if v.ndim == 1 else [v[:, i] for i in range(v.shape[1])]
             self._known |= {_start(column) for column in columns}
 

@@ -47,11 +47,13 @@ class Multivariate:
             which is never too small for what the terms share. That is so for methods that train
             nothing, and where a column is a label or a count.
         terms: what is summed -> its estimate; names as in the module's formulas.
+        weights: of the terms, 1 or -1.
     """
 
     nats: float
     stderr: float
     terms: Mapping[str, Estimate] = field(repr=False)
+    weights: tuple[float, ...] = field(repr=False)
 
     @property
     def bits(self) -> float:
@@ -66,10 +68,12 @@ class Multivariate:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """A normal interval of this level around ``nats``, for the critics that were found.
 
-        Of an infinite value it is ln n, which n rows can tell, and infinity.
+        Of an infinite value it is ln n, less what the other terms may take off, and infinity.
         """
         if self.nats == math.inf:
-            return math.log(min(e.n_test for e in self.terms.values())), math.inf
+            of_terms = [*zip(self.weights, self.terms.values(), strict=True)]
+            taken = sum(max(e.interval(level)[1], 0.0) for w, e in of_terms if w < 0.0)
+            return math.log(min(e.n_test for _, e in of_terms)) - taken, math.inf
         return normal_interval(self.nats, self.stderr, level)
 
 
@@ -170,9 +174,12 @@ def _summed(
     jobs = [own_job(*pair, method, seed, dependence=hangs, **options) for pair in terms.values()]
     found = estimates_of([Request(job) for job in jobs], device)
     labels = any(any(discrete_sides(column, column)) for column in columns)  # deal rows otherwise
-    nats = sum(w * e.nats for w, e in zip(weights, found, strict=True))
+    taken = [e for w, e in zip(weights, found, strict=True) if w < 0.0]
+    unknown = any(e.nats == math.inf for e in taken)  # an infinite term is taken from the others
+    nats = math.nan if unknown else sum(w * e.nats for w, e in zip(weights, found, strict=True))
     kept = [noted(replace(e, influences=()), columns[0]) for e in found]
-    return Multivariate(nats, _error(found, weights, labels), dict(zip(terms, kept, strict=True)))
+    of_terms = dict(zip(terms, kept, strict=True))
+    return Multivariate(nats, _error(found, weights, labels), of_terms, tuple(weights))
 
 
 def _error(found: Sequence[Estimate], weights: Sequence[float], labels: bool) -> float:

@@ -141,9 +141,8 @@ def of_normal_law(
         b: (n, dy), likewise.
         copula: what a normal law of the scores gives, and its standard error.
     """
-    beside = abs(copula[0] - nats)
-    if beside > tolerance(nats) and beside > 3.0 * math.hypot(stderr, copula[1]):
-        return _doubt(beside, f"normal scores of the same rows give {copula[0]:.2f} nats")
+    if doubt := of_scores(nats, stderr, copula):
+        return doubt
     if a.shape[1] + b.shape[1] < HIGH_DIMENSION:
         seen = ksg(a, b, workers=1)
         more = seen.nats - nats
@@ -161,8 +160,19 @@ def of_normal_law(
     return None
 
 
+def of_scores(nats: float, stderr: float, copula: tuple[float, float]) -> Doubt | None:
+    """A doubt where the normal scores of the same rows give another value.
+
+    Arguments as for `of_normal_law`.
+    """
+    beside = abs(copula[0] - nats)
+    if beside <= tolerance(nats) or beside <= 3.0 * math.hypot(stderr, copula[1]):
+        return None
+    return _doubt(beside, f"normal scores of the same rows give {copula[0]:.2f} nats")
+
+
 def of_table(nats: float, stderr: float, table: tuple[float, float]) -> Doubt | None:
-    """Whether the table of levels tells more, or less, than a normal law of labels does.
+    """A doubt where the table of levels tells more, or less, than a normal law of labels does.
 
     Args:
         nats: the value.

@@ -39,7 +39,7 @@ from mine.data.levels import ROWS_A_LEVEL, codes_of
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
 from mine.data.whitening import RANK, Rows, whitening
-from mine.method.doubts import Doubt, of_normal_law, of_table, some_rows
+from mine.method.doubts import Doubt, of_normal_law, of_scores, of_table, some_rows
 from mine.method.method import NEITHER, Method, direct_method, sorting_work
 from mine.method.plugin import plugin
 
@@ -248,12 +248,14 @@ def _excess(nu: int, dx: int, dy: int) -> float:
 
 def _doubted(nats: float, stderr: float, x: Any, y: Any, k: int) -> Doubt | None:
     rows = some_rows(x), some_rows(y)
-    if len(rows[0]) >= ROWS_A_LEVEL * max(len(np.unique(codes_of(v))) for v in rows):
-        table = plugin(*rows)
-        return of_table(nats, stderr, (table.nats, table.stderr))
     a, b = (_scores(v) for v in rows)
-    copula = gaussian(a, b)
-    return of_normal_law(nats, stderr, a, b, (copula.nats, copula.stderr))
+    found = gaussian(a, b)
+    copula = found.nats, found.stderr
+    if len(a) >= ROWS_A_LEVEL * max(len(np.unique(codes_of(v))) for v in rows):
+        table = plugin(*rows)  # ties would mislead nearest neighbours
+        doubt = of_table(nats, stderr, (table.nats, table.stderr))
+        return doubt or of_scores(nats, stderr, copula)
+    return of_normal_law(nats, stderr, a, b, copula)
 
 
 def _work(n: int, dx: int, dy: int) -> float:

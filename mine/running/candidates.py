@@ -77,7 +77,7 @@ class Candidates:
             is_last = place == len(self.rounds) - 1 and (self.shares == 1 or place >= self.ways)
             # No variable holds the last moment, which holds the round: its memory is free before
             # the next round begins.
-            if is_last or not self.current.is_void:
+            if not self.current.nothing_to_train:
                 yield from (self._of_jobs(moment, is_last) for moment in self.current.train())
             if is_last:
                 self._end()

@@ -39,7 +39,8 @@ class Estimate:
             no such critics were trained.
         influences: what each test row adds to the error, where it was asked for.
         fold_nats: the values of its folds; () where there is one.
-        untrained: whether validation rows chose a critic before its first step.
+        untrained: whether validation rows chose a critic before its first step; of a candidate
+            with a start, whether that start is no more than another candidate's.
         label: the entropy of a discrete side of a user's rows, the smaller one where both are;
             None where none is.
         widened: the part of ``stderr`` that stands for what else the rows tell against the value,

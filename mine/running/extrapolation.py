@@ -43,6 +43,7 @@ RATES = 1.0 / (2.0**0.5 - 1.0) - 1.0
 """Rises that a critic lacks if the lack falls as n^-1/2, less the one if it falls as 1/n."""
 
 
+LEAST_RISE = 0.05  # nats: a smaller one is no warning
 MOST_ADDED = 0.2  # nats
 FEW_ROWS = 150  # training rows a column: with fewer, no more than that is added
 
@@ -88,17 +89,17 @@ def extrapolated(
         return whole
     if floored and whole.nats <= 0.0:
         return replace(whole, rise=0.0, stderr=math.hypot(whole.stderr, whole.nats))
+    if half.untrained and not (whole.untrained or floored) and whole.nats > LEAST_RISE:
+        return _unadded(whole, whole.nats)
     from_zero = floored and half.nats < 0.0
     rise = whole.nats - (0.0 if from_zero else half.nats)
-    if half.untrained and not whole.untrained and not floored:
-        return _unadded(whole, whole.nats)
-    if not floored and rise > max(0.05, min(whole.nats, math.log(whole.n_test))):
+    if not floored and rise > max(LEAST_RISE, min(whole.nats, math.log(whole.n_test))):
         return _unadded(whole, rise)
     few = whole.n_train < FEW_ROWS * columns
     value = whole.nats + (min(rise, MOST_ADDED) if few else rise)
     of_rows, influences = combined(whole, half, 0.0 if from_zero else -0.5)
     warnings = whole.warnings
-    if rise > max(0.05, 0.1 * abs(whole.nats)):
+    if rise > max(LEAST_RISE, 0.1 * abs(whole.nats)):
         more = (
             f"still learning: the second half of the training rows raised the value by {rise:.2f} "
             "nats, more would raise it further: bring more rows, and read the interval"

@@ -49,7 +49,8 @@ class StackRun:
         first, self.is_choice = jobs[0], is_choice
         self.jobs, self.method = jobs, first.method
         self.data = [
-            dealt.get(_rows_of(job)) or job.source.deal(job.seed, job.key, job.n_test, device)
+            (dealt.get(_rows_of(job)) if dealt else None)
+            or job.source.deal(job.seed, job.key, job.n_test, device)
             for job in jobs
         ]
         critic = self._critic(device)
@@ -76,7 +77,7 @@ class StackRun:
         return dict(zip(map(_rows_of, self.jobs), self.data, strict=True))
 
     @property
-    def is_void(self) -> bool:
+    def nothing_to_train(self) -> bool:
         """Whether it is a candidate none of whose cells has a start of its own."""
         critic = self.stack.critic
         return self.is_choice and isinstance(critic, StackedStarted) and bool(critic.plain.all())
@@ -93,9 +94,6 @@ class StackRun:
     def train(self) -> Iterator[Moment]:
         """Trains on from where it is, to the last step or until all cells have stopped."""
         step = self.loop.step
-        if step == 0 and self.is_void:
-            yield Moment(0, (0.0,) * len(self.jobs), True, self.state)
-            return
         if step == 0:
             self.stopping.look(0)
         elif self.stopping.all_done():
@@ -114,7 +112,7 @@ class StackRun:
     # ---------------------------------------------------------------- its state
 
     def state(self) -> State:
-        if self.is_void:
+        if self.nothing_to_train:
             return {"loop.step": np.array(0)}
         steps = torch.tensor([step for step, _ in self.curve])
         values = torch.cat(
@@ -132,7 +130,7 @@ class StackRun:
             ValueError: it is no state of such a stack; this object is then of no more use.
         """
         tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
-        if self.is_void:
+        if self.nothing_to_train:
             fits({"loop.step": torch.tensor(0)}, tensors)
             return
         self.loop.restore(_of(tensors, "loop."))
@@ -154,7 +152,7 @@ class StackRun:
 
     def estimates(self) -> list[Estimate]:
         """Of each cell, at its best parameters; void where there was nothing to train."""
-        if self.is_void:
+        if self.nothing_to_train:
             return [
                 self._void(job, dealt) for job, dealt in zip(self.jobs, self.data, strict=True)
             ]

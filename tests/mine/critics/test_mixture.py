@@ -173,6 +173,17 @@ def test_rows_that_no_mixture_fits_are_left_alone_or_give_finite_values(harm):
     assert start(fitted(x, y), x, y).isfinite().all()
 
 
+def test_columns_that_are_one_in_large_units_are_no_mixture():
+    z = torch.randn(300, 1, generator=torch.Generator().manual_seed(0)).mul(1e9).round()
+    x, y = (
+        torch.cat([z, 2 * z], 1),
+        z + 1e9 * torch.randn(300, 1, generator=torch.Generator().manual_seed(1)),
+    )
+    critic = fitted(x, y)
+    assert critic.plain.all()
+    assert start(critic, x, y).isfinite().all()
+
+
 # ------------------------------------------------------------------------ the critic
 
 

@@ -113,6 +113,16 @@ def test_a_normal_law_of_labels_is_denied_by_their_table(method, levels, n):
     assert any("the table of levels gives" in w for w in e.warnings)
 
 
+@pytest.mark.parametrize("seed", [100, 104, 111])
+def test_a_normal_law_of_counts_with_a_tail_is_denied_by_their_scores(seed):
+    """The table is too unsure to deny it. I is at least .438."""
+    rng = np.random.default_rng(seed)
+    z, w = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 1000).T
+    a, b = np.floor(np.exp(1.5 * z + 1)), np.floor(np.exp(1.5 * w + 1))
+    e = mine.estimate(a, b, "gaussian")
+    assert e.nats > 0.438 - 0.15 or e.verdict != "reliable"
+
+
 def test_a_label_tells_of_itself_what_it_is_by_a_normal_law_too():
     y = np.where(np.random.default_rng(100).random(40) < 0.25, "a", "b")
     e = mine.estimate(y, y, "gaussian")

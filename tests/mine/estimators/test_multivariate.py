@@ -87,3 +87,21 @@ def test_columns_that_determine_each_other_have_an_infinite_sum():
     assert t.nats == t.bits == math.inf and t.interval() == (math.log(300), math.inf)
     taken = mine.interaction_information(x, np.sin(5 * x), z, "gaussian")
     assert math.isnan(taken.nats) and any("infinite" in w for w in taken.warnings)
+
+
+def test_an_infinite_term_that_is_taken_off_leaves_no_value():
+    """The whole was looked at in too few pairs of columns to be seen as infinite."""
+    rng = np.random.default_rng(100)
+    x, y, z = rng.normal(size=(1000, 25)), rng.normal(size=(1000, 8)), rng.normal(size=(1000, 12))
+    y[:, 0] = np.tanh(x[:, 24])
+    found = mine.interaction_information(x, y, z, "gaussian")
+    assert math.isnan(found.nats) and math.isnan(found.interval()[0])
+
+
+def test_an_infinite_whole_is_at_least_what_the_rows_tell_less_what_the_parts_may_take():
+    rng = np.random.default_rng(100)
+    y, z = rng.normal(size=(2, 1000))
+    found = mine.interaction_information(y + z, y, z, "ksg")
+    _, *parts = found.terms.values()
+    least = math.log(1000) - sum(e.interval()[1] for e in parts)
+    assert found.interval() == (pytest.approx(least), math.inf)

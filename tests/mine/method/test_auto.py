@@ -250,6 +250,8 @@ def test_half_of_the_rows_that_find_no_start_are_no_rise():
     assert e.nats == 0.4
     assert e.stderr > 0.4
     assert [w.partition(":")[0] for w in e.warnings] == ["still learning"]
+    nothing = dataclasses.replace(whole, nats=-0.02)
+    assert not extrapolated(nothing, half).warnings
 
 
 def test_rows_of_a_task_are_dealt_as_own_data_are():
