@@ -48,10 +48,10 @@ class Sides:
     of unit variance, and a_ci has the correlation rho_ci with b_ci and with no other.
 
     Attributes:
-        of_x: (MOST, dx + 1, dx).
-        of_y: (MOST, dy + 1, dy).
-        rho: (MOST, min(dx, dy)).
-        levels: (3, MOST): log w_c + log det of_x[c], the same of y, and log w_c; `NONE` where
+        of_x: (C, dx + 1, dx), C = `places(dx + dy)`.
+        of_y: (C, dy + 1, dy).
+        rho: (C, min(dx, dy)).
+        levels: (3, C): log w_c + log det of_x[c], the same of y, and log w_c; `NONE` where
             there is no component.
     """
 
@@ -143,7 +143,7 @@ def sides_of(of: Components, dx: int) -> Sides:
     def level(root: Tensor) -> Tensor:
         return of.weight.log() - root.diagonal(dim1=1, dim2=2).log().sum(1)
 
-    levels = torch.full((3, MOST), NONE, dtype=rho.dtype)
+    levels = torch.full((3, places(dx + dy)), NONE, dtype=rho.dtype)
     levels[:, : len(rho)] = torch.stack([level(root_x), level(root_y), of.weight.log()])
     return Sides(
         affine(root_x, left, of.mean[:, :dx]),
@@ -155,10 +155,16 @@ def sides_of(of: Components, dx: int) -> Sides:
 
 def no_sides(dx: int, dy: int) -> Sides:
     """A log-ratio that is 0 everywhere."""
-    levels = torch.zeros(3, MOST, dtype=torch.float64)
+    count = places(dx + dy)
+    levels = torch.zeros(3, count, dtype=torch.float64)
     levels[:, 1:] = NONE
-    of_x, of_y = (levels.new_zeros(MOST, d + 1, d) for d in (dx, dy))
-    return Sides(of_x, of_y, levels.new_zeros(MOST, min(dx, dy)), levels)
+    of_x, of_y = (levels.new_zeros(count, d + 1, d) for d in (dx, dy))
+    return Sides(of_x, of_y, levels.new_zeros(count, min(dx, dy)), levels)
+
+
+def places(d: int) -> int:
+    """How many components there is room for, in d columns: one where no more are fitted."""
+    return MOST if d <= MOST_COLUMNS else 1
 
 
 def counts_of(n: int, d: int) -> tuple[int, ...]:

@@ -43,9 +43,15 @@ def rotations(d: int) -> Tensor:
 
 
 def nothing(d: int) -> tuple[Tensor, Tensor]:
-    """Rotations (LAYERS, d, d) and knots (LAYERS, d, KNOTS) of layers that change nothing."""
-    turned = torch.eye(d, dtype=torch.float64).expand(LAYERS, d, d)
-    return turned, levels().expand(LAYERS, d, KNOTS)
+    """Rotations (L, d, d) and knots (L, d, KNOTS) of layers that change nothing."""
+    count = layers_of(d)
+    turned = torch.eye(d, dtype=torch.float64).expand(count, d, d)
+    return turned, levels().expand(count, d, KNOTS)
+
+
+def layers_of(d: int) -> int:
+    """L, the number of layers for d columns: 0 where there is nothing to turn, or too much."""
+    return LAYERS if 1 < d <= MOST_COLUMNS else 0
 
 
 def are_bent(z: Tensor) -> bool:
@@ -54,7 +60,7 @@ def are_bent(z: Tensor) -> bool:
     Under one E[(z_i^2 - 1) z_j] is 0, with a standard error of sqrt(2 / n).
     """
     n, d = z.shape
-    if not 1 < d <= MOST_COLUMNS:
+    if not layers_of(d):
         return False
     z = (z - z.mean(0)) / z.std(0).clamp(min=_LEAST)
     moments = (z.square() - 1.0).T @ z / n
@@ -62,7 +68,9 @@ def are_bent(z: Tensor) -> bool:
 
 
 def fit_layers(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Rotations (LAYERS, d, d) and knots (LAYERS, d, KNOTS) for rows (n, d), float64."""
+    """Rotations (L, d, d) and knots (L, d, KNOTS) for rows (n, d), float64."""
+    if not layers_of(z.shape[1]):
+        return nothing(z.shape[1])
     z = z[:: math.ceil(len(z) / MOST_ROWS)]
     turned, found = rotations(z.shape[1]), []
     for rotation in turned:
@@ -78,8 +86,8 @@ def mapped(z: Tensor, turned: Tensor, knots: Tensor) -> Tensor:
 
     Args:
         z: (K, B, d).
-        turned: rotations, (K, LAYERS, d, d).
-        knots: (K, LAYERS, d, KNOTS).
+        turned: rotations, (K, L, d, d).
+        knots: (K, L, d, KNOTS).
     """
     for rotation, of_layer in zip(turned.unbind(1), knots.unbind(1), strict=True):
         z = _scores(z @ rotation, of_layer)

@@ -49,7 +49,7 @@ class StackedGaussianised:
 
     Attributes:
         buffers: those of `StackedResidual`, and with a leading axis K the layers of the maps:
-            ``turn_x`` (K, LAYERS, dx, dx), ``knots_x`` (K, LAYERS, dx, KNOTS), the same of y; and
+            ``turn_x`` (K, L, dx, dx), ``knots_x`` (K, L, dx, KNOTS), the same of y; and
             ``taken`` (K, 1), 1 where the maps are not the identity.
     """
 
@@ -99,8 +99,6 @@ class StackedGaussianised:
         self.inner.backward(g_joint, g_marginal)
 
     def _mapped(self, z: Tensor, side: str) -> Tensor:
-        if z.shape[-1] == 1:
-            return z
         return mapped(z, self.buffers[f"turn_{side}"], self.buffers[f"knots_{side}"])
 
 
@@ -114,14 +112,10 @@ def fit_maps(x: Tensor, y: Tensor) -> tuple[Layers, Layers] | None:
         copula = elliptical_buffers(fit_ratio(x[fitted].numpy(), y[fitted].numpy()))
         return on_held_out(log_ratios, copula, x[held_out], y[held_out])
 
-    maps = [_fitted(v[fitted]) for v in (x, y)]
+    maps = [fit_layers(v[fitted]) for v in (x, y)]
     after = bound_of(*(_through(v, of) for v, of in zip((x, y), maps, strict=True)))
-    return (_fitted(x), _fitted(y)) if gains(after, bound_of(x, y)) else None
-
-
-def _fitted(z: Tensor) -> Layers:
-    return fit_layers(z) if z.shape[1] > 1 else nothing(1)
+    return (fit_layers(x), fit_layers(y)) if gains(after, bound_of(x, y)) else None
 
 
 def _through(z: Tensor, layers: Layers) -> Tensor:
-    return mapped(z[None], *(of[None] for of in layers))[0] if z.shape[1] > 1 else z
+    return mapped(z[None], *(of[None] for of in layers))[0]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mine.critics.added import StackedAdded
 from mine.critics.components import (
-    MOST,
+    MOST_COLUMNS,
     NONE,
     Components,
     Sides,
@@ -64,16 +64,10 @@ class StackedMixed(StackedAdded):
     """
 
     def __init__(self, network: StackedMLP, dx: int, dy: int) -> None:
-        super().__init__(
-            network,
-            {
-                "of_x": (MOST, dx + 1, dx),
-                "of_y": (MOST, dy + 1, dy),
-                "rho": (MOST, min(dx, dy)),
-                "levels": (3, MOST),
-            },
-        )
-        self.buffers["levels"][..., 1:] = NONE
+        nothing = vars(no_sides(dx, dy))
+        super().__init__(network, {name: of.shape for name, of in nothing.items()})
+        for name, of in nothing.items():
+            self.buffers[name].copy_(of)
 
     @property
     def plain(self) -> Tensor:
@@ -118,14 +112,14 @@ def log_ratios(
     extended = pairing.extend(sides.transpose(1, 2).flatten(2))
     alone, found = own_x.logsumexp(1), []
     for one in pairing.pair(extended, x.shape[1]):
-        side = one.unflatten(2, (MOST, r + 2)).transpose(1, 2)
+        side = one.unflatten(2, (-1, r + 2)).transpose(1, 2)
         both = of_x + side[..., r] + (a * side[..., :r]).sum(-1)
         found.append(both.logsumexp(1) - alone - side[..., r + 1].logsumexp(1))
     return found
 
 
 def _of_side(v: Tensor, affine: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-    """Canonical variates (K, MOST, B, d) of rows (K, B, d), and log w_c p_c (K, MOST, B) up to a
+    """Canonical variates (K, C, B, d) of rows (K, B, d), and log w_c p_c (K, C, B) up to a
     constant."""
     variates = v.unsqueeze(1) @ affine[..., :-1, :] + affine[..., -1:, :]
     return variates, level - 0.5 * variates.square().sum(-1)
@@ -135,6 +129,8 @@ def fit_mixture(x: Tensor, y: Tensor) -> Sides:
     """The mixture of these rows, (n, dx) and (n, dy) float64: one component where a copula is as
     good."""
     z = torch.cat([x, y], 1)
+    if z.shape[1] > MOST_COLUMNS:
+        return no_sides(x.shape[1], y.shape[1])
     try:
         several = _several(x, y, z)
         of_all = several and fit_components(z, belonging(several, z))

@@ -99,6 +99,11 @@ def test_one_column_and_very_many_are_left_as_they_are():
     z = torch.randn(500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     many = (z**2).expand(500, MOST_COLUMNS + 1)
     assert not are_bent(z**2) and not are_bent(many)
+    for v in (z**2, many):
+        turned, knots = fit_layers(v)
+        assert not len(turned) and torch.equal(mapped(v[None], turned[None], knots[None])[0], v)
+    critic = Gaussianised(MLP((2,))).stack(1_000, 1, [torch.Generator()], "cpu")
+    assert sum(of.numel() for of in critic.buffers.values()) < 1.1 * 1_000**2
 
 
 # ------------------------------------------------------------------------ the start

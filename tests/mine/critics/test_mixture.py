@@ -184,6 +184,14 @@ def test_columns_that_are_one_in_large_units_are_no_mixture():
     assert start(critic, x, y).isfinite().all()
 
 
+def test_very_many_columns_take_no_memory_for_components():
+    critic = Mixed(MLP((2,))).stack(1_000, 200, [torch.Generator()], "cpu")
+    assert sum(of.numel() for of in critic.buffers.values()) < 1.1 * (1_000**2 + 200**2)
+    x, y = torch.zeros(50, 1_000), torch.zeros(50, 200)
+    critic.fit([(x, y)])
+    assert critic.plain.all() and not start(critic, x, y).any()
+
+
 # ------------------------------------------------------------------------ the critic
 
 
