@@ -123,12 +123,16 @@ def _scatter(z: Tensor, weight: Tensor, mean: Tensor) -> Tensor:
 def belonging(of: Components, z: Tensor) -> Tensor:
     """(n, C), the probability of each component at each row."""
     standard = solve_triangular(of.root, (z - of.mean[:, None]).transpose(1, 2), upper=False)
-    logs = of.weight.log() - of.root.diagonal(dim1=1, dim2=2).log().sum(1)
-    return (logs - 0.5 * standard.square().sum(1).T).softmax(1)
+    return (_level(of.weight, of.root) - 0.5 * standard.square().sum(1).T).softmax(1)
+
+
+def _level(weight: Tensor, root: Tensor) -> Tensor:
+    """(C,), log w_c p_c at the mean of each component, up to a constant."""
+    return weight.log() - root.diagonal(dim1=1, dim2=2).log().sum(1)
 
 
 def sides_of(of: Components, dx: int) -> Sides:
-    """The log-ratio of a mixture whose first dx columns are x."""
+    """The log-ratio of a mixture of at most `MOST_COLUMNS` columns, the first dx of them x."""
     covariance = of.root @ of.root.transpose(1, 2)
     dy = covariance.shape[-1] - dx
     root_x, root_y = cholesky(covariance[:, :dx, :dx]), cholesky(covariance[:, dx:, dx:])
@@ -140,11 +144,10 @@ def sides_of(of: Components, dx: int) -> Sides:
         slopes = solve_triangular(root.transpose(1, 2), directions, upper=True)
         return _padded(torch.cat([slopes, -mean[:, None] @ slopes], 1))
 
-    def level(root: Tensor) -> Tensor:
-        return of.weight.log() - root.diagonal(dim1=1, dim2=2).log().sum(1)
-
-    levels = torch.full((3, places(dx + dy)), NONE, dtype=rho.dtype)
-    levels[:, : len(rho)] = torch.stack([level(root_x), level(root_y), of.weight.log()])
+    levels = torch.full((3, MOST), NONE, dtype=rho.dtype)
+    levels[:, : len(rho)] = torch.stack(
+        [*(_level(of.weight, root) for root in (root_x, root_y)), of.weight.log()]
+    )
     return Sides(
         affine(root_x, left, of.mean[:, :dx]),
         affine(root_y, right.transpose(1, 2), of.mean[:, dx:]),
@@ -169,9 +172,7 @@ def places(d: int) -> int:
 
 def counts_of(n: int, d: int) -> tuple[int, ...]:
     """The `TRIED` numbers of components that n rows of d columns can be fitted with."""
-    if d > MOST_COLUMNS:
-        return ()
-    return tuple(count for count in TRIED if n >= count * d * ROWS_A_COLUMN)
+    return tuple(c for c in TRIED if c <= places(d) and n >= c * d * ROWS_A_COLUMN)
 
 
 def _root(covariance: Tensor) -> Tensor:

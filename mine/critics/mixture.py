@@ -18,7 +18,6 @@ from torch import Tensor
 
 from mine.critics.added import StackedAdded
 from mine.critics.components import (
-    MOST_COLUMNS,
     NONE,
     Components,
     Sides,
@@ -28,6 +27,7 @@ from mine.critics.components import (
     fit_components,
     no_sides,
     one_component,
+    places,
     sides_of,
 )
 from mine.critics.elliptical import fit_ratio
@@ -129,7 +129,7 @@ def fit_mixture(x: Tensor, y: Tensor) -> Sides:
     """The mixture of these rows, (n, dx) and (n, dy) float64: one component where a copula is as
     good."""
     z = torch.cat([x, y], 1)
-    if z.shape[1] > MOST_COLUMNS:
+    if places(z.shape[1]) == 1:
         return no_sides(x.shape[1], y.shape[1])
     try:
         several = _several(x, y, z)

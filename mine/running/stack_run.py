@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -35,8 +34,8 @@ class StackRun:
         self,
         jobs: Sequence[Job],
         device: torch.device,
-        dealt: Mapping[Hashable, Dealt] = MappingProxyType({}),
-        is_choice: bool = False,
+        dealt: Mapping[Hashable, Dealt],
+        is_choice: bool,
     ) -> None:
         """
         Args:
@@ -115,9 +114,7 @@ class StackRun:
         if self.nothing_to_train:
             return {"loop.step": np.array(0)}
         steps = torch.tensor([step for step, _ in self.curve])
-        values = torch.cat(
-            [torch.empty(0, len(self.jobs)), *(v[None].cpu() for _, v in self.curve)]
-        )
+        values = torch.stack([value for _, value in self.curve])
         tensors = {"curve.steps": steps, "curve.values": values}
         tensors |= {f"watch.{name}": v for name, v in self.stopping.named().items()}
         tensors |= {f"loop.{name}": v for name, v in self.loop.state().items()}
