@@ -26,7 +26,8 @@ from torch import Tensor
 
 from mine.critics.mlp import MLP
 from mine.critics.protocol import Critic, CriticConfig
-from mine.critics.starts import Started, network_of, start_of
+from mine.critics.started import Started
+from mine.critics.starts import network_of, start_of
 from mine.data.columns import Layout, as_columns
 from mine.data.pairs import Shifts
 from mine.data.preprocessing import Transform

@@ -19,7 +19,8 @@ from torch import nn
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.critics.parameters import parameter_shapes
-from mine.critics.starts import COPULA, Started, inputs_of, network_of, started
+from mine.critics.started import Started
+from mine.critics.starts import COPULA, inputs_of, network_of, started
 from mine.data.columns import Layout
 from mine.data.preprocessing import RANKED, Transform
 from mine.data.torch_defaults import with_usual_defaults

@@ -2,8 +2,7 @@
 
     T(x, y) = log-ratio(x, y) + network(x, y)
 
-The network's output layer starts at 0, so that T starts at the log-ratio. Training changes the
-network alone.
+The network's output layer starts at 0, so that T starts at the log-ratio.
 """
 
 from __future__ import annotations
@@ -14,15 +13,12 @@ import torch
 from torch import Tensor
 
 from mine.critics.mlp import StackedMLP
+from mine.critics.started import StackedStarted
 from mine.data.pairs import Pairing
 
 
-class StackedAdded:
-    """K networks, each added to a log-ratio: see `Critic`.
-
-    Attributes:
-        buffers: what the log-ratio is computed from, with a leading axis K. All are 0 at first.
-    """
+class StackedAdded(StackedStarted):
+    """K networks, each added to a log-ratio: see `StackedStarted`. All buffers are 0 at first."""
 
     def __init__(self, network: StackedMLP, shapes: Mapping[str, Sequence[int]]) -> None:
         self.network, self.k = network, network.k
@@ -36,16 +32,6 @@ class StackedAdded:
         """Log-ratios of the joint rows, then of each x with its partners: 1 + m times (K, B)."""
         raise NotImplementedError
 
-    @property
-    def blank(self) -> Tensor:
-        """(K,), always False: whether a cell's T says nothing of x and y at the start."""
-        return torch.zeros(self.k, dtype=torch.bool, device=self.theta.device)
-
-    @property
-    def plain(self) -> Tensor:
-        """(K,), always False: whether a cell's start is no more than that of other critics."""
-        return self.blank
-
     def values(
         self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
     ) -> tuple[Tensor, Tensor]:
@@ -54,12 +40,6 @@ class StackedAdded:
         t_joint += of_joint
         t_marginal += torch.cat(of_marginal, -1)
         return t_joint, t_marginal
-
-    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        raise TypeError(
-            "expected a critic that learns alone beside another model, got one that starts from a "
-            "log-ratio fitted to fixed rows: take its network, mine.MLP"
-        )
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.network.backward(g_joint, g_marginal)

@@ -5,46 +5,40 @@
 
 The variates are linear in nonlinear features of x and of y (`mine.critics.variates`). They reach
 what a small network does not find: relations that turn with the radius, waves, products. The
-network's output layer starts at 0. Training changes the network alone.
+network's output layer starts at 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from mine.critics.features import groups_of, radius_of, sizes
-from mine.critics.mlp import MLP
+from mine.critics.mapped_sides import StackedMappedSides
 from mine.critics.residual import StackedResidual
+from mine.critics.started import Rows, Started
 from mine.critics.variates import FARTHEST, MOST, MOST_ROWS, choices_of, fit_variates
-from mine.data.pairs import Pairing
 
 ALL = frozenset(sizes(2))
 
 
-@dataclass(frozen=True)
-class Canonical:
-    """The critic's config; its one field is the network's."""
-
-    network: MLP = field(default_factory=MLP)
+class Canonical(Started):
+    """The critic's config."""
 
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedCanonical:
-        """One critic for each generator; see `MLP.stack`."""
         inner = self.network.stack(MOST, MOST, generators, device)
         return StackedCanonical(StackedResidual(inner, MOST, MOST), dx, dy)
 
     def inputs(self, dx: int, dy: int) -> tuple[int, int]:
-        """The columns that the network gets."""
         return MOST, MOST
 
 
-class StackedCanonical:
+class StackedCanonical(StackedMappedSides):
     """K critics of variates: see `Canonical` and `Critic`.
 
     Attributes:
@@ -54,8 +48,7 @@ class StackedCanonical:
     """
 
     def __init__(self, inner: StackedResidual, dx: int, dy: int) -> None:
-        self.inner, self.k = inner, inner.k
-        self.theta, self.grad, self.views = inner.theta, inner.grad, inner.views
+        super().__init__(inner)
         device = self.theta.device
         unit = torch.eye(MOST + 1, MOST, device=device)
         inner.buffers["of_x"].copy_(unit.expand_as(inner.buffers["of_x"]))
@@ -72,13 +65,7 @@ class StackedCanonical:
         """(K,), whether no variates were found, so that a cell's T says nothing of x and y."""
         return ~self.buffers["rho"].flatten(1).any(1)
 
-    @property
-    def plain(self) -> Tensor:
-        """(K,), whether a cell's start is no more than that of other critics."""
-        return self.blank
-
-    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits each cell's variates to its training rows, x (n, dx) and y (n, dy)."""
+    def fit(self, rows: Sequence[Rows]) -> None:
         self._wanted = frozenset({"own"})
         for k, (x, y) in enumerate(rows):
             every = math.ceil(len(x) / MOST_ROWS)
@@ -99,20 +86,8 @@ class StackedCanonical:
             self._wanted |= found.groups
         self.inner.without_tails()
 
-    def values(
-        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        return self.inner.values(self._variates(x, "x"), self._variates(y, "y"), pairing, keep)
-
-    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        return self.inner.differentiable(x, y, pairing)
-
-    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
-        self.inner.backward(g_joint, g_marginal)
-
-    def _variates(self, z: Tensor, side: str) -> Tensor:
-        """(K, rows, d) -> (K, rows, MOST)."""
-        of, radius = self.buffers[f"of_{side}"], self.buffers[f"radius_{side}"]
+    def side(self, z: Tensor, side: str, cells: slice = slice(None)) -> Tensor:
+        of, radius = (self.buffers[f"{name}_{side}"][cells] for name in ("of", "radius"))
         found = of[:, -1:].expand(-1, z.shape[1], -1).clone()
         groups, place = groups_of(z, radius, self._wanted), 0
         for name, size in sizes(z.shape[-1]).items():

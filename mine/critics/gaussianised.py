@@ -5,13 +5,12 @@
 g and h are one-to-one maps, fitted to the training rows of one side each
 (`mine.critics.gaussianisation`). They are taken where columns of a side hang together in bent
 ways, and where the copula does better with them on a third of the training rows, which are held
-out. The network's output layer starts at 0. Training changes the network alone.
+out. The network's output layer starts at 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,33 +18,25 @@ from torch import Tensor
 from mine.critics.elliptical import fit_ratio
 from mine.critics.gaussianisation import are_bent, fit_layers, mapped, nothing
 from mine.critics.held_out_start import gains, on_held_out
-from mine.critics.mlp import MLP
+from mine.critics.mapped_sides import StackedMappedSides
 from mine.critics.residual import StackedResidual, elliptical_buffers, log_ratios
-from mine.data.pairs import Pairing
+from mine.critics.started import Rows, Started
 
 Layers = tuple[Tensor, Tensor]  # rotations and knots
 
 
-@dataclass(frozen=True)
-class Gaussianised:
-    """The critic's config; its one field is the network's."""
-
-    network: MLP = field(default_factory=MLP)
+class Gaussianised(Started):
+    """The critic's config."""
 
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedGaussianised:
-        """One critic for each generator; see `MLP.stack`."""
         inner = StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
         return StackedGaussianised(inner, dx, dy)
 
-    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
-        """The columns that the network gets."""
-        return dx, dy
 
-
-class StackedGaussianised:
-    """K critics of mapped sides: see `Gaussianised` and `Critic`.
+class StackedGaussianised(StackedMappedSides):
+    """K critics of sides made normal: see `Gaussianised` and `Critic`.
 
     Attributes:
         buffers: those of `StackedResidual`, and with a leading axis K the layers of the maps:
@@ -54,8 +45,7 @@ class StackedGaussianised:
     """
 
     def __init__(self, inner: StackedResidual, dx: int, dy: int) -> None:
-        self.inner, self.k = inner, inner.k
-        self.theta, self.grad, self.views = inner.theta, inner.grad, inner.views
+        super().__init__(inner)
         device = self.theta.device
         self.buffers = {**inner.buffers, "taken": torch.zeros(self.k, 1, device=device)}
         for side, d in (("x", dx), ("y", dy)):
@@ -64,17 +54,11 @@ class StackedGaussianised:
                 self.buffers[f"{name}_{side}"] = buffer
 
     @property
-    def blank(self) -> Tensor:
-        """(K,), always False: whether a cell's T says nothing of x and y at the start."""
-        return self.inner.blank
-
-    @property
     def plain(self) -> Tensor:
         """(K,), whether a cell's sides are as they are, and its start that of other critics."""
         return self.buffers["taken"][:, 0] == 0.0
 
-    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits each cell's maps and copula to its training rows, x (n, dx) and y (n, dy)."""
+    def fit(self, rows: Sequence[Rows]) -> None:
         found = []
         for k, (x, y) in enumerate(rows):
             maps = fit_maps(x.double().cpu(), y.double().cpu())
@@ -87,19 +71,9 @@ class StackedGaussianised:
             found.append((x, y))
         self.inner.fit(found)
 
-    def values(
-        self, x: Tensor, y: Tensor, pairing: Pairing, keep: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        return self.inner.values(self._mapped(x, "x"), self._mapped(y, "y"), pairing, keep)
-
-    def differentiable(self, x: Tensor, y: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
-        return self.inner.differentiable(x, y, pairing)
-
-    def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
-        self.inner.backward(g_joint, g_marginal)
-
-    def _mapped(self, z: Tensor, side: str) -> Tensor:
-        return mapped(z, self.buffers[f"turn_{side}"], self.buffers[f"knots_{side}"])
+    def side(self, z: Tensor, side: str, cells: slice = slice(None)) -> Tensor:
+        turned, knots = (self.buffers[f"{name}_{side}"][cells] for name in ("turn", "knots"))
+        return mapped(z, turned, knots)
 
 
 def fit_maps(x: Tensor, y: Tensor) -> tuple[Layers, Layers] | None:

@@ -2,16 +2,14 @@
 
     T(x, y) = log-ratio of a mixture (`mine.critics.components`) + network(x, y)
 
-The network's output layer starts at 0. Training changes the network alone. A mixture is taken
-where it does better than a copula (`mine.critics.elliptical`) on a third of the training rows,
-which are held out.
+The network's output layer starts at 0. A mixture is taken where it does better than a copula
+(`mine.critics.elliptical`) on a third of the training rows, which are held out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -32,28 +30,21 @@ from mine.critics.components import (
 )
 from mine.critics.elliptical import fit_ratio
 from mine.critics.held_out_start import gains, on_held_out
-from mine.critics.mlp import MLP, StackedMLP
+from mine.critics.mlp import StackedMLP
 from mine.critics.residual import elliptical_buffers
 from mine.critics.residual import log_ratios as elliptical_log_ratios
+from mine.critics.started import Rows, Started
 from mine.critics.variates import MOST_ROWS
 from mine.data.pairs import Pairing
 
 
-@dataclass(frozen=True)
-class Mixed:
-    """The critic's config; its one field is the network's."""
-
-    network: MLP = field(default_factory=MLP)
+class Mixed(Started):
+    """The critic's config."""
 
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedMixed:
-        """One critic for each generator; see `MLP.stack`."""
         return StackedMixed(self.network.stack(dx, dy, generators, device), dx, dy)
-
-    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
-        """The columns that the network gets."""
-        return dx, dy
 
 
 class StackedMixed(StackedAdded):
@@ -74,8 +65,7 @@ class StackedMixed(StackedAdded):
         """(K,), whether a cell starts from one normal law, as other critics do."""
         return (self.buffers["levels"][:, 2] > NONE).sum(1) < 2
 
-    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits each cell's mixture to its training rows, x (n, dx) and y (n, dy)."""
+    def fit(self, rows: Sequence[Rows]) -> None:
         for k, (x, y) in enumerate(rows):
             every = math.ceil(len(x) / MOST_ROWS)
             found = fit_mixture(x[::every].double().cpu(), y[::every].double().cpu())

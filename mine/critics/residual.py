@@ -2,39 +2,30 @@ r"""A critic that starts from the log-ratio of a fitted copula and learns the re
 
     T(x, y) = log-ratio of a copula fitted to the training rows (`elliptical`) + network(x, y)
 
-The network's output layer starts at 0, so that T starts at the fitted log-ratio. Training changes
-the network alone.
+The network's output layer starts at 0, so that T starts at the fitted log-ratio.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from mine.critics.added import StackedAdded
 from mine.critics.elliptical import FARTHEST, EllipticalRatio, fit_ratio
-from mine.critics.mlp import MLP, StackedMLP
+from mine.critics.mlp import StackedMLP
+from mine.critics.started import Rows, Started
 from mine.data.pairs import Pairing
 
 
-@dataclass(frozen=True)
-class Residual:
-    """The critic's config; its one field is the network's."""
-
-    network: MLP = field(default_factory=MLP)
+class Residual(Started):
+    """The critic's config."""
 
     def stack(
         self, dx: int, dy: int, generators: Sequence[torch.Generator], device: torch.device | str
     ) -> StackedResidual:
-        """One critic for each generator; see `MLP.stack`."""
         return StackedResidual(self.network.stack(dx, dy, generators, device), dx, dy)
-
-    def inputs(self, dx: int, dy: int) -> tuple[int, int]:
-        """The columns that the network gets."""
-        return dx, dy
 
 
 class StackedResidual(StackedAdded):
@@ -59,8 +50,7 @@ class StackedResidual(StackedAdded):
         )
         self._student = True  # whether any cell may have Student's tails
 
-    def fit(self, rows: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Fits each cell's copula to its training rows, x (n, dx) and y (n, dy)."""
+    def fit(self, rows: Sequence[Rows]) -> None:
         for k, (x, y) in enumerate(rows):
             found = fit_ratio(x.double().cpu().numpy(), y.double().cpu().numpy())
             for name, buffer in self.buffers.items():

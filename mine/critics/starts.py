@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mine.critics.canonical import Canonical, StackedCanonical
-from mine.critics.gaussianised import Gaussianised, StackedGaussianised
-from mine.critics.mixture import Mixed, StackedMixed
+from mine.critics.canonical import Canonical
+from mine.critics.gaussianised import Gaussianised
+from mine.critics.mixture import Mixed
 from mine.critics.mlp import MLP
-from mine.critics.residual import Residual, StackedResidual
+from mine.critics.residual import Residual
+from mine.critics.started import Started
 
 NOTHING, COPULA, MIXTURE, VARIATES = "", "copula", "mixture", "variates"
 GAUSSIANISED = "gaussianised"
-Started = Residual | Mixed | Gaussianised | Canonical
-StackedStarted = StackedResidual | StackedMixed | StackedGaussianised | StackedCanonical
 SAID = {
     COPULA: "a fitted copula",
     MIXTURE: "a fitted mixture of normals",

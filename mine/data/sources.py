@@ -11,8 +11,8 @@ estimations of one seed and key see the same samples.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -55,6 +55,13 @@ class Dealt:
     transforms: tuple[Transform, Transform] | None = None
     clusters: Clusters | None = None
     warnings: tuple[str, ...] = ()
+
+    def through(self, of: Callable[[Pairs], Pairs]) -> Dealt:
+        """The same rows, mapped, where training draws from a fixed set."""
+        assert self.seen is not None
+        seen, test = of(self.seen), of(self.test)
+        validation = None if self.validation is None else of(self.validation)
+        return replace(self, batches=DataSet(*seen), seen=seen, validation=validation, test=test)
 
 
 @runtime_checkable

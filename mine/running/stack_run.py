@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from mine.critics.densities import ConditionalDensity
 from mine.critics.protocol import Critic
-from mine.critics.starts import StackedStarted
+from mine.critics.started import StackedStarted
 from mine.data.sources import Dealt
 from mine.fitted import Fitted, taken
 from mine.method.objective import Objective
@@ -47,12 +48,14 @@ class StackRun:
         """
         first, self.is_choice = jobs[0], is_choice
         self.jobs, self.method = jobs, first.method
-        self.data = [
+        found = [
             (dealt.get(_rows_of(job)) if dealt else None)
             or job.source.deal(job.seed, job.key, job.n_test, device)
             for job in jobs
         ]
-        critic = self._critic(device)
+        self.dealt: dict[Hashable, Dealt] = dict(zip(map(_rows_of, jobs), found, strict=True))
+        self.critic = self._critic(found, device)
+        critic, self.data = _of_mapped(self.critic, found)
         self.stack = Stack(
             critic=critic,
             sources=[dealt.batches for dealt in self.data],
@@ -71,23 +74,18 @@ class StackRun:
         self.curve: list[tuple[int, Tensor]] = []
 
     @property
-    def dealt(self) -> dict[Hashable, Dealt]:
-        """The rows of its cells."""
-        return dict(zip(map(_rows_of, self.jobs), self.data, strict=True))
-
-    @property
     def nothing_to_train(self) -> bool:
         """Whether it is a candidate none of whose cells has a start of its own."""
-        critic = self.stack.critic
+        critic = self.critic
         return self.is_choice and isinstance(critic, StackedStarted) and bool(critic.plain.all())
 
-    def _critic(self, device: torch.device) -> Critic:
+    def _critic(self, data: Sequence[Dealt], device: torch.device) -> Critic:
         first = self.jobs[0]
         dx, dy = first.source.sizes[1:]
         starts = [job.generator("start") for job in self.jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedStarted):
-            critic.fit([dealt.seen for dealt in self.data if dealt.seen is not None])
+            critic.fit([dealt.seen for dealt in data if dealt.seen is not None])
         return critic
 
     def train(self) -> Iterator[Moment]:
@@ -184,9 +182,8 @@ class StackRun:
     def _untrained(self) -> list[bool]:
         """Whether each cell's critic has learned nothing: no step was better than none, and it
         started from nothing; or, of a candidate, from nothing of its own."""
-        critic = self.stack.critic
-        if isinstance(critic, StackedStarted):
-            return (critic.plain if self.is_choice else critic.blank).tolist()
+        if isinstance(self.critic, StackedStarted):
+            return (self.critic.plain if self.is_choice else self.critic.blank).tolist()
         return self.stopping.untrained()
 
     def _curves(self) -> list[list[float]]:
@@ -243,11 +240,21 @@ class StackRun:
             self.method.name,
             dealt.layouts,
             dealt.transforms,
-            self.stack.critic,
+            self.critic,
             k,
             found.offset,
             job.critic,
         )
+
+
+def _of_mapped(critic: Critic, data: Sequence[Dealt]) -> tuple[Critic, list[Dealt]]:
+    """The critic that is trained and tested, and the rows as it takes them: a start's maps are
+    gone through once, and not at each step and look."""
+    if not isinstance(critic, StackedStarted) or any(dealt.seen is None for dealt in data):
+        return critic, list(data)
+    return critic.of_mapped, [
+        dealt.through(partial(critic.mapped, k)) for k, dealt in enumerate(data)
+    ]
 
 
 def _rows_of(job: Job) -> Hashable:

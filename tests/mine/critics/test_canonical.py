@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mine.critics.canonical import ALL, Canonical, StackedCanonical
 from mine.critics.features import cosines_of_radius, groups_of, radius_of, sizes, weights
 from mine.critics.mlp import MLP
-from mine.critics.variates import CHOICES, MOST, MOST_FEATURES, MOST_ROWS, choices_of
+from mine.critics.variates import CHOICES, MOST_FEATURES, MOST_ROWS, choices_of
 from mine.data.pairs import Shifts
 from mine.tasks import MultivariateNormal, Spiral, Warped
 
@@ -82,7 +82,7 @@ def test_a_spiral_is_unrolled():
     x, y = drawn(spiral(), 20_000)
     latent, _ = drawn(base, 20_000)  # the same seed: the rows before the maps
     critic = fitted(x, y)
-    variates = critic._variates(x[None], "x")[0][:, :2]
+    variates = critic.side(x[None], "x")[0][:, :2]
     both = torch.corrcoef(torch.cat([variates, latent[:, :2]], 1).T)[:2, 2:].abs()
     assert both.diagonal().min() > 0.9
 
@@ -143,37 +143,3 @@ def test_constant_columns_change_nothing():
     assert bound(fitted(constant, y), *more) == pytest.approx(
         bound(fitted(x, y), *task_rows), abs=0.05
     )
-
-
-# ------------------------------------------------------------------------ the critic
-
-
-def test_a_stack_is_its_single_critics():
-    rows = [drawn(spiral(), 1_500, seed) for seed in range(3)]
-    generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
-    stack = Canonical(NETWORK).stack(3, 3, generators, "cpu")
-    stack.fit(rows)
-    x, y = (torch.stack(of) for of in zip(*rows, strict=True))
-    together = stack.values(x, y, Shifts(2))[0].clone()
-    for k, (a, b) in enumerate(rows):
-        single = Canonical(NETWORK).stack(3, 3, [torch.Generator().manual_seed(k)], "cpu")
-        single.fit([(a, b)])
-        alone = single.values(a[None], b[None], Shifts(2))[0]
-        assert torch.allclose(alone[0], together[k], atol=1e-5)
-
-
-def test_training_changes_the_network_alone():
-    x, y = drawn(spiral(), 1_000)
-    critic = fitted(x, y)
-    before = {name: of.clone() for name, of in critic.buffers.items()}
-    critic.values(x[None], y[None], Shifts(1))
-    critic.backward(torch.ones(1, 1_000), torch.zeros(1, 1_000))
-    assert critic.grad.any()
-    assert all(torch.equal(before[name], of) for name, of in critic.buffers.items())
-    assert Canonical(NETWORK).inputs(3, 3) == (MOST, MOST)
-
-
-def test_it_has_no_value_that_another_model_could_train_through():
-    critic = Canonical(NETWORK).stack(1, 1, [torch.Generator()], "cpu")
-    with pytest.raises(TypeError, match="fitted to fixed rows"):
-        critic.differentiable(torch.zeros(1, 4, MOST), torch.zeros(1, 4, MOST), Shifts(1))

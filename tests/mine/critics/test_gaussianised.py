@@ -140,38 +140,3 @@ def test_where_no_side_is_bent_the_start_is_the_copula_s(task):
     copula.fit([(x.float(), y.float())])
     assert critic.plain.all()
     assert bound(critic, x, y) == pytest.approx(bound(copula, x, y), abs=1e-4)
-
-
-# ------------------------------------------------------------------------ the critic
-
-
-def test_a_stack_is_its_single_critics():
-    rows = [drawn(BENT, 4_000), drawn(BASE, 4_000, 1)]
-    rows = [(x.float(), y.float()) for x, y in rows]
-    generators = [torch.Generator().manual_seed(seed) for seed in range(2)]
-    stack = Gaussianised(NETWORK).stack(5, 5, generators, "cpu")
-    stack.fit(rows)
-    assert stack.plain.tolist() == [False, True]
-    x, y = (torch.stack(of) for of in zip(*rows, strict=True))
-    together = stack.values(x, y, Shifts(2))[0].clone()
-    for k, (a, b) in enumerate(rows):
-        single = Gaussianised(NETWORK).stack(5, 5, [torch.Generator().manual_seed(k)], "cpu")
-        single.fit([(a, b)])
-        alone = single.values(a[None], b[None], Shifts(2))[0]
-        assert torch.allclose(alone[0], together[k], atol=1e-4)
-
-
-def test_training_changes_the_network_alone():
-    x, y = (v.float() for v in drawn(BENT, 1_500))
-    critic = fitted(x, y)
-    before = {name: of.clone() for name, of in critic.buffers.items()}
-    critic.values(x[None], y[None], Shifts(1))
-    critic.backward(torch.ones(1, 1_500), torch.zeros(1, 1_500))
-    assert critic.grad.any()
-    assert all(torch.equal(before[name], of) for name, of in critic.buffers.items())
-
-
-def test_it_has_no_value_that_another_model_could_train_through():
-    critic = Gaussianised(NETWORK).stack(1, 1, [torch.Generator()], "cpu")
-    with pytest.raises(TypeError, match="fitted to fixed rows"):
-        critic.differentiable(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts(1))

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -190,39 +189,3 @@ def test_very_many_columns_take_no_memory_for_components():
     x, y = torch.zeros(50, 1_000), torch.zeros(50, 200)
     critic.fit([(x, y)])
     assert critic.plain.all() and not start(critic, x, y).any()
-
-
-# ------------------------------------------------------------------------ the critic
-
-
-def test_a_stack_is_its_single_critics():
-    rows = [drawn(REGIMES, 1_500, 0), drawn(MultivariateNormal(4, 4, pairs=(0.5,) * 4), 1_500, 1)]
-    generators = [torch.Generator().manual_seed(seed) for seed in range(2)]
-    stack = Mixed(NETWORK).stack(4, 4, generators, "cpu")
-    stack.fit(rows)
-    assert stack.plain.tolist() == [False, True]
-    x, y = (torch.stack(of) for of in zip(*rows, strict=True))
-    together = stack.values(x, y, Shifts(2))[0].clone()
-    for k, (a, b) in enumerate(rows):
-        single = Mixed(NETWORK).stack(4, 4, [torch.Generator().manual_seed(k)], "cpu")
-        single.fit([(a, b)])
-        alone = single.values(a[None], b[None], Shifts(2))[0]
-        assert torch.allclose(alone[0], together[k], atol=1e-5)
-
-
-def test_training_changes_the_network_alone():
-    x, y = drawn(REGIMES, 1_000)
-    critic = fitted(x, y)
-    before = {name: of.clone() for name, of in critic.buffers.items()}
-    critic.values(x[None], y[None], Shifts(1))
-    critic.backward(torch.ones(1, 1_000), torch.zeros(1, 1_000))
-    assert critic.grad.any()
-    assert all(torch.equal(before[name], of) for name, of in critic.buffers.items())
-    assert (critic.buffers["levels"][0, 2] > NONE).sum() >= 2
-
-
-def test_it_has_no_value_that_another_model_could_train_through():
-    critic = Mixed(NETWORK).stack(1, 1, [torch.Generator()], "cpu")
-    with pytest.raises(TypeError, match="fitted to fixed rows"):
-        critic.differentiable(torch.zeros(1, 4, 1), torch.zeros(1, 4, 1), Shifts(1))
-    assert np.all(critic.buffers["levels"][0, :, 1:].numpy() == NONE)
