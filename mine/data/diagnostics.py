@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from mine.data.columns import Layout
-from mine.data.levels import codes_of, row_keys
+from mine.data.levels import codes_of, distinct, row_keys
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 from mine.data.sentinels import sentinel
 
@@ -126,6 +126,8 @@ def _repeated(
     if all(all(of) for of in discrete):
         return ""
     x, y = ([v.numpy() for v in rows.T] for rows in data)
+    if any(distinct(v) == len(v) for v in (*x, *y)):
+        return ""  # no two rows are equal
     known = row_keys([*x, *y])[train.numpy()]
     tested = [v[test.numpy()] for v in x], [v[test.numpy()] for v in y]
     share, chance = (

@@ -28,6 +28,12 @@ def codes_of(rows: Values) -> Codes:
     return np.unique(row_keys(list(rows.T)), return_inverse=True)[1]
 
 
+@once_a_column
+def distinct(column: Values) -> int:
+    """How many values the column has."""
+    return len(np.unique(column))
+
+
 def row_keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
     """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
     found = np.zeros(len(columns[0]), np.uint64)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.columns import Layout
-from mine.data.levels import row_keys
+from mine.data.levels import distinct, row_keys
 from mine.data.preprocessing import Values
 from mine.data.shared_work import once_a_column
 
@@ -57,12 +57,7 @@ def noiseless(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
 
 def is_continuous(column: Values) -> bool:
     """Whether more than half of the values of a column are distinct."""
-    return 2 * _distinct(column) > len(column)
-
-
-@once_a_column
-def _distinct(column: Values) -> int:
-    return len(np.unique(column))
+    return 2 * distinct(column) > len(column)
 
 
 def _is_plain(x: Values, y: Values) -> bool:
@@ -73,7 +68,7 @@ def _is_plain(x: Values, y: Values) -> bool:
     n = len(x)
     if n < LEAST_ROWS or not (is_continuous(x) and is_continuous(y)):
         return True
-    if max(_distinct(x), _distinct(y)) < n and len(np.unique(row_keys([x, y]))) < n:
+    if max(distinct(x), distinct(y)) < n and len(np.unique(row_keys([x, y]))) < n:
         return False  # rows repeat
     close = abs(float(_direction(x) @ _direction(y)))
     return close < PLAIN and _is_rough(x, y) and _is_rough(y, x)
