@@ -91,10 +91,32 @@ def _tree(xs: Columns, ys: Columns, k: int, workers: int) -> tuple[Counts, Count
 
 
 def _tree_count(points: Columns, radius: NDArray[np.float64], workers: int) -> Counts:
+    if points.shape[1] == 1:
+        return _line_count(points[:, 0], radius)
     count = cKDTree(points, leafsize=32).query_ball_point(
         points, radius, p=np.inf, workers=workers, return_length=True
     )
     return np.asarray(count, np.int64) - 1
+
+
+def _line_count(column: NDArray[np.float64], radius: NDArray[np.float64]) -> Counts:
+    """The same of one column, from its order: some twenty times faster than a tree."""
+    order = np.argsort(column)
+    v, r = column[order], radius[order]
+    first, end = np.searchsorted(v, v - r, "left"), np.searchsorted(v, v + r, "right")
+    # These two bounds are rounded; what counts is the distance, as the tree computes it.
+    last = len(v) - 1
+    while (more := (first > 0) & (v - v[first - 1] <= r)).any():
+        first -= more
+    while (less := v - v[first] > r).any():
+        first += less
+    while (more := (end <= last) & (v[np.minimum(end, last)] - v <= r)).any():
+        end += more
+    while (less := v[end - 1] - v > r).any():
+        end -= less
+    found = np.empty(len(v), np.int64)
+    found[order] = end - first - 1
+    return found
 
 
 # All pairs, a tile of rows at a time. On a device the tensors are torch's; on the CPU they are
