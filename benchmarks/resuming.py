@@ -90,7 +90,8 @@ def _csv(rows: Sequence[Row], fields: Sequence[str]) -> bytes:
 
 
 def read_rows(file: Path, fields: Sequence[str]) -> Iterator[Row]:
-    """The whole rows of a file: the last one may have been cut short."""
+    """The whole rows of a file: the last line may have been cut short."""
     if file.exists():
-        with file.open(newline="", encoding="utf-8") as opened:
-            yield from (row for row in csv.DictReader(opened) if row[fields[-1]])
+        data = file.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1].decode()
+        yield from (row for row in csv.DictReader(io.StringIO(whole)) if row[fields[-1]])

@@ -339,6 +339,17 @@ def test_rates_of_dependent_rows_go_on_where_they_were(
     assert shown[1].startswith("| random walks | gaussian | 3 | 3 |")
 
 
+def test_a_line_that_was_cut_anywhere_is_no_row(tmp_path: Path) -> None:
+    """A number that lost its last digits would be taken for another number."""
+    file, fields = tmp_path / "rows.csv", ("case", "seconds")
+    whole = "case,seconds\na,1.5\nb,2047.3\n"
+    for end in range(len("case,seconds\na,1.5\n"), len(whole)):
+        file.write_text(whole[:end])
+        assert list(read_rows(file, fields)) == [{"case": "a", "seconds": "1.5"}]
+    file.write_text(whole)
+    assert len(list(read_rows(file, fields))) == 2
+
+
 def test_rows_stay_on_disk_while_the_next_is_drawn(tmp_path: Path) -> None:
     """A process that is killed in any draw has lost none of the rows before it."""
     file, fields = tmp_path / "rows.csv", ("case", "method", "seed", "seconds")

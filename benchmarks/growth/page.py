@@ -13,6 +13,7 @@ from benchmarks.growth.measuring import FIELDS, Known, costs
 from benchmarks.growth.points import KINDS, PARQUET, SCALES, Line, predicted, slope
 from benchmarks.page import table, with_parts
 from benchmarks.resuming import Row, read_rows
+from experiments.suite.store.files import write_atomic
 
 STEEP = 1.2
 """From this power of the size on, a line has a sentence on the page."""
@@ -86,7 +87,7 @@ def page(text: str, rows: Sequence[Row]) -> str:
 def main(arguments: Sequence[str]) -> None:
     file, docs = map(Path, arguments)
     made = page(docs.read_text(encoding="utf-8"), list(read_rows(file, FIELDS)))
-    docs.write_text(made, encoding="utf-8")
+    write_atomic(docs, made.encode())
 
 
 if __name__ == "__main__":

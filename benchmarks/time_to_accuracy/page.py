@@ -16,6 +16,7 @@ from benchmarks.time_to_accuracy.curves import within
 from benchmarks.time_to_accuracy.drawing import NAMES
 from benchmarks.time_to_accuracy.measuring import FIELDS, looks_of
 from benchmarks.time_to_accuracy.settings import FULL, Setting
+from experiments.suite.store.files import write_atomic
 
 HEAD = (
     *("setting", "truth", "tolerance", "trained by", "seconds", "network-steps"),
@@ -58,7 +59,7 @@ def page(text: str, rows: Sequence[Row]) -> str:
 def main(arguments: Sequence[str]) -> None:
     file, docs = map(Path, arguments)
     made = page(docs.read_text(encoding="utf-8"), list(read_rows(file, FIELDS)))
-    docs.write_text(made, encoding="utf-8")
+    write_atomic(docs, made.encode())
 
 
 if __name__ == "__main__":

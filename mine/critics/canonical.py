@@ -19,8 +19,9 @@ from torch import Tensor
 from mine.critics.features import groups_of, radius_of, sizes
 from mine.critics.mapped_sides import StackedMappedSides
 from mine.critics.residual import StackedResidual
-from mine.critics.started import Rows, Started
+from mine.critics.started import Started
 from mine.critics.variates import FARTHEST, MOST, MOST_ROWS, choices_of, fit_variates
+from mine.data.sources import Pairs
 
 ALL = frozenset(sizes(2))
 
@@ -65,7 +66,7 @@ class StackedCanonical(StackedMappedSides):
         """(K,), whether no variates were found, so that a cell's T says nothing of x and y."""
         return ~self.buffers["rho"].flatten(1).any(1)
 
-    def fit(self, rows: Sequence[Rows]) -> None:
+    def fit(self, rows: Sequence[Pairs]) -> None:
         self._wanted = frozenset({"own"})
         for k, (x, y) in enumerate(rows):
             every = math.ceil(len(x) / MOST_ROWS)

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.linalg import cholesky, cholesky_ex, solve_triangular, svd
 
 MOST = 8  # components
+LARGEST = 1.0 - 1e-6  # correlation in a component: in float32 a larger one could be 1
 TRIED = 2, 4, 8  # one after the other, as long as each is better on rows held out
 MOST_COLUMNS = 128  # of both sides; more would take longer than a training
 ROWS_A_COLUMN = 10  # of a component, at least
@@ -61,22 +62,24 @@ class Sides:
     levels: Tensor
 
 
-def first_groups(x: Tensor, y: Tensor, count: int) -> Tensor:
-    """(n, count), how far each row belongs to each component before the first round.
-
-    The rows are put in order by how they agree with the law of all rows: by the sum of the
-    products of canonical variates, each times its correlation. Rows next to each other there are
-    one group.
-    """
+def agreement(x: Tensor, y: Tensor) -> Tensor:
+    """(n,), how each row agrees with the law of all rows: the sum of the products of canonical
+    variates, each times its correlation."""
     n, (a, b) = len(x), (v - v.mean(0) for v in (x, y))
     roots = _root(a.T @ a / n), _root(b.T @ b / n)
     u, v = (
         solve_triangular(root, of.T, upper=False).T for root, of in zip(roots, (a, b), strict=True)
     )
     left, rho, right = svd(u.T @ v / n, full_matrices=False)
-    agree = ((u @ left) * (v @ right.T) * rho).sum(1)
+    return ((u @ left) * (v @ right.T) * rho).sum(1)
+
+
+def first_groups(agree: Tensor, count: int) -> Tensor:
+    """(n, count), how far each row belongs to each component before the first round: rows next to
+    each other in order of their agreement are one group."""
+    n = len(agree)
     place = agree.argsort(stable=True).argsort(stable=True) * count // n
-    found = torch.full((n, count), (1.0 - _FIRST) / count, dtype=x.dtype)
+    found = torch.full((n, count), (1.0 - _FIRST) / count, dtype=agree.dtype)
     found[torch.arange(n), place] += _FIRST
     return found
 
@@ -151,7 +154,7 @@ def sides_of(of: Components, dx: int) -> Sides:
     return Sides(
         affine(root_x, left, of.mean[:, :dx]),
         affine(root_y, right.transpose(1, 2), of.mean[:, dx:]),
-        _padded(rho[..., : min(dx, dy)]),
+        _padded(rho[..., : min(dx, dy)].clamp(max=LARGEST)),
         levels,
     )
 

@@ -20,7 +20,8 @@ from mine.critics.gaussianisation import are_bent, fit_layers, mapped, nothing
 from mine.critics.held_out_start import gains, on_held_out
 from mine.critics.mapped_sides import StackedMappedSides
 from mine.critics.residual import StackedResidual, elliptical_buffers, log_ratios
-from mine.critics.started import Rows, Started
+from mine.critics.started import Started
+from mine.data.sources import Pairs
 
 Layers = tuple[Tensor, Tensor]  # rotations and knots
 
@@ -58,7 +59,7 @@ class StackedGaussianised(StackedMappedSides):
         """(K,), whether a cell's sides are as they are, and its start that of other critics."""
         return self.buffers["taken"][:, 0] == 0.0
 
-    def fit(self, rows: Sequence[Rows]) -> None:
+    def fit(self, rows: Sequence[Pairs]) -> None:
         found = []
         for k, (x, y) in enumerate(rows):
             maps = fit_maps(x.double().cpu(), y.double().cpu())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from mine.data.pairs import Shifts
+from mine.data.pairs import Independent
 
 LEAST_GAIN = 0.01  # nats
 SURE = 2.0  # standard errors of the gain on joint pairs
@@ -26,18 +26,29 @@ def on_held_out(
     Args:
         log_ratios: (buffers, x, y, pairing) -> T on joint rows and on each partner, (1, n) each.
         buffers: what it takes, with a leading axis of 1.
-        x: rows in random order.
+        x: its rows.
         y: their partners.
     """
-    joint, *marginal = (of[0] for of in log_ratios(buffers, x[None], y[None], Shifts(TURNS)))
+    partners = torch.cat([y, *turned(y, TURNS)])
+    joint, *marginal = (
+        of[0] for of in log_ratios(buffers, x[None], partners[None], Independent(TURNS))
+    )
     return joint, torch.cat(marginal)
+
+
+def turned(rows: Tensor, turns: int) -> Tensor:
+    """Other partners for each of n rows, (turns, n, d): as far away as can be, since neighbours
+    in a series or of one group are nearly the same."""
+    n = len(rows)
+    return torch.stack([rows.roll(n * place // (turns + 1), 0) for place in range(1, turns + 1)])
 
 
 def gains(one: Values, other: Values) -> bool:
     """Whether the bound of Donsker and Varadhan of one is above the other's, beyond chance."""
     unsure = (one[0] - other[0]).std() / math.sqrt(len(one[0]))
-    return _bound(*one) - _bound(*other) > max(LEAST_GAIN, SURE * float(unsure))
+    return bound(*one) - bound(*other) > max(LEAST_GAIN, SURE * float(unsure))
 
 
-def _bound(joint: Tensor, marginal: Tensor) -> float:
+def bound(joint: Tensor, marginal: Tensor) -> float:
+    """Donsker and Varadhan's, of T on joint pairs (n,) and on marginal ones (m,), in nats."""
     return float(joint.mean() - marginal.logsumexp(0) + math.log(len(marginal)))

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from mine.critics.residual import StackedResidual
-from mine.critics.started import Rows, StackedStarted
+from mine.critics.started import StackedStarted
 from mine.data.pairs import Pairing
+from mine.data.sources import Pairs
 
 CHUNK_ROWS = 4096  # that are mapped at once: a map may need hundreds of columns on the way
 
@@ -32,7 +33,7 @@ class StackedMappedSides(StackedStarted):
     def of_mapped(self) -> StackedResidual:
         return self.inner
 
-    def mapped(self, k: int, rows: Rows) -> Rows:
+    def mapped(self, k: int, rows: Pairs) -> Pairs:
         x, y = (
             torch.cat([self.side(z[None], of, slice(k, k + 1))[0] for z in v.split(CHUNK_ROWS)])
             for of, v in zip("xy", rows, strict=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from mine.critics.components import (
     NONE,
     Components,
     Sides,
+    agreement,
     belonging,
     counts_of,
     first_groups,
@@ -33,9 +35,10 @@ from mine.critics.held_out_start import gains, on_held_out
 from mine.critics.mlp import StackedMLP
 from mine.critics.residual import elliptical_buffers
 from mine.critics.residual import log_ratios as elliptical_log_ratios
-from mine.critics.started import Rows, Started
+from mine.critics.started import Started
 from mine.critics.variates import MOST_ROWS
 from mine.data.pairs import Pairing
+from mine.data.sources import Pairs
 
 
 class Mixed(Started):
@@ -59,21 +62,29 @@ class StackedMixed(StackedAdded):
         super().__init__(network, {name: of.shape for name, of in nothing.items()})
         for name, of in nothing.items():
             self.buffers[name].copy_(of)
+        self._places = slice(None)  # of the components that any cell has
 
     @property
     def plain(self) -> Tensor:
         """(K,), whether a cell starts from one normal law, as other critics do."""
         return (self.buffers["levels"][:, 2] > NONE).sum(1) < 2
 
-    def fit(self, rows: Sequence[Rows]) -> None:
+    def fit(self, rows: Sequence[Pairs]) -> None:
         for k, (x, y) in enumerate(rows):
             every = math.ceil(len(x) / MOST_ROWS)
             found = fit_mixture(x[::every].double().cpu(), y[::every].double().cpu())
             for name, buffer in self.buffers.items():
                 buffer[k].copy_(getattr(found, name))
+        self._places = slice(int((self.buffers["levels"][:, 2] > NONE).sum(1).max()))
 
     def log_ratios(self, x: Tensor, y: Tensor, pairing: Pairing) -> list[Tensor]:
-        return log_ratios(self.buffers, x, y, pairing)
+        return log_ratios(self._of_components(), x, y, pairing)
+
+    def _of_components(self) -> dict[str, Tensor]:
+        """The buffers without the places that stand empty in every cell."""
+        some, levels = self._places, self.buffers["levels"]
+        found = {name: of[:, some] for name, of in self.buffers.items()}
+        return found | {"levels": levels[:, :, some]}
 
 
 def log_ratios(
@@ -126,7 +137,7 @@ def fit_mixture(x: Tensor, y: Tensor) -> Sides:
         of_all = several and fit_components(z, belonging(several, z))
         return sides_of(of_all or one_component(z), x.shape[1])
     # Such as two columns that are one, in units of a million.
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+    except (np.linalg.LinAlgError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
         return no_sides(x.shape[1], y.shape[1])
 
 
@@ -139,10 +150,11 @@ def _several(x: Tensor, y: Tensor, z: Tensor) -> Components | None:
     best: Components | None = None
     if not counts:
         return best
+    agree = agreement(x[fitted], y[fitted])
     ratio = fit_ratio(x[fitted].numpy(), y[fitted].numpy())
     before = on_held_out(elliptical_log_ratios, elliptical_buffers(ratio), *held_out)
     for count in counts:
-        found = fit_components(z[fitted], first_groups(x[fitted], y[fitted], count))
+        found = fit_components(z[fitted], first_groups(agree, count))
         if found is None:
             break
         buffers = {name: v[None] for name, v in vars(sides_of(found, dx)).items()}

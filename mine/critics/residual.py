@@ -15,8 +15,9 @@ from torch import Tensor
 from mine.critics.added import StackedAdded
 from mine.critics.elliptical import FARTHEST, EllipticalRatio, fit_ratio
 from mine.critics.mlp import StackedMLP
-from mine.critics.started import Rows, Started
+from mine.critics.started import Started
 from mine.data.pairs import Pairing
+from mine.data.sources import Pairs
 
 
 class Residual(Started):
@@ -50,7 +51,7 @@ class StackedResidual(StackedAdded):
         )
         self._student = True  # whether any cell may have Student's tails
 
-    def fit(self, rows: Sequence[Rows]) -> None:
+    def fit(self, rows: Sequence[Pairs]) -> None:
         for k, (x, y) in enumerate(rows):
             found = fit_ratio(x.double().cpu().numpy(), y.double().cpu().numpy())
             for name, buffer in self.buffers.items():

@@ -14,9 +14,7 @@ from torch import Tensor
 from mine.critics.mlp import MLP
 from mine.critics.protocol import Critic
 from mine.data.pairs import Pairing
-
-Rows = tuple[Tensor, Tensor]
-"""Of one cell: x (n, dx) and y (n, dy)."""
+from mine.data.sources import Pairs
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class StackedStarted:
         """(K,), whether a cell's start is no more than that of other critics."""
         return self.blank
 
-    def fit(self, rows: Sequence[Rows]) -> None:
+    def fit(self, rows: Sequence[Pairs]) -> None:
         """Fits each cell's start to its training rows."""
         raise NotImplementedError
 
@@ -72,7 +70,7 @@ class StackedStarted:
         """The critics of rows that `mapped` has mapped; their parameters are the same memory."""
         return self
 
-    def mapped(self, k: int, rows: Rows) -> Rows:
+    def mapped(self, k: int, rows: Pairs) -> Pairs:
         """Rows of cell k as `of_mapped` takes them."""
         return rows
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.linalg import cholesky, eigh, solve_triangular
 
 from mine.critics.features import sizes, weights
+from mine.critics.held_out_start import LEAST_GAIN, bound, turned
 
 Groups = Mapping[str, Tensor]
 
@@ -38,7 +39,6 @@ MOST_FEATURES = 400  # of a side; more would take longer than a training
 FARTHEST = 3.0  # deviations: variates are clipped there
 SURE = 3.0  # standard errors above 0 of a correlation that counts
 LARGEST = 0.99  # fitted correlation
-LEAST_GAIN = 0.01  # nats, of one more variate
 TURNS = 20  # other partners of each row held out
 _LEAST = 1e-9  # deviation: a feature below it is constant
 
@@ -225,7 +225,7 @@ def _taken_one_by_one(u: Tensor, v: Tensor, rho: Tensor) -> tuple[float, Tensor,
     """The bound of the variates (n, m) that raise it, all correlations, and which were taken."""
     n = len(u)
     u, v = (_standard(of).clamp(-FARTHEST, FARTHEST) for of in (u, v))
-    turns = torch.stack([v.roll(n * place // (TURNS + 1), 0) for place in range(1, TURNS + 1)])
+    turns = turned(v, TURNS)
     joint, marginal = u.new_zeros(n), u.new_zeros(TURNS, n)
     value, taken = 0.0, torch.zeros_like(rho)
     for j in rho.argsort(descending=True).tolist():
@@ -233,7 +233,7 @@ def _taken_one_by_one(u: Tensor, v: Tensor, rho: Tensor) -> tuple[float, Tensor,
             break
         more = joint + _log_ratio(u[:, j], v[:, j], rho[j])
         beside = marginal + _log_ratio(u[:, j], turns[..., j], rho[j])
-        found = float(more.mean() - beside.exp().mean().log())
+        found = bound(more, beside.flatten())
         if found > value + LEAST_GAIN:
             value, joint, marginal, taken[j] = found, more, beside, 1.0
     return value, rho, taken

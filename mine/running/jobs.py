@@ -11,6 +11,7 @@ import torch
 
 from mine.critics.mlp import MLP
 from mine.critics.protocol import CriticConfig
+from mine.critics.started import Started
 from mine.data.generators import generator
 from mine.data.sources import Source
 from mine.method.method import Candidate, Method
@@ -72,6 +73,11 @@ class Job:
             )
         self.method.critic(self.critic)  # refuses a critic that the method cannot train
         n, split = self.source.sizes[0], self.source.split
+        if not n and isinstance(self.critic, Started):
+            raise ValueError(
+                "expected rows that the critic's start can be fitted to, got a stream of fresh "
+                "samples: give n, such as 10000, or take the critic's network alone"
+            )
         n_train = split.training_rows(n) if split else n
         if n_train and self.training.batch_size > n_train:
             raise ValueError(

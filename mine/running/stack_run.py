@@ -14,7 +14,7 @@ from torch import Tensor
 from mine.critics.densities import ConditionalDensity
 from mine.critics.protocol import Critic
 from mine.critics.started import StackedStarted
-from mine.data.sources import Dealt
+from mine.data.sources import Dealt, Pairs
 from mine.fitted import Fitted, taken
 from mine.method.objective import Objective
 from mine.running.early_stopping import EarlyStopping
@@ -85,7 +85,7 @@ class StackRun:
         starts = [job.generator("start") for job in self.jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedStarted):
-            critic.fit([dealt.seen for dealt in data if dealt.seen is not None])
+            critic.fit([cast(Pairs, dealt.seen) for dealt in data])  # there are rows: see `Job`
         return critic
 
     def train(self) -> Iterator[Moment]:
@@ -250,7 +250,7 @@ class StackRun:
 def _of_mapped(critic: Critic, data: Sequence[Dealt]) -> tuple[Critic, list[Dealt]]:
     """The critic that is trained and tested, and the rows as it takes them: a start's maps are
     gone through once, and not at each step and look."""
-    if not isinstance(critic, StackedStarted) or any(dealt.seen is None for dealt in data):
+    if not isinstance(critic, StackedStarted):
         return critic, list(data)
     return critic.of_mapped, [
         dealt.through(partial(critic.mapped, k)) for k, dealt in enumerate(data)

@@ -119,7 +119,9 @@ def work_on(
             status = compute_missing(progress, jobs, device, stopping)
             with run.fenced():  # a sink's own files are not fenced
                 pass
-            sinks.write(config["sinks"], run, config, progress.rows.values(), progress.curves)
+            rows, names = progress.rows.values(), config["sinks"]
+            if failed := sinks.write(names, run, config, rows, progress.curves):
+                say(f"not copied to {', '.join(failed)}: {run.log} says why")
             if watch:  # the signal came during the last writes: a sweep must still end here
                 say(f"stopped by {watch.name}: the run was at its end, and is whole")
                 return watch.status

@@ -178,7 +178,8 @@ class Checkpoints:
         """Remove the checkpoints of all stacks, also of stacks that this run did not make."""
         with self.fenced():
             for path in self.folder.glob("*"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # such as a folder: the rows are written, it is in no way
+                    path.unlink()
             with suppress(OSError):
                 self.folder.rmdir()
 

@@ -136,7 +136,8 @@ def held(
 
 def take(path: Path, mine: Holder) -> None:
     """Write the lock, and its number where it stays when the lock is gone. Under the guard."""
-    _guard(path).write_text(str(mine.number))
+    with _guard(path).open("r+b") as guard:  # over the old digits, so that a kill leaves a number
+        os.pwrite(guard.fileno(), b"%017d" % mine.number, 0)
     write_atomic(path, json_bytes(asdict(mine)))
 
 

@@ -24,7 +24,6 @@ _ENGLISH = rf"^[+-]?\d{{1,3}}([,{_BLANK}]\d{{3}})+(\.\d*)?$"
 _GERMAN = rf"^[+-]?\d{{1,3}}([.{_BLANK}]\d{{3}})+(,\d*)?$"
 """Numbers with a sign between thousands, in two countries of many."""
 CURRENCIES = "$€£¥"
-_SHOWN = 3
 _HALF = 0.5
 """Share of numbers in a column from which on the rest are errors, and no categories."""
 

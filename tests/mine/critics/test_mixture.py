@@ -13,6 +13,7 @@ from mine.critics.components import (
     NONE,
     ROWS_A_COLUMN,
     Components,
+    agreement,
     belonging,
     counts_of,
     first_groups,
@@ -61,7 +62,9 @@ def test_the_components_of_well_separated_clusters_are_found():
         MultivariateNormal(1, 1, pairs=(-0.5,), mean=(6.0, 6.0)),
     )
     x, y = Mixture((near, far), (0.25, 0.75)).sample(20_000, torch.Generator().manual_seed(0))
-    found = fit_components(torch.cat([x, y], 1).double(), first_groups(x.double(), y.double(), 2))
+    found = fit_components(
+        torch.cat([x, y], 1).double(), first_groups(agreement(x.double(), y.double()), 2)
+    )
     order = found.mean[:, 0].argsort()
     assert found.weight[order].tolist() == pytest.approx([0.25, 0.75], abs=0.01)
     of = (found.root @ found.root.transpose(1, 2))[order]
@@ -73,7 +76,7 @@ def test_no_round_lowers_the_likelihood_of_components_without_a_prior(monkeypatc
     monkeypatch.setattr("mine.critics.components.PRIOR", 0.0)
     monkeypatch.setattr("mine.critics.components.ROUNDS", 1)
     x, y = (v.double() for v in drawn(REGIMES, 3_000))
-    z, belongs, last = torch.cat([x, y], 1), first_groups(x, y, 2), -math.inf
+    z, belongs, last = torch.cat([x, y], 1), first_groups(agreement(x, y), 2), -math.inf
     for _ in range(8):
         of = fit_components(z, belongs)
         belongs = belonging(of, z)

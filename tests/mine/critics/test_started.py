@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from scipy.signal import lfilter
 
 from mine.critics.canonical import Canonical
 from mine.critics.gaussianised import Gaussianised
@@ -87,6 +88,32 @@ def test_the_critic_of_mapped_rows_is_the_critic_of_the_rows(case):
         assert torch.allclose(of, again, atol=1e-4)
     assert critic.of_mapped.theta is critic.theta
     assert mapped[0][0].shape[-1] == inputs_of(case.start, 4, 4)[0]
+
+
+@of_every_start
+def test_where_y_is_nearly_x_every_value_is_finite(case):
+    """Its noise is too large to be called none, and its correlation is 1 in float32."""
+    random = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(2, ROWS, 4, generator=random, dtype=torch.float64)
+    x, y = (torch.from_numpy(normal_scores(v.numpy())).float() for v in (x, x + 1e-4 * noise))
+    for values in stacked(case, [(x, y)]).values(x[None], y[None], Shifts(2)):
+        assert values.isfinite().all()
+
+
+def test_a_mixture_is_seen_in_a_series_as_in_rows_in_random_order():
+    """Partners of held-out rows are far away: neighbours in a series are nearly the same."""
+    law, random = CASES[1].task, torch.Generator().manual_seed(5)
+    shocks = torch.randn(2, 12_000, 8, generator=random, dtype=torch.float64)
+    series = torch.from_numpy(lfilter([(1 - 0.98**2) ** 0.5], [1, -0.98], shocks.numpy(), axis=1))
+    a, b = series[0, :, :4], series[1, :, :4]
+    rho = torch.tensor(law.rhos)[(series[0, :, 4] > 0).long(), None]
+    y = rho * a + (1 - rho.square()).sqrt() * b
+    rows = [torch.from_numpy(normal_scores(v[2000:].numpy())).float() for v in (a, y)]
+    order = torch.randperm(len(rows[0]), generator=random)
+    for x, y in (rows, [v[order] for v in rows]):
+        critic = Mixed(NETWORK).stack(4, 4, [random], "cpu")
+        critic.fit([(x, y)])
+        assert not critic.plain.any()
 
 
 @of_every_start

@@ -1,7 +1,6 @@
 """Labels and counts, as a user brings them: right values, and never more than there is."""
 
 import math
-import time
 
 import numpy as np
 import pandas as pd
@@ -200,11 +199,10 @@ def test_names_and_order_of_levels_change_nothing():
         assert values == pytest.approx([values[0]] * 4, abs=1e-9)
 
 
-def test_an_estimate_of_5000_labels_takes_less_than_a_second():
+def test_an_estimate_of_5000_labels_trains_nothing():
     x, y = label(30, 5000, np.random.default_rng(100))
-    began = time.perf_counter()
     once = mine.estimate(x, y)
-    assert time.perf_counter() - began < 1.0
+    assert once.steps == 0 and once.chosen == "plugin"
     assert repr(mine.estimate(x, y)) == repr(once)
 
 

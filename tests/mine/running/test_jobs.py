@@ -4,6 +4,8 @@ import pytest
 import torch
 from jobs_example import job
 
+from mine.critics.mlp import MLP
+from mine.critics.residual import Residual
 from mine.tasks import CorrelatedGaussian
 
 
@@ -13,6 +15,12 @@ def test_methods_of_one_key_and_seed_see_the_same_samples():
     for purpose in ("test", "batches"):
         x, y = (j.source.task.sample(5, j.generator(purpose)) for j in (a, b))
         assert torch.equal(x[0], y[0])
+
+
+def test_a_start_needs_rows_that_it_is_fitted_to():
+    with pytest.raises(ValueError, match="got a stream of fresh samples: give n"):
+        job(critic=Residual(MLP((8,))))
+    assert job(critic=Residual(MLP((8,))), n=100)
 
 
 def test_ksg_needs_a_data_set():

@@ -147,7 +147,9 @@ def test_a_sink_that_fails_is_logged_and_the_others_go_on(
     assert got == [row["seed"] for row in rows]
 
 
-def test_a_run_whose_sink_fails_is_a_finished_run(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_a_run_whose_sink_fails_is_a_finished_run(
+    tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
@@ -162,6 +164,8 @@ def test_a_run_whose_sink_fails_is_a_finished_run(tmp_path: Path, monkeypatch: P
     ((run,), _) = load_runs(tmp_path)
     assert run.read_status()["state"] == "finished"
     assert "sink broken gave up: OSError" in run.log.read_text()
+    shown = capsys.readouterr()
+    assert f"not copied to broken: {run.log} says why" in shown.out + shown.err
 
 
 @pytest.mark.parametrize("names", ["tensorboard", ["nothing"], None, [["a"]], {"mlflow": 1}])

@@ -199,3 +199,11 @@ def test_a_stack_whose_rows_are_written_is_forgotten(tmp_path: Path) -> None:
     kept.clear()
     assert not (tmp_path / "checkpoints").exists()
     kept.clear()
+
+
+def test_what_cannot_be_removed_is_in_no_way(tmp_path: Path) -> None:
+    kept = keeper(tmp_path)
+    kept.save(STACK, state(5))
+    (tmp_path / "checkpoints" / "a folder").mkdir()
+    kept.clear()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["a folder"]
