@@ -98,11 +98,12 @@ def _chances_alone(v: Tensor) -> Series:
 def _chances(v: Tensor, runs: NDArray[np.int64] | None) -> Series:
     """How unlikely the largest correlation at each lag from 1 is, over the columns: (lags,)."""
     series = [_within(s, runs) for column in columns_of(v) for s in scores(column)]
-    found = [sample_autocorrelations(s) for s in series]
     n = len(v)
     lags = min(LAGS, n // 4)
-    largest = np.abs(found)[:, 1 : lags + 1].max(0)
-    chance = 2.0 * len(found) * ndtr(-largest * math.sqrt(n))
+    found = np.array([sample_autocorrelations(s)[1 : lags + 1] for s in series])
+    largest = np.abs(found + _taken_by_means(runs, lags)).max(0)
+    free = n if runs is None else n - (int(runs[-1]) + 1)  # without the means of the runs
+    chance = 2.0 * len(found) * ndtr(-largest * math.sqrt(free))
     return np.where(largest < LEAST, 1.0, chance)
 
 
@@ -111,6 +112,16 @@ def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
     if runs is None:
         return v
     return v - (np.bincount(runs, v) / np.bincount(runs))[runs]
+
+
+def _taken_by_means(runs: NDArray[np.int64] | None, lags: int) -> Series:
+    """What the means of runs take from the correlations of independent rows at each lag from 1:
+    the rows of a run of c have -1 / (c - 1) when their mean is gone. (lags,)."""
+    if runs is None:
+        return np.zeros(lags)
+    counts, of = np.unique(np.bincount(runs), return_counts=True)
+    pairs = np.maximum(counts - np.arange(1, lags + 1)[:, None], 0)
+    return np.asarray((of * pairs / counts).sum(1) / max(1, (of * (counts - 1)).sum()))
 
 
 @once_a_column

@@ -89,3 +89,15 @@ def test_visits_that_are_sorted_by_the_label_are_warned_of():
     who = np.repeat(np.arange(40), 50)
     x = own[who] + 0.3 * rng.normal(size=(2000, 5))
     assert order_doubts(rows(x), rows(np.eye(2)[label[who]]))
+
+
+@pytest.mark.parametrize("of_each", [2, 3, 5, 10, 30])
+def test_a_file_sorted_by_an_id_is_no_alarm_unless_rows_of_an_id_hang_together(of_each):
+    """The mean of a few rows is near each of them: what is left of them is no sign."""
+    who = rows(np.repeat(np.arange(600), of_each)[:600])
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        assert not order_doubts(rows(rng.normal(size=600)), who)
+        assert not order_doubts(rows(rng.normal(size=600) + 0.01 * who[:, 0].numpy()), who)
+        if of_each >= 10:
+            assert order_doubts(rows(autoregressive(0.8, rng, 600)), who)
