@@ -22,11 +22,13 @@ from experiments.suite.store.tables import ROW_STATUSES
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment's part of the report; `record` is None where it has no run."""
+    """One experiment's part of the report; `record` is None where it has no run, and `wanted` is
+    then the command that makes one."""
 
     name: str
     title: str
     record: Record | None
+    wanted: str
     claims: list[Claim] = field(default_factory=list)
     figures: list[Drawn] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -52,9 +54,8 @@ class Section:
     @cached_property
     def command(self) -> str:
         """What runs it again, on one line."""
-        default = f"python -m experiments experiment={self.name}"
         found = self.record.status.get("command") if self.record else None
-        return " ".join(str(found or default).split())
+        return " ".join(str(found or self.wanted).split())
 
     @cached_property
     def seconds(self) -> str:
@@ -89,6 +90,7 @@ def section(
     name: str,
     module: ModuleType,
     record: Record | None,
+    wanted: str,
     figures: Callable[[], Mapping[str, Drawn]] | None,
     sweeps: Callable[[], list[SweepPart]],
 ) -> Section:
@@ -98,14 +100,14 @@ def section(
     """
     title = (module.__doc__ or name).strip().splitlines()[0]
     if record is None or figures is None:
-        return Section(name, title, record)
+        return Section(name, title, record, wanted)
     problems: list[str] = []
     try:  # what a template asks for must not raise
         for part in PARTS:
-            getattr(Section(name, title, record), part)
+            getattr(Section(name, title, record, wanted), part)
     except Exception as error:
         said = f"{name}: run {record.run.run_id}: {type(error).__name__}: {one_line(error)}"
-        return Section(name, title, None, problems=[f"{said}: it is left out"])
+        return Section(name, title, None, wanted, problems=[f"{said}: it is left out"])
 
     def attempt(what: str, make: Callable[[], Any], otherwise: Any) -> Any:
         try:
@@ -117,4 +119,4 @@ def section(
     claims = attempt("claims", lambda: judge(module, record.rows, record.curves), [])
     drawn = attempt("figures", figures, {})
     swept = attempt("sweep", sweeps, [])
-    return Section(name, title, record, claims, list(drawn.values()), problems, swept)
+    return Section(name, title, record, wanted, claims, list(drawn.values()), problems, swept)

@@ -9,6 +9,7 @@ these; sweeps.csv has its numbers. results.csv and results.parquet hold the rows
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -90,7 +91,8 @@ def write_report(outputs: Path, scale: str | None = None, figures_only: bool = F
     found = join_results(outputs)
     records = [Record(run) for run in found.runs]
     families = joined(records)
-    sections = make_sections(records, families, found, scale)
+    check_scale(outputs, records, scale)
+    sections = make_sections(records, families, found, scale, outputs)
     write_figures(outputs, sections)
     problems = found.problems + [problem for one in families for problem in one.problems]
     problems += [problem for one in sections for problem in one.problems]
@@ -106,6 +108,20 @@ def write_report(outputs: Path, scale: str | None = None, figures_only: bool = F
     return Written(outputs / "report.html", problems, notes)
 
 
+def check_scale(outputs: Path, records: Sequence[Record], scale: str | None) -> None:
+    """That there are runs of this scale, or none at all: a report of nothing replaces none.
+
+    Raises:
+        FileNotFoundError: all runs are of other scales.
+    """
+    scales = sorted({str(record.scale) for record in records})
+    if scales and scale and scale not in scales:
+        raise FileNotFoundError(
+            f"expected runs at scale {scale} in {str(outputs)!r}, got runs at scale "
+            f"{' and '.join(scales)}: give --scale {scales[0]} (make report SCALE={scales[0]})"
+        )
+
+
 def join_results(outputs: Path) -> Joined:
     """All runs under `outputs`, their rows joined, `FIRST_COLUMNS` first; without measures."""
     others = [name for name in ROW_COLUMNS if name not in (*FIRST_COLUMNS, "measures")]
@@ -113,7 +129,11 @@ def join_results(outputs: Path) -> Joined:
 
 
 def make_sections(
-    records: Sequence[Record], families: Sequence[Record], found: Joined, scale: str | None
+    records: Sequence[Record],
+    families: Sequence[Record],
+    found: Joined,
+    scale: str | None,
+    outputs: Path,
 ) -> list[Section]:
     """A section for each experiment.
 
@@ -122,6 +142,7 @@ def make_sections(
         families: the same, with the shards of one grid as one record.
         found: the rows of all runs.
         scale: of the headline runs.
+        outputs: the folder of the runs.
     """
     modules = experiments_in_order()
     heads = {name: headline(families, name, scale) for name in modules}
@@ -131,9 +152,19 @@ def make_sections(
     def swept(name: str) -> list[SweepPart]:
         return sweep_parts(name, of_scale(records, name, scale), rows)
 
+    def wanted(name: str) -> str:
+        words = [
+            f"experiment={name}",
+            *([f"scale={scale}"] if scale else ()),
+            f"outputs={outputs}",
+        ]
+        return shlex.join(["python", "-m", "experiments", *words])
+
     with side_by_side(shown) as drawing:
         return [
-            section(name, module, heads[name], drawing.get(name), partial(swept, name))
+            section(
+                name, module, heads[name], wanted(name), drawing.get(name), partial(swept, name)
+            )
             for name, module in modules.items()
         ]
 

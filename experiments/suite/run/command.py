@@ -40,6 +40,8 @@ def command() -> int:
         0 done, 1 a cell or the disk failed, 2 bad input, 3 another process works on the run,
         128 + n stopped by signal n (130 by Ctrl-C, 143 by SIGTERM).
     """
+    if not sys.argv[1:]:  # by Hydra alone it would begin a run of a quarter of an hour
+        sys.argv.append("--help")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors; they are reported here  # noqa: TID251
     # Where -m stands between overrides, Hydra's parser takes those after it for unknown flags.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))

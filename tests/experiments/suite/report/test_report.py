@@ -216,7 +216,8 @@ def test_a_folder_without_runs_still_gives_a_report(tmp_path: Path) -> None:
     assert main(["--outputs", str(tmp_path), "--scale", "paper"]) == 0
     html = (tmp_path / "report.html").read_text()
     assert "No run at scale paper with rows yet" in html
-    assert "python -m experiments experiment=equitability" in html
+    asked = f"experiment=equitability scale=paper outputs={tmp_path}"
+    assert f"python -m experiments {asked}" in html
     assert json.loads((tmp_path / "claims.json").read_text()) == []
     assert (tmp_path / "results.csv").read_text().startswith(DESIGN_COLUMNS)
     assert "There is no run" in (tmp_path / "report.md").read_text()
@@ -266,6 +267,16 @@ def test_a_missing_folder_is_one_line_and_status_2(
     said = capsys.readouterr().err
     assert re.search(r"expected a folder with runs, got .*none': run .* first", said)
     assert said.count("\n") == 1
+
+
+def test_a_report_of_another_scale_replaces_no_report(
+    outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (outputs / "report.html").read_bytes()
+    assert main(["--outputs", str(outputs), "--scale", "paper"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"expected runs at scale paper in .*, got runs at scale (\S+): give", said)
+    assert said.count("\n") == 1 and (outputs / "report.html").read_bytes() == before
 
 
 def test_figures_alone(example: ModuleType, tmp_path: Path) -> None:

@@ -176,9 +176,11 @@ def test_a_process_ends_with_the_status(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_help_answers_without_torch() -> None:
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_help_answers_without_torch(words: list[str]) -> None:
+    """And no words at all are no wish to run the default experiment."""
     code = (
-        "import sys; sys.argv = ['experiments', '--help']\n"
+        f"import sys; sys.argv = {['experiments', *words]}\n"
         "from experiments.suite.run.command import command\n"
         "try: command()\n"
         "except SystemExit as end: print('status', end.code, {'torch', 'pandas'} & {*sys.modules})"
