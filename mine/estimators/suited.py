@@ -1,8 +1,9 @@
 """The method that suits a user's columns: `auto` and others take one without training for labels.
 
 The choice is made before anything is trained, by what the sides are (`mine.data.levels`): both
-discrete, one discrete and the other of few columns of numbers, or neither. It does not look at the
-values any further, so it is the same for the rows and for permuted copies of them.
+discrete, one discrete and the other of few columns of numbers, or neither. With several columns
+neighbours may be far, so that `mixed` falls short, and networks are trained. The choice is made
+for the rows, and permuted copies of them follow it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mine.data.levels import check_labels, is_discrete
 from mine.estimators.rows import Rows
 from mine.method.few_rows import LEAST_ROWS
 from mine.method.method import Method
-from mine.method.mixed import MOST_COLUMNS
+from mine.method.mixed import MOST_COLUMNS, falls_short
 from mine.method.names import METHODS
 
 Discrete = tuple[bool, bool]
@@ -45,6 +46,8 @@ def suited(method: Method, x: Rows, y: Rows, discrete: Discrete) -> Method:
     few = numbers.layout.width <= MOST_COLUMNS and not any(numbers.layout.coded)
     taken = method.on_labels.get(count)
     if taken is None or (count == 1 and not few):
+        return method
+    if count == 1 and numbers.layout.width > 1 and falls_short(0.0, x.values, y.values):
         return method
     return replace(taken, name=method.name, taken=taken.name)
 

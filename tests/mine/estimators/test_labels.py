@@ -155,6 +155,17 @@ def test_a_difference_is_of_one_method():
     assert c.whole.chosen == c.part.chosen == "mixed"
 
 
+@pytest.mark.parametrize(("d", "is_near"), [(2, True), (5, False)])
+def test_networks_are_trained_where_neighbours_are_far(d, is_near):
+    """The place of the largest of five numbers: `mixed` alone gives 1.2 of 1.61 nats."""
+    x = np.random.default_rng(100).normal(size=(800, d))
+    place = np.array(list("abcde"))[x.argmax(1)]
+    e, named = mine.estimate(x, place), mine.estimate(x, place, "mixed")
+    assert covers(e, math.log(d)) and (e.chosen == "mixed") == is_near
+    assert covers(named, math.log(d)) and (named.verdict == "reliable") == is_near
+    assert any(w.startswith("far neighbours") for w in named.warnings) != is_near
+
+
 def test_the_scale_from_0_to_1_is_a_normal_pairs_correlation():
     rng = np.random.default_rng(0)
     x = rng.normal(size=2000)

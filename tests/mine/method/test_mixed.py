@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.feature_selection import mutual_info_classif
 
-from mine.method.mixed import mixed
+from mine.method.mixed import mixed, shortfall
 from mine.method.plugin import plugin
 from mine.tasks import ClassLabel, StepUniform, ZeroInflatedPoisson
 
@@ -92,3 +92,46 @@ def test_two_sides_of_numbers_are_refused():
     x, y = np.random.default_rng(0).normal(size=(2, 100))
     with pytest.raises(ValueError, match="mixed needs labels or counts on one side, 5 rows a"):
         mixed(x, y)
+
+
+def largest_of(d, n, rng):
+    """The place of the largest of d numbers: ln d nats, with an edge where two are equal."""
+    x = rng.normal(size=(n, d))
+    return x, x.argmax(1), np.log(d)
+
+
+def one_of(d, n, rng):
+    """The sign of one column beside noise: ln 2."""
+    x = rng.normal(size=(n, d))
+    return x, x[:, 0] > 0, np.log(2)
+
+
+@pytest.mark.parametrize("law", [largest_of, one_of])
+@pytest.mark.parametrize("d", [3, 5])
+def test_the_shortfall_at_a_sharp_edge_is_about_the_error(law, d):
+    found = []
+    for seed in range(5):
+        x, y, truth = law(d, 1000, np.random.default_rng(seed))
+        found.append((truth - mixed(x, y).nats, shortfall(x, y)))
+    error, short = np.mean(found, 0)
+    assert error > 0.02 and 0.5 * error < short < 2.5 * error
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_where_levels_have_no_edges_nothing_falls_short(d):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 3, 1000)
+        x = rng.normal(size=(1000, d)) + np.eye(d)[0] * y[:, None]
+        assert shortfall(x, y) < 0.05
+
+
+def test_what_two_nearly_equal_columns_differ_by_is_not_lost():
+    """I(difference; label) is .401 nats; the columns' common part is a thousand times larger."""
+    rng = np.random.default_rng(0)
+    common, a, b = rng.normal(size=(3, 2000))
+    a, b = 1000 * common + a, 1000 * common + b
+    y = rng.random(2000) < 1 / (1 + np.exp(-4 * (a - b) / 2**0.5))
+    assert mixed(np.stack([a, b], 1), y).nats == pytest.approx(0.401, abs=0.05)
+    twice = mixed(np.stack([a - b, a - b], 1), y).nats  # a column that repeats another is left out
+    assert twice == pytest.approx(mixed(a - b, y).nats, abs=0.01)
