@@ -93,6 +93,8 @@ class Fitted:
             as_columns(name, v, layout)
             for name, v, layout in zip("xy", (x, y), self.layouts, strict=True)
         )
+        if not len(a):
+            return np.empty(0)
         if len(a) != len(b):
             raise ValueError(
                 f"x and y must pair up row by row, got {len(a)} and {len(b)} rows: drop the rows "

@@ -31,15 +31,19 @@ class LagsType(click.ParamType[Lags]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Lags:
+        from mine.estimators.lagged import MOST_LAGS
+
         text = str(value).replace(" ", "")
         if re.fullmatch(r"-?\d+(,-?\d+)*", text):
             return tuple(map(int, text.split(",")))
         if re.fullmatch(r"-?\d+:-?\d+", text):
             first, last = map(int, text.split(":"))
-            if first <= last:
+            if first <= last < first + MOST_LAGS:
                 return tuple(range(first, last + 1))
         raise click.BadParameter(
-            f"expected lags such as -5:5 or 0,1,2,24, got {value!r}", ctx, param
+            f"expected lags such as -5:5 or 0,1,2,24, at most {MOST_LAGS:,}, got {value!r}",
+            ctx,
+            param,
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -117,8 +118,8 @@ def _of_lists(v: Any) -> Any:
         return v
     if array.dtype.kind in "US":
         return np.asarray(v, dtype=object)
-    has_text = array.dtype.kind == "O" and any(isinstance(one, str) for one in array.flat)
-    return array if has_text else v
+    of_objects = array.dtype.kind == "O"
+    return array if of_objects and any(isinstance(one, str | date) for one in array.flat) else v
 
 
 def _only(label: str, v: Any) -> Column:
@@ -153,9 +154,9 @@ def _from_series(name: str, series: Any) -> Column:
     nulls = series.isna() if hasattr(series, "isna") else series.is_null()
     values = np.asarray(series.to_numpy())
     if str(series.dtype).lower().startswith(_CODED):
-        return Column(name, values, True, np.asarray(nulls.to_numpy(), dtype=bool))
+        return Column(name, values, True, np.asarray(nulls, dtype=bool))
     one = _from_array(name, values)
-    return replace(one, is_missing=one.is_missing | np.asarray(nulls.to_numpy(), dtype=bool))
+    return replace(one, is_missing=one.is_missing | np.asarray(nulls, dtype=bool))
 
 
 def _from_array(name: str, values: NDArray[Any]) -> Column:
@@ -167,8 +168,23 @@ def _from_array(name: str, values: NDArray[Any]) -> Column:
         is_missing = np.isnan(values) if kind == "f" else np.zeros(len(values), dtype=bool)
         return Column(name, values, kind in "bUST", is_missing)
     cells = values.tolist()
+    if any(isinstance(v, date) for v in cells):
+        return _from_array(name, _dates(cells))
     coded = any(isinstance(v, str | bytes | bool | np.bool_) for v in cells)
     return Column(name, values, coded, np.array([_is_none(v) for v in cells], dtype=bool))
+
+
+def _dates(cells: list[Any]) -> NDArray[Any]:
+    """Dates and times, those with a time zone in UTC; NaT for what is none."""
+
+    def plain(v: Any) -> date | None:
+        if _is_none(v) or not isinstance(v, date):
+            return None
+        if isinstance(v, datetime) and v.tzinfo is not None:
+            return v.astimezone(UTC).replace(tzinfo=None)
+        return v
+
+    return np.array([plain(v) for v in cells], dtype="datetime64[us]")
 
 
 def _is_none(v: Any) -> bool:

@@ -41,7 +41,7 @@ def dependence_of(
         ValueError: the arguments cannot be right, or the rows are too few to answer.
     """
     n = len(sides[0][0].values)
-    if order is not None and order not in ORDERS:
+    if order is not None and not (isinstance(order, str) and order in ORDERS):
         raise ValueError(f"order must be one of {list(ORDERS)}, got {order!r}: or leave it out")
     timed = order is not None or blocks is not None
     if groups is not None and timed:

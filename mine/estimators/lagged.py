@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from mine.estimators.pairwise import SMALL
 from mine.estimators.requests import Request, estimates_of
 from mine.estimators.rows import LEAST_ROWS, Rows, as_pair, check_varying, noted
 from mine.running.estimates import Estimate
+
+MOST_LAGS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +93,13 @@ def lagged(
 
 
 def _checked(lags: Iterable[int], n: int) -> tuple[int, ...]:
-    chosen = tuple(lags)
+    chosen = tuple(islice(lags, MOST_LAGS + 1)) if isinstance(lags, Iterable) else ()
+    if len(chosen) > MOST_LAGS:
+        raise ValueError(f"expected at most {MOST_LAGS:,} lags, got more: take fewer")
     whole = all(isinstance(lag, int | np.integer) and not isinstance(lag, bool) for lag in chosen)
     if not chosen or not whole or len(set(chosen)) < len(chosen):
         raise ValueError(
-            f"lags must be different whole numbers, got {chosen!r}: such as range(-5, 6)"
+            f"lags must be different whole numbers, got {chosen or lags!r}: such as range(-5, 6)"
         )
     left = n - max(0, *chosen, 0) - max(0, *(-lag for lag in chosen), 0)
     if left < LEAST_ROWS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
@@ -70,6 +71,8 @@ def own_job(
     """
     if preprocess is not None and preprocess not in KINDS:
         raise ValueError(f"preprocess must be one of {list(KINDS)}, got {preprocess!r}: take one")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number >= 0, got {seed!r}: give one, such as 0")
     x, y = (v if isinstance(v, Rows) else Rows(v, Layout.numbers(v.shape[1])) for v in (x, y))
     table, n = Given(x.values, y.values), len(x.values)
     discrete = discrete_sides(x, y)

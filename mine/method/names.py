@@ -62,6 +62,8 @@ class Methods(Mapping[str, Method]):
             ValueError: there is none, or its parameters or the pair cannot be right.
         """
         try:
+            if not isinstance(spelling, str):
+                raise KeyError(spelling)
             return self[spelling]
         except KeyError:
             raise ValueError(f"method must be one of {list(self)}, got {spelling!r}") from None

@@ -13,6 +13,8 @@ import torch
 from mine.data.columns import as_columns
 from mine.data.sentinels import sentinel
 
+EAST = datetime.timezone(datetime.timedelta(hours=2))
+
 TABLE = np.array([[1.5, -2.0], [0.0, 4.0], [3.0, 1.0]])
 
 
@@ -50,7 +52,8 @@ def test_numbers_are_the_same_whatever_holds_them(held):
         ["b", "a", "b"], [["b"], ["a"], ["b"]], pa.array(["b", "a", "b"]),
         pa.array(["b", "a", "b"]).dictionary_encode(), pa.chunked_array([["b", "a"], ["b"]]),
         pa.table({"0": ["b", "a", "b"]}), {"0": ["b", "a", "b"]},
-        np.ma.masked_array(["b", "a", "b"]),
+        np.ma.masked_array(["b", "a", "b"]), pd.Categorical(["b", "a", "b"]),
+        pd.Index(["b", "a", "b"]), pd.array(["b", "a", "b"]),
     ],
     ids=lambda held: f"{type(held).__module__}.{type(held).__name__}",
 )  # fmt: skip
@@ -83,6 +86,13 @@ def test_a_dictionary_of_numbers_holds_levels_whatever_holds_it():
         pl.Series([datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 3, 12)]),
         pa.array([datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 3, 12)]),
         pd.Series(pd.to_timedelta([24, 60], unit="h")),
+        [datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 3, 12)],
+        [
+            datetime.datetime(1970, 1, 2, 2, tzinfo=EAST),
+            datetime.datetime(1970, 1, 3, 14, tzinfo=EAST),
+        ],
+        pd.Series(pd.to_datetime(["1970-01-02 02:00", "1970-01-03 14:00"]).tz_localize(EAST)),
+        pd.DatetimeIndex(["1970-01-02 00:00", "1970-01-03 12:00"]),
     ],
 )
 def test_dates_are_days(held):
@@ -98,6 +108,7 @@ def test_dates_are_days(held):
         pd.Series(["a", pd.NA, "b"], dtype=object), pd.Series([True, None, False]),
         pa.array([1, None, 2]), pa.array(["a", None, "b"]), {"k": [1.0, None, 2.0]},
         pd.Series(pd.to_datetime(["2020-01-01", None, "2021-01-01"])), [["a"], [None], ["b"]],
+        [datetime.date(2020, 1, 1), None, datetime.date(2021, 1, 1)], pd.array([1, None, 2]),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_counted_whatever_holds_it(held):

@@ -47,6 +47,8 @@ def test_one_block_length_is_for_all_lags():
         ((), "lags must be different whole numbers, got"),
         ((1, 1), "lags must be different whole numbers"),
         ((0.5,), "lags must be different whole numbers"),
+        (3, r"lags must be different whole numbers, got 3: such as range"),
+        (range(10**12), "expected at most 10,000 lags, got more"),
         ((0, 590), "expected at least 20 rows that have one at every lag, got 10 of 600"),
     ],
 )
