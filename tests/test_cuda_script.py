@@ -161,6 +161,13 @@ def test_a_part_leaves_the_time_it_does_not_need_to_the_next() -> None:
     assert results[1].records[0]["left"] == pytest.approx(60, abs=5)
 
 
+def test_a_slow_start_takes_from_all_parts_and_leaves_out_none() -> None:
+    parts = [Part("a", 1.0, lambda s: [Task("a", lambda s: {})]), Part("b", 99.0, lambda s: [])]
+    *_, results = run_parts(parts, 1.0, CPU, TINY, time.perf_counter() - 20)
+    assert results[0].budget == pytest.approx(0.4, abs=0.1)
+    assert results[0].records[0]["state"] == "ok"
+
+
 def test_numbers_that_json_cannot_hold_are_null() -> None:
     value = {"a": [1.0, float("inf")], 2: (float("nan"), "x", None, True)}
     assert finite(value) == {"a": [1.0, None], "2": [None, "x", None, True]}

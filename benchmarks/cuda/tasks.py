@@ -124,10 +124,12 @@ def run_parts(
         started: when the script began, in seconds of `time.perf_counter`.
     """
     total, spent, results = sum(part.share for part in parts), 0.0, []
+    first = time.perf_counter()  # imports may have taken longer than the share of a small part
+    left = max(0.0, started + 60.0 * minutes - first)
     for part in parts:
         spent += part.share / total
         began = time.perf_counter()
-        setting = Setting(device, scale, started + 60.0 * minutes * spent)
+        setting = Setting(device, scale, first + left * spent)
         results.append(Result(part.name, budget=setting.left()))
         for record in _records(part, setting):
             results[-1].records.append(record)
