@@ -25,7 +25,7 @@ Names = tuple[str, ...]
 @click.argument("file")
 @opt.X
 @opt.Y
-@opt.METHOD
+@opt.method_option("auto")
 @opt.FOLDS
 @click.option(
     "--save",

@@ -54,7 +54,7 @@ class LagsType(click.ParamType[Lags]):
 @click.option(
     "--lags", type=LagsType(), required=True, metavar="LAGS", help="Rows: -5:5, or 0,1,24."
 )
-@opt.METHOD
+@opt.method_option("mine")
 @opt.FOLDS
 @opt.shared_options
 def lagged(

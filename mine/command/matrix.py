@@ -33,7 +33,7 @@ _MATRIX_COLUMNS = 8
 @click.argument("file")
 @click.option("--columns", "chosen", multiple=True, metavar="COLUMNS", help="Not all, but these.")
 @click.option("--target", metavar="COLUMN", help="All columns against this one alone.")
-@opt.METHOD
+@opt.method_option("plugin, mixed or mine, by what the columns are,")
 @opt.shared_options
 def matrix(
     file: str, chosen: Names, target: str | None, method: str | None, options: opt.Options
@@ -143,7 +143,9 @@ def _significance_note(found: Pairwise) -> list[str]:
     notes = [f"* {kept} of {pairs} pairs have a q-value of at most {FDR} (Benjamini-Hochberg)"]
     if not kept and pairs > FDR * (copies + 1):
         needed = math.ceil(pairs / FDR) - 1
-        notes.append(f"one pair alone needs --null {needed} to be found among {pairs}")
+        notes.append(
+            f"{copies} copies are too few for a star among {pairs} pairs: take --null {needed}"
+        )
     return notes
 
 

@@ -86,9 +86,17 @@ class Encoding(click.ParamType[str]):
         return found.name
 
 
-X = click.option("--x", multiple=True, required=True, metavar="COLUMNS", help="x: a,b")
-Y = click.option("--y", multiple=True, required=True, metavar="COLUMNS", help="y: c")
-METHOD = click.option("--method", metavar="NAME", help="One of `mine methods`.")
+_SIDE = "The columns of {}, with commas between: height,weight."
+X = click.option("--x", multiple=True, required=True, metavar="COLUMNS", help=_SIDE.format("X"))
+Y = click.option("--y", multiple=True, required=True, metavar="COLUMNS", help=_SIDE.format("Y"))
+
+
+def method_option(unless_given: str) -> Callable[[Command], Command]:
+    """`--method`, and what the subcommand takes without it."""
+    said = f"One of `mine methods`; {unless_given} unless given."
+    return click.option("--method", metavar="NAME", help=said)
+
+
 FOLDS = click.option(
     "--folds", type=WholeNumber(1), metavar="N", help="Cross-fitting: every row is tested once."
 )

@@ -36,7 +36,9 @@ def normalised_note(e: Estimate) -> str:
     """The value on scales from 0 to 1."""
     if is_infinite(e):
         return "as a correlation: 1"
-    share = "" if e.share is None else f"; {e.share:.0%} of the label's {e.entropy:.3f} nats"
+    share = (
+        "" if e.share is None else f"; {max(e.share, 0.0):.0%} of the label's {e.entropy:.3f} nats"
+    )
     return f"as a correlation: {e.correlation:.3f}{share}"
 
 

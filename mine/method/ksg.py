@@ -204,9 +204,10 @@ def _break_ties(
         # Centred: far from 0, jitter would be lost in the rounding of the values.
         both[c] -= ordered[c, 0] / 2 + ordered[c, -1] / 2
         both[c] += JITTER * np.median(gaps[gaps > 0]) * rng.uniform(-1, 1, n)
+    rows = f", and {repeated} rows repeat" * bool(repeated)
     warning = (
-        f"tied values in {len(shaken)} of {len(both)} columns ({100 * ties / n:.2g} % of the "
-        f"worst), {repeated} repeated rows: KSG assumes continuous variables, so seeded jitter of "
-        f"{JITTER:g} of the values' gaps was added"
+        f"tied values in {len(shaken)} of {len(both)} columns, in the worst one "
+        f"{100 * ties / n:.2g} %{rows}: KSG assumes continuous variables, so seeded jitter of "
+        f"{JITTER:g} of the values' gaps was added; that does no harm to rounded values"
     )
     return both[: len(xs)], both[len(xs) :], ties, (warning,)

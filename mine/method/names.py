@@ -15,6 +15,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -66,7 +67,11 @@ class Methods(Mapping[str, Method]):
                 raise KeyError(spelling)
             return self[spelling]
         except KeyError:
-            raise ValueError(f"method must be one of {list(self)}, got {spelling!r}") from None
+            near = get_close_matches(str(spelling), list(self), n=1)
+            meant = f": did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"method must be one of {list(self)}, got {spelling!r}{meant}"
+            ) from None
 
     def __getitem__(self, spelling: str) -> Method:
         """

@@ -36,7 +36,20 @@ COLOURS = {
 }
 SPARE = ("#4b6a88", "#a0522d", "#c71585", "#2f4f4f", "#9a8700")
 """Colours of the methods that COLOURS does not have."""
-MARKERS = {"mine": "o", "mine_f": "s", "dv": "^", "ksg": "D"}
+MARKERS = {
+    "mine": "o",
+    "mine_f": "s",
+    "dv": "^",
+    "ksg": "D",
+    "infonce": "v",
+    "smile": "P",
+    "nwj": "<",
+    "js": "X",
+    "remine": ">",
+    "gaussian": "p",
+    "doe": "h",
+}
+"""The markers of methods whose colours some readers do not tell apart; a circle for the others."""
 SETTINGS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 """Colours of the settings that an experiment compares, in their order."""
 SETTING_MARKERS = "osD^vP"
@@ -84,7 +97,12 @@ def _method_looks(methods: set[str]) -> dict[Any, Look]:
     ordered = order(methods)
     colours = palette(ordered)
     return {
-        m: {"color": colours[m], "marker": MARKERS.get(m, "o"), "label": label(m)} for m in ordered
+        m: {
+            "color": colours[m],
+            "marker": MARKERS.get(m.partition("(")[0], "o"),
+            "label": label(m),
+        }
+        for m in ordered
     }
 
 

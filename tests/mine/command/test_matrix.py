@@ -141,4 +141,7 @@ def test_pairs_that_survive_are_marked_in_table_json_and_figure(
 
 def test_too_few_copies_for_one_pair_to_be_found_are_said(run: Run, folder: Path) -> None:
     words = *CHOSEN, "--method", "gaussian", "--null", "1"
-    assert "one pair alone needs --null 59" in run("matrix", "people.csv", *words).stdout
+    assert (
+        "are too few for a star among 3 pairs: take --null 59"
+        in run("matrix", "people.csv", *words).stdout
+    )
