@@ -235,6 +235,8 @@ def why_identifier(column: Column) -> str:
     if column.is_coded:
         count = len({str(v) for v in there.tolist()})
         return f"it has {count} levels, more than {LEVELS}" if count > LEVELS else ""
+    if _is_inexact(column.values):
+        return "it has integers beyond 2^53"
     if column.values.dtype.kind in "iuf" and len(there) == len(column.values) > 1:
         counts = np.arange(len(there)) + there[0]
         return "it counts the rows" if there[0] in (0, 1) and (there == counts).all() else ""
@@ -288,12 +290,28 @@ def _check_finite(name: str, t: Tensor) -> None:
         )
 
 
+def _is_inexact(array: NDArray[Any]) -> bool:
+    """Whether it has integers that float64 rounds."""
+    return bool(
+        array.dtype.kind in "iu"
+        and array.size
+        and max(abs(int(array.max())), abs(int(array.min()))) > 2**53
+    )
+
+
 def _tensor(v: Any) -> Tensor:
     if isinstance(v, torch.Tensor):
         if v.is_complex():
             raise TypeError("complex numbers have two parts: give them as two columns")
+        if v.dtype in (torch.int64, torch.uint64):
+            return _tensor(v.detach().cpu().numpy())
         return v.detach().cpu().to(torch.float64)
     array = np.asarray(v)
     if array.dtype.kind not in "fiubO":
         raise TypeError(f"its type is {array.dtype}: turn it into numbers")
+    if _is_inexact(array):
+        raise TypeError(
+            "integers beyond 2^53 lose their last digits as numbers: subtract the smallest one "
+            "first, or give text if they are names"
+        )
     return torch.from_numpy(np.array(array, dtype=np.float64))

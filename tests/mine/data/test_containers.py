@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 
+import mine
 from mine.data.columns import as_columns
 from mine.data.sentinels import sentinel
 
@@ -97,6 +98,20 @@ def test_a_dictionary_of_numbers_holds_levels_whatever_holds_it():
 )
 def test_dates_are_days(held):
     assert as_columns("x", held)[0].tolist() == [[1.0], [2.5]]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integers_that_would_lose_digits_are_refused_or_left_out(dtype):
+    """float64 takes 2^60 and 2^60 + 1 for one number."""
+    ids = np.arange(2**60, 2**60 + 30).astype(dtype)
+    for held in (ids, torch.from_numpy(ids), ids.tolist(), pd.DataFrame({"a": ids})):
+        with pytest.raises(ValueError, match="integers beyond 2\\^53 lose their last digits"):
+            as_columns("x", held)
+    less = ids - ids.min() + 2**53 - 29
+    assert as_columns("x", less)[0].unique().numel() == 30
+    x = np.random.default_rng(0).normal(size=30)
+    found = mine.pairwise(pd.DataFrame({"id": ids, "x": x, "y": x**3}), method="gaussian")
+    assert found.left_out == {"id": "it has integers beyond 2^53"}
 
 
 @pytest.mark.parametrize(
