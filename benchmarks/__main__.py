@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.arguments import check_folder, positive
+from benchmarks.arguments import check_folder, positive, whole
 
 OUT = Path("outputs/bench.csv")
 EXAMPLE = """\
@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=positive("seconds", "2"), default=1.0, help="a measurement (%(default)s)"
     )
-    parser.add_argument("--rounds", type=_count, default=11, help="of measurements (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=whole("5"), default=11, help="of measurements (%(default)s)"
+    )
     parser.add_argument("--no-memory", action="store_true", help="leave out the peak memory")
     parser.add_argument(
         "--quick", action="store_true", help="one tiny case, one round, no memory: does it run"
@@ -85,14 +87,6 @@ def run(out: Path, seconds: float, rounds: int, quick: bool, with_memory: bool) 
     write_atomic(out, csv_bytes(found))
     print(f"written: {out}")
     return 0
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number of at least 1, such as 5, got {text!r}"
-        )
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,19 @@ def positive(unit: str, example: str) -> Callable[[str], float]:
     return number
 
 
+def whole(example: str) -> Callable[[str], int]:
+    """The type of an argument that is a whole number of at least 1."""
+
+    def number(text: str) -> int:
+        if not (text.isdecimal() and int(text) > 0):
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number of at least 1, such as {example}, got {text!r}"
+            )
+        return int(text)
+
+    return number
+
+
 def check_folder(
     parser: argparse.ArgumentParser, folder: Path, option: str = "--out <folder>"
 ) -> None:

@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.arguments import whole
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -219,8 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=_count, default=RUNS, help="to join (%(default)s)")
-    parser.add_argument("--rows", type=_count, default=ROWS, help="of each run (%(default)s)")
+    parser.add_argument("--runs", type=whole("500"), default=RUNS, help="to join (%(default)s)")
+    parser.add_argument(
+        "--rows", type=whole("500"), default=ROWS, help="of each run (%(default)s)"
+    )
     parser.add_argument(
         "--outputs", type=Path, help="folder to make the runs in and keep; joined again if it is"
     )
@@ -255,14 +259,6 @@ def make(outputs: Path, runs: int, rows: int) -> None:
 
     for _ in tqdm(write_runs(outputs, runs, rows), total=runs, unit="run", disable=None):
         pass
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number of at least 1, such as 500, got {text!r}"
-        )
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.resuming import Row, read_rows
+from experiments.suite.store.files import write_atomic
 
 
 def with_parts(page: str, parts: Mapping[str, str]) -> str:
@@ -29,6 +33,23 @@ def with_parts(page: str, parts: Mapping[str, str]) -> str:
             )
         page = page.replace(found[0], f"{begin}\n\n{text}\n\n{end}")
     return page
+
+
+def rewrite(
+    arguments: Sequence[str],
+    fields: Sequence[str],
+    page: Callable[[str, Sequence[Row]], str],
+) -> None:
+    """Makes a page's parts anew.
+
+    Args:
+        arguments: the file of the rows, and the page.
+        fields: the rows' columns.
+        page: the page as it was and the rows -> the page.
+    """
+    file, docs = map(Path, arguments)
+    made = page(docs.read_text(encoding="utf-8"), list(read_rows(file, fields)))
+    write_atomic(docs, made.encode())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

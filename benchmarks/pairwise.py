@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
+
+from benchmarks.arguments import whole
+from benchmarks.rounds import cpu_seconds
 
 COLUMNS, ROWS, SINGLES = 20, 5000, 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pairwise", description=__doc__)
-    parser.add_argument("--columns", type=int, default=COLUMNS, help="of the table (%(default)s)")
-    parser.add_argument("--rows", type=int, default=ROWS, help="of the table (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="of measurements (%(default)s)")
-    parser.add_argument("--steps", type=int, help="the same few for both: does it run")
+    parser.add_argument("--columns", type=whole("20"), default=COLUMNS, help="(%(default)s)")
+    parser.add_argument("--rows", type=whole("1000"), default=ROWS, help="(%(default)s)")
+    parser.add_argument("--rounds", type=whole("3"), default=3, help="(%(default)s)")
+    parser.add_argument("--steps", type=whole("100"), help="the same few for both: does it run")
     chosen = parser.parse_args(arguments)
     found = ratios(chosen.columns, chosen.rows, chosen.rounds, chosen.steps)
     pairs = chosen.columns * (chosen.columns - 1) // 2
@@ -67,12 +69,6 @@ def spent(work: Callable[[], object]) -> tuple[float, float]:
     wall, before = time.perf_counter(), cpu_seconds()
     work()
     return time.perf_counter() - wall, cpu_seconds() - before
-
-
-def cpu_seconds() -> float:
-    """Of this process and the children it has waited for; `os.times` counts in ticks of 10 ms."""
-    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import positive, whole
 from experiments.suite.store.files import write_atomic
 
 Row = dict[str, str]
@@ -38,10 +39,17 @@ def options(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, default=out, help="rows, a csv (%(default)s)")
-    parser.add_argument("--draws", type=int, default=draws, help="of each case (%(default)s)")
+    parser.add_argument(
+        "--draws", type=whole("100"), default=draws, help="of each case (%(default)s)"
+    )
     parser.add_argument("--methods", default=",".join(methods), help="names (%(default)s)")
     parser.add_argument("--cases", default="", help="only those with this text in their names")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
+    parser.add_argument(
+        "--minutes",
+        type=positive("minutes", "15"),
+        default=math.inf,
+        help="stop after so many",
+    )
     return parser.parse_args(arguments)
 
 

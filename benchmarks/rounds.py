@@ -87,12 +87,12 @@ def _sample(c: Contender, steps: int) -> Sample:
 
 def _clocked(c: Contender, steps: int) -> tuple[float, float]:
     """Seconds by the clock, and seconds of all cores together."""
-    wall, cpu = time.perf_counter(), _cpu_seconds()
+    wall, cpu = time.perf_counter(), cpu_seconds()
     c.train(steps)
-    return time.perf_counter() - wall, _cpu_seconds() - cpu
+    return time.perf_counter() - wall, cpu_seconds() - cpu
 
 
-def _cpu_seconds() -> float:
-    """Of this process and of the workers that it has waited for."""
+def cpu_seconds() -> float:
+    """Of this process and the children it has waited for; `os.times` counts in ticks of 10 ms."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(u.ru_utime + u.ru_stime for u in used)

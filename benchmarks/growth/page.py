@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from benchmarks.growth.measuring import FIELDS, Known, costs
 from benchmarks.growth.points import KINDS, PARQUET, SCALES, Line, predicted, slope
-from benchmarks.page import table, with_parts
-from benchmarks.resuming import Row, read_rows
-from experiments.suite.store.files import write_atomic
+from benchmarks.page import rewrite, table, with_parts
+from benchmarks.resuming import Row
 
 STEEP = 1.2
 """From this power of the size on, a line has a sentence on the page."""
@@ -84,11 +82,5 @@ def page(text: str, rows: Sequence[Row]) -> str:
     return with_parts(text, {"growth": tables(rows)})
 
 
-def main(arguments: Sequence[str]) -> None:
-    file, docs = map(Path, arguments)
-    made = page(docs.read_text(encoding="utf-8"), list(read_rows(file, FIELDS)))
-    write_atomic(docs, made.encode())
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rewrite(sys.argv[1:], FIELDS, page)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from benchmarks import page as pages
-from benchmarks.resuming import Row, read_rows
+from benchmarks.page import rewrite, with_parts
+from benchmarks.page import table as markdown
+from benchmarks.resuming import Row
 from benchmarks.time_to_accuracy.curves import within
 from benchmarks.time_to_accuracy.drawing import NAMES
 from benchmarks.time_to_accuracy.measuring import FIELDS, looks_of
 from benchmarks.time_to_accuracy.settings import FULL, Setting
-from experiments.suite.store.files import write_atomic
 
 HEAD = (
     *("setting", "truth", "tolerance", "trained by", "seconds", "network-steps"),
@@ -26,7 +25,7 @@ HEAD = (
 
 def table(rows: Sequence[Row], settings: Sequence[Setting]) -> str:
     """A row for each setting and contender: when its error is, and stays, within the tolerance."""
-    return pages.table(HEAD, [line for setting in settings for line in _lines(rows, setting)])
+    return markdown(HEAD, [line for setting in settings for line in _lines(rows, setting)])
 
 
 def _lines(rows: Sequence[Row], setting: Setting) -> Iterator[list[str]]:
@@ -53,14 +52,8 @@ def _lines(rows: Sequence[Row], setting: Setting) -> Iterator[list[str]]:
 
 def page(text: str, rows: Sequence[Row]) -> str:
     """The page with its table made anew."""
-    return pages.with_parts(text, {"time to accuracy": table(rows, FULL)})
-
-
-def main(arguments: Sequence[str]) -> None:
-    file, docs = map(Path, arguments)
-    made = page(docs.read_text(encoding="utf-8"), list(read_rows(file, FIELDS)))
-    write_atomic(docs, made.encode())
+    return with_parts(text, {"time to accuracy": table(rows, FULL)})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rewrite(sys.argv[1:], FIELDS, page)
