@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,8 @@ PAPER = "Sec. 3.3, Theorem 2"
 FIGURE = "consistency"
 FRESH = 0
 """The n of a stream of fresh samples: as if n were infinite."""
+SMALLEST_GAP = 1e-5
+"""Nats: what is below is drawn at the edge, if at all."""
 WIDE = 128
 """The least width that the claim of consistency is about."""
 
@@ -184,6 +186,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         plot_estimates(named, left)
         plot_estimation_gap(named, middle)
         plot_approximation_gap(named, right)
+        zoom_gaps(middle, right)
     return figure
 
 
@@ -192,13 +195,20 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     counts = sorted(set(rows["n"]))
     place = rows.assign(at=[float(counts.index(n)) for n in rows["n"]])
     truth = float(rows["truth"].iloc[0])
-    ax.set_ylim(-1.5 * truth, 1.6 * truth)
+    ax.set_ylim(*around([*rows["nats"], truth], -1.5 * truth, 1.6 * truth))
     at = [float(i) for i in range(len(counts))]
     method_series(place, ax, "at", at, "nats", apart=True, by="units")
     truth_level(ax, len(counts), truth)
     even_axis(ax, ["∞" if math.isinf(n) else in_thousands(n) for n in counts])
     ax.set(xlabel="rows of the training set, n", ylabel="mutual information, nats")
     return ax
+
+
+def around(values: Iterable[float], low: float, high: float) -> tuple[float, float]:
+    """The limits of an axis: the finite values with a margin, within low and high."""
+    finite = [value for value in values if math.isfinite(value)]
+    margin = 0.2 * (max(finite) - min(finite)) + 0.01
+    return max(min(finite) - margin, low), min(max(finite) + margin, high)
 
 
 def mean_values(rows: pd.DataFrame) -> pd.DataFrame:
@@ -234,10 +244,20 @@ def plot_approximation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def zoom_gaps(*axes: Axes) -> None:
+    """One scale for the gaps that were drawn."""
+    drawn = np.concatenate(
+        [np.asarray(line.get_ydata(), float) for ax in axes for line in ax.lines]
+    )
+    most = max((float(gap) for gap in drawn if math.isfinite(gap)), default=1.0)
+    for ax in axes:
+        ax.set_ylim(SMALLEST_GAP, min(max(3.0 * most, 100 * SMALLEST_GAP), 30.0))
+
+
 def gap_axes(ax: Axes, values: Sequence[float]) -> None:
     """Log scales with ticks at these values."""
     ticks = sorted(set(values))
-    ax.set(yscale="log", ylim=(1e-4, 30.0), ylabel="nats")
+    ax.set(yscale="log", ylabel="nats")
     log_axis(ax, ticks, [in_thousands(value) for value in ticks])
     decades(ax.yaxis)
 

@@ -271,7 +271,7 @@ def plot_stairs(rows: pd.DataFrame, points: pd.DataFrame, ax: Axes) -> Axes:
     truth_line(ax, [x for i in range(len(levels)) for x in (i, i + 1)], stairs)
     mark_ceiling(ax, log_batch(rows))
     ax.set_xticks([i + 0.5 for i in range(len(levels))], [f"{level:g}" for level in levels])
-    ax.set(xlim=(0, len(levels)), xlabel="steps, at true nats")
+    ax.set(xlim=(0, len(levels)), xlabel="true nats; in each, the training")
     return ax
 
 
