@@ -13,7 +13,13 @@ from mine.command.errors import OK
 from mine.command.files import written_whole
 from mine.command.inputs import Sides, read_sides
 from mine.command.library import estimate_sides
-from mine.command.records import as_record, failure, normalised_note, warnings_of
+from mine.command.records import (
+    as_record,
+    evidence_note,
+    failure,
+    normalised_note,
+    warnings_of,
+)
 
 if TYPE_CHECKING:
     from mine.running.estimates import Estimate
@@ -74,7 +80,7 @@ def _print_table(e: Estimate, sides: Sides) -> None:
     table = printing.new_table(*printing.HEADS, "method", "rows")
     table.add_row(*printing.cells(e), e.method, str(rows))
     notes = [f"{e.method} chose {e.chosen}"] * bool(e.chosen)
-    notes.append(normalised_note(e))
+    notes += [normalised_note(e), *evidence_note(e)]
     notes += [f"warning: {text}" for text in warnings_of(e, rows)]
     printing.print_verdict(e)
     printing.print_table(table, [*printing.dropped_note(sides.columns), *notes])

@@ -32,6 +32,15 @@ def failure(e: Estimate) -> str:
     return f"the training {where}: lower --set learning_rate, or take --preprocess rank"
 
 
+def evidence_note(e: Estimate) -> list[str]:
+    """What an interval that contains 0 says."""
+    low, high = e.interval(LEVEL)
+    if not low <= 0.0 <= high:
+        return []
+    more = "" if e.null else " (--null 19 gives a p-value)"
+    return [f"no evidence of a relation: the interval contains 0{more}"]
+
+
 def normalised_note(e: Estimate) -> str:
     """The value on scales from 0 to 1."""
     if is_infinite(e):
