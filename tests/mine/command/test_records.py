@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mine
 from mine.command import records
+from mine.command.records import evidence_note
 
 
 @given(
