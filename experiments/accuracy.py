@@ -144,8 +144,8 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     found = table(rows)
     compared = found[found["role"] == COMPARED]
     note = (
-        "Rows of one's own, dealt to training, validation and test, as mine.estimate does without"
-        " options."
+        "A fixed set of rows, split into training, validation and test, as mine.estimate does"
+        " without options."
     )
     title = "Development tasks: error of each method"
     return {

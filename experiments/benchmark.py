@@ -134,7 +134,7 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
     found = table(rows)
     n = "no rows" if not len(found) else f"{int(found['n'].iloc[0]):,} rows"
     cut = (
-        f"{found['name'].nunique()} tasks of {n} of one's own, dealt to training, validation and"
+        f"{found['name'].nunique()} tasks, {n} of each, split into training, validation and"
         " test; the paper has 40 of 10,000 rows and 10 seeds (scale=paper)."
     )
     return {

@@ -31,7 +31,7 @@ def auto() -> Method:
         reports="DV of the one that validation rows choose, cross-fitted, extrapolated over rows",
         kind=NEITHER,
         source="this suite",
-        good_at="whatever comes: the default for one's own data",
+        good_at="whatever comes: the default for your own data",
         candidates=(
             Candidate(js(), "copula", COPULA),
             Candidate(js(), "copula", MIXTURE),
