@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from mine.data.columns import Layout
-from mine.data.levels import codes_of, distinct, row_keys
+from mine.data.levels import codes_of, commonest, distinct, row_keys
 from mine.data.preprocessing import FEW_VALUES, Values, is_heavy
 from mine.data.sentinels import sentinel
 
@@ -60,15 +60,11 @@ Side = tuple[str, Tensor, Layout, Sequence[bool]]
 
 def _is_discrete(column: Values) -> bool:
     few = len(column) // 5
-    head = np.unique(column[: 20 * FEW_VALUES])  # enough to recognise a continuous column
-    if len(head) > FEW_VALUES and _most_common(column[: 20 * FEW_VALUES]) < ONE_VALUE / 2:
+    head = column[: 20 * FEW_VALUES]  # enough to recognise a continuous column
+    if distinct(head) > FEW_VALUES and commonest(head) < ONE_VALUE / 2 * len(head):
         return False
     values, counts = np.unique(column, return_counts=True)
     return len(values) <= min(FEW_VALUES, few) or counts.max() > ONE_VALUE * len(column)
-
-
-def _most_common(column: Values) -> float:
-    return float(np.unique(column, return_counts=True)[1].max() / len(column))
 
 
 def _nearly_discrete(sides: Sequence[Side], discrete: Sequence[Sequence[bool]]) -> str:

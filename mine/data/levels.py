@@ -34,6 +34,12 @@ def distinct(column: Values) -> int:
     return len(np.unique(column))
 
 
+@once_a_column
+def commonest(column: Values) -> int:
+    """How many rows have the commonest value."""
+    return int(np.unique(column, return_counts=True)[1].max())
+
+
 def row_keys(columns: Sequence[Values]) -> NDArray[np.uint64]:
     """A hash of each row, (n,): equal for equal rows; two others agree with probability 2^-64."""
     found = np.zeros(len(columns[0]), np.uint64)

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from mine.data.columns import Layout
 from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails, sentinels
+from mine.data.levels import commonest
 from mine.data.noiseless import is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
@@ -34,6 +35,7 @@ LARGEST_BOUND = 100.0
 """The same of a lower bound, which n rows cannot carry far beyond ln n."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
 LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
+TIED = 0.05  # share of the rows that may have one and the same value
 SURE = 0.995  # level at which a single pair of columns tells more than the whole
 
 
@@ -86,7 +88,8 @@ def settled(
     looks = looks and hangs is None
     independent = hangs.of_all(len(x)).count if hangs else len(x)
     chosen = _continuous(x), _continuous(y)
-    names, least = _told_by_a_pair(x, y, chosen, layouts, independent)
+    normal = _normal_scored(x), _normal_scored(y)
+    names, least = _told_by_a_pair(x, y, normal, layouts, independent)
     by_pair = least if least > max(e.interval(0.95)[1], 0.0) else 0.0
     doubt = _second_look(e, job, x, y, chosen, by_pair) if looks else None
     if doubt is not None:
@@ -171,6 +174,12 @@ def _continuous(v: Values) -> tuple[int, ...]:
 
 
 @once_a_column
+def _normal_scored(v: Values) -> tuple[int, ...]:
+    """The places of the continuous columns whose scores are normal: no value has many rows."""
+    return tuple(i for i in _continuous(v) if commonest(v[:, i]) <= TIED * len(v))
+
+
+@once_a_column
 def _directions(v: Values, chosen: tuple[int, ...]) -> Values:
     """The normal scores of these columns, of length 1."""
     scores = normal_scores(v[:, chosen])
@@ -183,8 +192,9 @@ def _told_by_a_pair(
     """The column of x and that of y which tell most of each other, and at least how much, in nats.
 
     Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
-    Fisher's, at `SURE` for all pairs together and as many rows as are independent. ("", 0.0) where
-    no columns are continuous, or hardly a row is independent.
+    Fisher's, at `SURE` for all pairs together and as many rows as are independent. Many rows of
+    one value, as at the ends of a clipped column, have no such scores. ("", 0.0) where a side has
+    no column without them, or hardly a row is independent.
     """
     pairs = x.shape[1] * y.shape[1]
     if not all(chosen) or independent <= LEAST_INDEPENDENT:
