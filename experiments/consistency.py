@@ -257,7 +257,7 @@ def zoom_gaps(*axes: Axes) -> None:
 def gap_axes(ax: Axes, values: Sequence[float]) -> None:
     """Log scales with ticks at these values."""
     ticks = sorted(set(values))
-    ax.set(yscale="log", ylabel="nats")
+    ax.set(yscale="log", ylim=(SMALLEST_GAP, 30.0), ylabel="nats")
     log_axis(ax, ticks, [in_thousands(value) for value in ticks])
     decades(ax.yaxis)
 

@@ -55,7 +55,9 @@ class StackRun:
         ]
         self.dealt: dict[Hashable, Dealt] = dict(zip(map(_rows_of, jobs), found, strict=True))
         self.critic = self._critic(found, device)
-        critic, self.data = _of_mapped(self.critic, found)
+        critic, self.data = self.critic, found
+        if not self.nothing_to_train:
+            critic, self.data = _of_mapped(self.critic, found)
         self.stack = Stack(
             critic=critic,
             sources=[dealt.batches for dealt in self.data],

@@ -92,7 +92,7 @@ def trained_alone(candidate, x, y, share=1.0) -> Estimate:
 
 
 def test_auto_is_the_candidate_whose_validation_value_is_the_highest():
-    x, y = data()
+    x, y = data(1)
     found = mine.estimate(x, y, **QUICK)
     # Normal rows have no mixture and no bent sides: such candidates have no start of their own.
     own = (NOTHING, COPULA, VARIATES)
@@ -187,7 +187,7 @@ def test_many_in_one_stack_are_what_they_are_alone():
 
 @pytest.mark.parametrize(("buffer", "value"), [("rho", 2.0), ("tail", -1.0), ("tail", 2.0)])
 def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path, buffer, value):
-    x, y = data()
+    x, y = data(1)
     e = mine.estimate(x, y, preprocess="copula", **QUICK)
     assert "from a fitted copula" in e.chosen
     e.critic.save(tmp_path / "critic")

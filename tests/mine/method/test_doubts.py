@@ -99,7 +99,7 @@ def test_few_rows_have_no_farther_neighbours() -> None:
 
 def test_methods_that_train_nothing_on_numbers_are_looked_at() -> None:
     looked = {name for name, method in METHODS.items() if method.doubted}
-    assert looked == {"gaussian", "gaussian_copula", "ksg"}
+    assert looked == {"gaussian", "gaussian_copula", "ksg", "mixed"}
 
 
 def test_rows_that_hang_together_get_no_second_look() -> None:
