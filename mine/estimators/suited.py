@@ -2,8 +2,8 @@
 
 The choice is made before anything is trained, by what the sides are (`mine.data.levels`): both
 discrete, one discrete and the other of few columns of numbers, or neither. With several columns
-neighbours may be far, so that `mixed` falls short, and networks are trained. The choice is made
-for the rows, and permuted copies of them follow it.
+neighbours may be far, so that `mixed` falls short, and networks are trained, if there are rows
+enough for that. The choice is made for the rows, and permuted copies of them follow it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def suited(method: Method, x: Rows, y: Rows, discrete: Discrete) -> Method:
     taken = method.on_labels.get(count)
     if taken is None or (count == 1 and not few):
         return method
-    if count == 1 and numbers.layout.width > 1 and falls_short(0.0, x.values, y.values):
+    several = count == 1 and numbers.layout.width > 1 and len(x.values) >= LEAST_ROWS
+    if several and falls_short(0.0, x.values, y.values):
         return method
     return replace(taken, name=method.name, taken=taken.name)
 

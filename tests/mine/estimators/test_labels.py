@@ -166,6 +166,12 @@ def test_networks_are_trained_where_neighbours_are_far(d, is_near):
     assert any(w.startswith("far neighbours") for w in named.warnings) != is_near
 
 
+def test_few_rows_train_no_networks_on_a_label():
+    x = np.random.default_rng(100).normal(size=(90, 3))
+    e = mine.estimate(x, np.array(list("abc"))[x.argmax(1)])
+    assert e.chosen == "mixed" and e.verdict == "unreliable" and covers(e, math.log(3))
+
+
 def test_the_scale_from_0_to_1_is_a_normal_pairs_correlation():
     rng = np.random.default_rng(0)
     x = rng.normal(size=2000)
