@@ -23,7 +23,7 @@ from mine.method.doubts import tolerance
 from mine.running.verdict import RELIABLE, VERDICTS
 
 OUT = Path("outputs/verdict/rows.csv")
-FIRST_SEED = 5000
+FIRST_SEED = 6000
 FIELDS = (
     *("case", "method", "seed", "kind", "truth", "nats", "low", "high"),
     *("verdict", "reasons", "seconds"),
