@@ -48,16 +48,13 @@ class StackRun:
         """
         first, self.is_choice = jobs[0], is_choice
         self.jobs, self.method = jobs, first.method
-        found = [
+        self._dealt = [
             (dealt.get(_rows_of(job)) if dealt else None)
             or job.source.deal(job.seed, job.key, job.n_test, device)
             for job in jobs
         ]
-        self.dealt: dict[Hashable, Dealt] = dict(zip(map(_rows_of, jobs), found, strict=True))
-        self.critic = self._critic(found, device)
-        critic, self.data = self.critic, found
-        if not self.nothing_to_train:
-            critic, self.data = _of_mapped(self.critic, found)
+        self.critic = self._critic(device)
+        critic, self.data = self._of_mapped()
         self.stack = Stack(
             critic=critic,
             sources=[dealt.batches for dealt in self.data],
@@ -76,19 +73,35 @@ class StackRun:
         self.curve: list[tuple[int, Tensor]] = []
 
     @property
+    def dealt(self) -> dict[Hashable, Dealt]:
+        """The rows of its cells. Not made before it is asked for: a task need have no hash."""
+        return dict(zip(map(_rows_of, self.jobs), self._dealt, strict=True))
+
+    @property
     def nothing_to_train(self) -> bool:
         """Whether it is a candidate none of whose cells has a start of its own."""
         critic = self.critic
         return self.is_choice and isinstance(critic, StackedStarted) and bool(critic.plain.all())
 
-    def _critic(self, data: Sequence[Dealt], device: torch.device) -> Critic:
+    def _critic(self, device: torch.device) -> Critic:
         first = self.jobs[0]
         dx, dy = first.source.sizes[1:]
         starts = [job.generator("start") for job in self.jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedStarted):
-            critic.fit([cast(Pairs, dealt.seen) for dealt in data])  # there are rows: see `Job`
+            critic.fit(
+                [cast(Pairs, dealt.seen) for dealt in self._dealt]
+            )  # there are rows: see `Job`
         return critic
+
+    def _of_mapped(self) -> tuple[Critic, list[Dealt]]:
+        """The critic that is trained and tested, and the rows as it takes them: a start's maps
+        are gone through once, and not at each step and look."""
+        critic = self.critic
+        if self.nothing_to_train or not isinstance(critic, StackedStarted):
+            return critic, self._dealt
+        mapped = [dealt.through(partial(critic.mapped, k)) for k, dealt in enumerate(self._dealt)]
+        return critic.of_mapped, mapped
 
     def train(self) -> Iterator[Moment]:
         """Trains on from where it is, to the last step or until all cells have stopped."""
@@ -247,16 +260,6 @@ class StackRun:
             found.offset,
             job.critic,
         )
-
-
-def _of_mapped(critic: Critic, data: Sequence[Dealt]) -> tuple[Critic, list[Dealt]]:
-    """The critic that is trained and tested, and the rows as it takes them: a start's maps are
-    gone through once, and not at each step and look."""
-    if not isinstance(critic, StackedStarted):
-        return critic, list(data)
-    return critic.of_mapped, [
-        dealt.through(partial(critic.mapped, k)) for k, dealt in enumerate(data)
-    ]
 
 
 def _rows_of(job: Job) -> Hashable:

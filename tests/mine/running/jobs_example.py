@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import torch
+
 from mine.critics.mlp import MLP
 from mine.data.columns import Layout
 from mine.data.own_rows import Given, OwnRows
@@ -45,3 +47,17 @@ class Raises:
 
     def sample(self, n, generator):
         raise OSError("no such data")
+
+
+@dataclasses.dataclass
+class Unhashable:
+    """A task of a user's with a list, as a config gives it."""
+
+    noise: list
+    dim_x: int = 1
+    dim_y: int = 1
+    mi: float = 0.3
+
+    def sample(self, n, generator):
+        x, noise = torch.randn(2, n, 1, generator=generator)
+        return x, x + self.noise[0] * noise

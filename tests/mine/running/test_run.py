@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from jobs_example import Raises, job, outcomes
+from jobs_example import Raises, Unhashable, job, outcomes
 
 from mine.running.estimates import Estimate
 from mine.running.events import Advance, Began, Failure, Halved
@@ -35,6 +35,12 @@ def test_neither_does_the_number_of_neighbours(dim, method):
         stacks = [tuple(range(end - n, end)) for end, n in zip(ends, parts, strict=True)]
         found.append(outcomes(jobs, stacks=stacks, workers=1))
     assert all(one == found[0] for one in found)
+
+
+@pytest.mark.parametrize("n", [0, 100])
+def test_a_task_need_have_no_hash(n):
+    (found,) = outcomes([job(Unhashable([1.0]), n=n)])
+    assert isinstance(found, Estimate) and found.steps == 20
 
 
 class Watched(CorrelatedGaussian):
