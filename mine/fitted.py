@@ -93,13 +93,13 @@ class Fitted:
             as_columns(name, v, layout)
             for name, v, layout in zip("xy", (x, y), self.layouts, strict=True)
         )
-        if not len(a):
-            return np.empty(0)
         if len(a) != len(b):
             raise ValueError(
                 f"x and y must pair up row by row, got {len(a)} and {len(b)} rows: drop the rows "
                 "that one of them lacks"
             )
+        if not len(a):
+            return np.empty(0)
         return np.mean([self._log_ratios(m, a, b) for m in self.members], 0)
 
     def _log_ratios(self, member: Member, x: Tensor, y: Tensor) -> Array:
