@@ -101,5 +101,5 @@ def read_rows(file: Path, fields: Sequence[str]) -> Iterator[Row]:
     """The whole rows of a file: the last line may have been cut short."""
     if file.exists():
         data = file.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1].decode()
-        yield from (row for row in csv.DictReader(io.StringIO(whole)) if row[fields[-1]])
+        text = io.StringIO(data[: data.rfind(b"\n") + 1].decode())
+        yield from (row for row in csv.DictReader(text) if row[fields[-1]])

@@ -251,7 +251,7 @@ def test_the_readme_compares_by_the_figures_of_the_page() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.split("| estimator |")[1].split("\n\n")[0]
     lines = [cells for cells in map(cells_of, table.splitlines()) if len(cells) == 4][1:]
-    assert len(lines) >= 8
+    assert len(lines) == 8
     for name, *quoted in lines:
         there = sources[name.startswith("**")][name.strip("*`")]
         for text, one in zip(quoted, there, strict=True):

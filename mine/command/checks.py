@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mine.command.spelling import near
+from mine.spelling import near
 
 
 def check_methods(names: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ columns it was .8 to 2.1 times the error, and on laws without such edges 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ from mine.data.levels import Codes, as_sides, check_labels, codes_of
 from mine.data.preprocessing import is_heavy
 from mine.data.ranks import normal_scores
 from mine.data.whitening import whitening
-from mine.method.doubts import Doubt, tolerance
+from mine.method.doubts import FARTHER, MOST_ROWS, Doubt, tolerance
 from mine.method.method import NEITHER, Method, direct_method
 
 Values = NDArray[np.float64]
@@ -44,8 +45,6 @@ Values = NDArray[np.float64]
 JITTER = 1e-6  # of the median gap between a column's distinct values
 LEVEL_ROWS = 20  # of a level, with fewer of which the estimate warns
 MOST_COLUMNS = 5  # of numbers, with more of which it falls short
-MOST_ROWS = 5000  # that are looked at for the shortfall
-FARTHER = 4  # times as many neighbours
 SURE = 3.0  # standard errors of what the value loses with them
 
 INFLATION = 1.3
@@ -84,9 +83,7 @@ def mixed(x: Any, y: Any, k: int = 3, seed: int = 0) -> MixedResult:
     """
     sides = as_sides(x, y)
     check_labels("mixed", sides, 1)
-    codes = [codes_of(side) for side in sides]
-    label = min((0, 1), key=lambda side: int(codes[side].max()))
-    levels, numbers = codes[label], sides[1 - label]
+    levels, numbers = _levels_and_numbers(sides)
     rows = np.bincount(levels)
     kept = rows[levels] > 1
     levels = levels[kept]
@@ -111,10 +108,15 @@ def shortfall(x: Any, y: Any, k: int = 3) -> float:
 
     Arguments as for `mixed`.
     """
-    sides = as_sides(x, y)
+    levels, numbers = _levels_and_numbers(as_sides(x, y))
+    return _shortfall(levels, _prepared(numbers, 0), k)
+
+
+def _levels_and_numbers(sides: Sequence[Values]) -> tuple[Codes, Values]:
+    """The side with fewer levels as a label, (n,), and the other, (n, d)."""
     codes = [codes_of(side) for side in sides]
     label = min((0, 1), key=lambda side: int(codes[side].max()))
-    return _shortfall(codes[label], _prepared(sides[1 - label], 0), k)
+    return codes[label], sides[1 - label]
 
 
 def _shortfall(levels: Codes, numbers: Values, k: int) -> float:

@@ -15,13 +15,13 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 import mine.method
 from mine.method.method import LOWER, Method
+from mine.spelling import did_you_mean
 
 Maker = Callable[..., Method]
 """A method as a function of its parameters. Their defaults are the usual values, and numbers."""
@@ -67,10 +67,10 @@ class Methods(Mapping[str, Method]):
                 raise KeyError(spelling)
             return self[spelling]
         except KeyError:
-            near = get_close_matches(str(spelling), list(self), n=1)
-            meant = f": did you mean {near[0]!r}?" if near else ""
+            meant = did_you_mean(str(spelling), self)
             raise ValueError(
-                f"method must be one of {list(self)}, got {spelling!r}{meant}"
+                f"method must be one of {list(self)}, got {spelling!r}"
+                + f": {meant}" * bool(meant)
             ) from None
 
     def __getitem__(self, spelling: str) -> Method:

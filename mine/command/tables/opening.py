@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from mine.command.spelling import did_you_mean
 from mine.command.tables.arrays import Arrays
 from mine.command.tables.frames import Feather, Frame
 from mine.command.tables.parquet import Parquet
@@ -14,6 +13,7 @@ from mine.command.tables.reading import Reading
 from mine.command.tables.source import Source, reading
 from mine.command.tables.text import Text
 from mine.command.tables.unpacking import STDIN, opened
+from mine.spelling import did_you_mean
 
 DELIMITERS: Mapping[str, str] = {".csv": ",", ".txt": ",", ".tsv": "\t", ".data": ",", ".dat": " "}
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from mine.command.spelling import did_you_mean
+from mine.spelling import did_you_mean
 
 _SHOWN = 6
 """Names in an error."""

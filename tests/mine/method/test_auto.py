@@ -91,6 +91,22 @@ def trained_alone(candidate, x, y, share=1.0) -> Estimate:
     return outcome
 
 
+def saved_and_loaded(e, x, y, folder):
+    """Its critic after a way through a file; it gives the same bits."""
+    e.critic.save(folder / "critic")
+    again = mine.load(folder / "critic")
+    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
+    return again
+
+
+def refuses_a_perfect_correlation(critic, folder):
+    """Which is never fitted, so that somebody wrote it."""
+    critic.members[0].buffers["rho"][:] = 1.0
+    critic.save(folder / "hostile")
+    with pytest.raises(ValueError, match="expected a critic's file"):
+        mine.load(folder / "hostile")
+
+
 def test_auto_is_the_candidate_whose_validation_value_is_the_highest():
     x, y = data(1)
     found = mine.estimate(x, y, **QUICK)
@@ -190,9 +206,7 @@ def test_a_critic_that_started_from_a_copula_is_saved_and_loaded(tmp_path, buffe
     x, y = data(1)
     e = mine.estimate(x, y, preprocess="copula", **QUICK)
     assert "from a fitted copula" in e.chosen
-    e.critic.save(tmp_path / "critic")
-    again = mine.load(tmp_path / "critic")
-    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
+    again = saved_and_loaded(e, x, y, tmp_path)
     for member in again.members:
         member.buffers[buffer][:] = value  # not what `Residual` could have fitted
     again.save(tmp_path / "hostile")
@@ -207,13 +221,8 @@ def test_a_spiral_is_seen_through_its_variates_and_the_critic_saved_and_loaded(t
     e = mine.estimate(x, y, **QUICK)
     assert e.chosen == "js on auto units, from fitted variates"
     assert 0.5 * task.mi < e.nats < task.mi + 2 * e.stderr
-    e.critic.save(tmp_path / "critic")
-    again = mine.load(tmp_path / "critic")
-    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
-    again.members[0].buffers["rho"][:] = 1.0  # a perfect correlation, which is never fitted
-    again.save(tmp_path / "hostile")
-    with pytest.raises(ValueError, match="expected a critic's file"):
-        mine.load(tmp_path / "hostile")
+    again = saved_and_loaded(e, x, y, tmp_path)
+    refuses_a_perfect_correlation(again, tmp_path)
 
 
 def test_regimes_are_seen_through_a_mixture_and_the_critic_saved_and_loaded(tmp_path):
@@ -222,13 +231,8 @@ def test_regimes_are_seen_through_a_mixture_and_the_critic_saved_and_loaded(tmp_
     e = mine.estimate(x, y, **QUICK)
     assert e.chosen == "js on copula units, from a fitted mixture of normals"
     assert abs(e.nats - task.mi) < 2 * e.stderr < 0.4 * task.mi
-    e.critic.save(tmp_path / "critic")
-    again = mine.load(tmp_path / "critic")
-    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
-    again.members[0].buffers["rho"][:] = 1.0  # a perfect correlation, which is never fitted
-    again.save(tmp_path / "hostile")
-    with pytest.raises(ValueError, match="expected a critic's file"):
-        mine.load(tmp_path / "hostile")
+    again = saved_and_loaded(e, x, y, tmp_path)
+    refuses_a_perfect_correlation(again, tmp_path)
 
 
 def test_bent_sides_are_made_normal_and_the_critic_saved_and_loaded(tmp_path):
@@ -237,9 +241,7 @@ def test_bent_sides_are_made_normal_and_the_critic_saved_and_loaded(tmp_path):
     e = mine.estimate(x, y, **QUICK)
     assert e.chosen == "js on copula units, from a fitted copula of sides made normal"
     assert abs(e.nats - task.mi) < 2 * e.stderr < 0.4 * task.mi
-    e.critic.save(tmp_path / "critic")
-    again = mine.load(tmp_path / "critic")
-    assert np.array_equal(again.pointwise(x, y), e.critic.pointwise(x, y))
+    saved_and_loaded(e, x, y, tmp_path)
 
 
 def test_half_of_the_rows_that_find_no_start_are_no_rise():
