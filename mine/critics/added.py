@@ -43,3 +43,6 @@ class StackedAdded(StackedStarted):
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.network.backward(g_joint, g_marginal)
+
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        self.network.leave_out(cells)

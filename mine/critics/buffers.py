@@ -12,7 +12,7 @@ there the cells go in groups too, which share one memory of at most `CUDA_GROUP_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -36,42 +36,80 @@ class Buffers:
         groups: the cells that go through a step together.
     """
 
-    def __init__(self, network: Network, batch: int, rows_y: int, m: int, keep: bool) -> None:
-        k, rows, device = network.k, (1 + m) * batch, network.device
-        pairs = None
+    def __init__(
+        self, network: Network, wanted: Sequence[bool], sizes: tuple[int, int, int], keep: bool
+    ) -> None:
+        """Allocates all but the activations.
+
+        Args:
+            network: the whole stack.
+            wanted: which of its cells are computed.
+            sizes: B rows of x, rows of y, and m marginal pairs for each row of x.
+            keep: whether a gradient is wanted.
+        """
+        self.network, self.sizes, self.keep = network, sizes, keep
+        (batch, _, m), k, device = sizes, network.k, network.device
+        rows = (1 + m) * batch
+        self.pairs = None
         if network.narrow:
             width = network.dx + network.dy + 1
             pairs = torch.ones(k, rows, _aligned(width, device), device=device)[..., :width]
             blocks = pairs.unflatten(1, (1 + m, batch))
             self.pairs_x = blocks[..., : network.dx]
             self.pairs_y = blocks[..., network.dx : -1].unbind(1)
-        self.t_row = torch.empty(k, 1, rows, device=device)
+            self.pairs = pairs
+        self.t_row = torch.zeros(k, 1, rows, device=device)  # a cell may never be wanted
         self.gt = torch.empty(k, rows, 1, device=device)
         self.t_joint, self.t_marginal = self.t_row.squeeze(1).tensor_split((batch,), 1)
         self.gt_joint, self.gt_marginal = self.gt.squeeze(2).tensor_split((batch,), 1)
-        groups = _groups(network, rows, keep)
-        size = max(g.stop - g.start for g in groups)
+        self.regroup(wanted)
+
+    def regroup(self, wanted: Sequence[bool]) -> None:
+        """Makes the groups anew, of these cells."""
+        network, (batch, rows_y, m) = self.network, self.sizes
+        rows, device = (1 + m) * batch, network.device
+        parts = _parts(network, rows, self.keep, wanted)
+        size = max((of.stop - of.start for of in parts), default=0)
         memory = [zeros(size * rows * max(network.hidden), device) for _ in range(2)]
         halves: list[Tensor] = []
         if not network.narrow:
             halves = [
                 torch.empty(size, n, network.hidden[0], device=device) for n in (batch, rows_y)
             ]
-        shared = None if keep else Activations(network, size * rows)
-        outputs = Outputs(pairs, self.t_row, self.gt)
+        shared = None if self.keep else Activations(network, size * rows)
+        outputs = Outputs(self.pairs, self.t_row, self.gt)
         self.groups = [
             Group(network, outputs, cells, (1 + m, batch), shared, memory, halves)
-            for cells in groups
+            for cells in parts
         ]
 
 
-def _groups(network: Network, rows: int, keep: bool) -> list[slice]:
+def _parts(network: Network, rows: int, keep: bool, wanted: Sequence[bool]) -> list[slice]:
     """The cells of each group; off the CPU all cells of a training step are one group."""
     on_cpu = network.device.type == "cpu"
     if keep and not on_cpu:
         return [slice(0, network.k)]
     budget = GROUP_BYTES if on_cpu else CUDA_GROUP_BYTES
-    return cell_groups(network.k, activation_bytes(network.hidden, rows), budget)
+    cell_bytes = activation_bytes(network.hidden, rows)
+    return [
+        slice(run.start + part.start, run.start + part.stop)
+        for run in runs(wanted)
+        for part in cell_groups(run.stop - run.start, cell_bytes, budget)
+    ]
+
+
+def runs(wanted: Sequence[bool]) -> list[slice]:
+    """Neighbouring cells that are wanted. One alone takes an unwanted neighbour with it: see
+    `even_parts`."""
+    found, k = [], len(wanted)
+    for want, of_run in groupby(range(k), wanted.__getitem__):
+        places = list(of_run)
+        if want:
+            start, stop = places[0], places[-1] + 1
+            if stop - start == 1 < k:
+                start, stop = (start - 1, stop) if start else (start, stop + 1)
+            found.append(slice(start, stop))
+    return found
 
 
 def _aligned(width: int, device: torch.device) -> int:

@@ -175,6 +175,9 @@ class StackedDensities:
             grad.copy_(g)
         self._last = None
 
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        """Nothing: all cells go through each product together."""
+
     def _network(self, leaves: list[Tensor], x: Tensor) -> Tensor:
         """The parameters of q(y | x): (K, B, dx) -> (K, B, C (1 + 2 dy))."""
         layers = leaves[: len(leaves) - self.own]

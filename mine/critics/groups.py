@@ -61,6 +61,7 @@ class Group:
         self.act = network.activation
         views, grads = ([v[cells] for v in vs] for vs in (network.views, network.grads))
         self.w_row, self.grad_row = (v[-2].view(k, 1, -1) for v in (views, grads))
+        self.bias = network.views[-1][cells]
         self.t_row, self.gt = outputs.t_row[cells], outputs.gt[cells]
         self.gt_row = self.gt.view(k, 1, rows)
         self.ones = torch.ones(k, 1, rows, device=network.device)
@@ -81,14 +82,14 @@ class Group:
             self.first = OfHalves(cells, shape, halves, network.dx, *own, self.ones)
 
     def forward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
-        """Writes T without the output's bias, for these cells, into ``t_row``."""
+        """Writes T of these cells into ``t_row``."""
         self.first.forward(x, y, pairing)
         self.act.forward(*self.first.layer.flat)
         for step in self.steps:
             torch.bmm(step.below.a, step.w, out=step.above.z).add_(step.b)
             self.act.forward(*step.above.flat)
         # A row times a matrix: the matrix times a column would take twice as long.
-        torch.bmm(self.w_row, self.last.a_t, out=self.t_row)
+        torch.bmm(self.w_row, self.last.a_t, out=self.t_row).add_(self.bias)
 
     def backward(self, x: Tensor, y: Tensor, pairing: Pairing) -> None:
         """Writes these cells' gradients, except that of the output's bias, from ``gt``."""

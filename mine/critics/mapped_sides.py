@@ -7,6 +7,8 @@ The maps cost more than the network. Rows that are used again and again are mapp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,3 +49,6 @@ class StackedMappedSides(StackedStarted):
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         self.inner.backward(g_joint, g_marginal)
+
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        self.inner.leave_out(cells)

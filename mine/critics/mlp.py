@@ -39,7 +39,8 @@ from mine.critics.plain import perceptron_values
 if TYPE_CHECKING:
     from mine.data.pairs import Pairing
 
-NARROW = 48  # columns of x and y together: up to this many, pairs are multiplied as they stand
+NARROW = {"cpu": 28, "cuda": 48}
+"""Columns of x and y together: up to this many, pairs are multiplied as they stand."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,12 @@ class StackedMLP:
             ACTIVATIONS[config.activation],
             dx,
             dy,
-            dx + dy <= NARROW,
+            dx + dy <= NARROW.get(self.theta.device.type, 0),
             self.views,
             self.grads,
         )
         self._buffers: dict[tuple[int, int, int, bool], Buffers] = {}
+        self._wanted = [True] * self.k
         self._last: tuple[Tensor, Tensor, Pairing, Buffers] | None = None
 
     def values(
@@ -131,7 +133,6 @@ class StackedMLP:
                 pairs.copy_(rows)
         for group in buf.groups:
             group.forward(x, y, pairing)
-        buf.t_row.add_(self.views[-1])
         self._last = (x, y, pairing, buf) if keep else None
         return buf.t_joint, buf.t_marginal
 
@@ -150,8 +151,15 @@ class StackedMLP:
             group.backward(x, y, pairing)
         self._last = None  # gradients have overwritten the activations
 
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        wanted = [not left_out for left_out in cells]
+        if wanted != self._wanted:
+            self._wanted = wanted
+            for buf in self._buffers.values():
+                buf.regroup(wanted)
+
     def _buffer(self, batch: int, rows_y: int, m: int, keep: bool) -> Buffers:
         key = (batch, rows_y, m, keep)
         if key not in self._buffers:
-            self._buffers[key] = Buffers(self._network, batch, rows_y, m, keep)
+            self._buffers[key] = Buffers(self._network, self._wanted, (batch, rows_y, m), keep)
         return self._buffers[key]

@@ -125,6 +125,9 @@ class StackedModules:
             grad.zero_() if g is None else grad.copy_(g)
         self._last = None
 
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        """Nothing: all cells go through each product together."""
+
 
 def _stacked(of_modules: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Tensors by name, each with a leading axis K.

@@ -84,6 +84,16 @@ class Critic(Parameters, Protocol):
         """
         ...
 
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        """Says whose values and gradients nobody reads until this is called again.
+
+        A critic may leave them as an earlier batch made them. It may compute them all the same.
+
+        Args:
+            cells: K of them, true for a cell that may be left out.
+        """
+        ...
+
 
 class CriticConfig(Protocol):
     """What makes critics: `MLP`, or `Modules` for a user's own network."""

@@ -87,3 +87,6 @@ class StackedStarted:
 
     def backward(self, g_joint: Tensor, g_marginal: Tensor) -> None:
         raise NotImplementedError
+
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        raise NotImplementedError

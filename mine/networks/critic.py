@@ -94,3 +94,6 @@ class StackedNetworks:
         seed = torch.cat([g_joint, g_marginal], 1)
         self.network.write_gradient(self.network.gradients(self._last, seed))
         self._last = None
+
+    def leave_out(self, cells: Sequence[bool]) -> None:
+        """Nothing: all cells go through each product together."""

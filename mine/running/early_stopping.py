@@ -18,7 +18,7 @@ from mine.training.settings import Training
 class EarlyStopping:
     """Keeps each cell's best parameters, and stops a cell after `patience` looks without progress.
 
-    A stopped cell is trained on with its stack, which costs nothing more, but its best parameters,
+    A stopped cell may be left out of the steps that its stack goes on to do: its best parameters,
     its steps and so its estimate no longer change. Without validation rows it does nothing.
     """
 
@@ -53,14 +53,20 @@ class EarlyStopping:
         self.stopped.copy_(torch.where(going, step, self.stopped))
         of_better = per_parameter(self.critic, better)
         self.theta.copy_(torch.where(of_better, self.critic.theta, self.theta))
+        self.leave_out_done()
+
+    def leave_out_done(self) -> None:
+        """Spares the critic the cells that have stopped."""
+        self.critic.leave_out((self.misses >= self.training.patience).tolist())
 
     def all_done(self) -> bool:
         return self.active and bool((self.misses >= self.training.patience).all())
 
     def restore(self) -> None:
-        """Gives the critic the best parameters."""
+        """Gives the critic the best parameters, and all cells again."""
         if self.active:
             self.critic.theta.copy_(self.theta)
+            self.critic.leave_out([False] * self.critic.k)
 
     def steps(self, done: int) -> list[int]:
         """Steps that each cell was trained for, of those done."""

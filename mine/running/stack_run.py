@@ -154,6 +154,7 @@ class StackRun:
         fits(like, curve)
         for name, tensor in self.stopping.named().items():
             tensor.copy_(stopping[name])
+        self.stopping.leave_out_done()
         values = curve["values"].to(self.stack.critic.theta.device)
         self.curve = list(zip(curve["steps"].tolist(), values, strict=True))
         self.progress = self.loop.progress()
@@ -229,7 +230,8 @@ class StackRun:
             n_test=len(dealt.test[0]),
             steps=steps,
             curve=self._thinned_curve(curve, steps),
-            diverged_at=diverged_at,
+            # What a cell does after it has stopped is no part of it: its stack may leave it out.
+            diverged_at=diverged_at if diverged_at < steps else -1,
             validation_nats=validation,
             critic=self._fitted(k, found),
             influences=found.influences,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mine.critics import buffers
-from mine.critics.buffers import activation_bytes, cell_groups, even_parts
+from mine.critics.buffers import activation_bytes, cell_groups, even_parts, runs
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.data.pairs import Shifts
@@ -60,6 +60,50 @@ def test_what_is_not_kept_changes_no_value_and_has_no_gradient(monkeypatch, conf
         assert torch.equal(one, other)
     with pytest.raises(RuntimeError, match="values of a batch first"):
         critic.backward(*kept)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("d", [1, 30], ids=["pairs", "halves"])
+@pytest.mark.parametrize(
+    "left_out", [{0}, {6}, {1, 3, 5}, {0, 1, 2, 4, 5}, set(range(7)), set()], ids=str
+)
+def test_cells_that_are_left_out_change_no_bit_of_the_others(monkeypatch, d, left_out, generators):
+    """And are there again, when they are asked for again."""
+    monkeypatch.setattr(buffers, "GROUP_BYTES", 3 * activation_bytes((16, 8), 3 * 9))
+    x, y = torch.randn(2, 7, 9, d, generator=generators(1)[0])
+    critic = MLP((16, 8)).stack(d, d, generators(7), "cpu")
+
+    def step():
+        t = [v.clone() for v in critic.values(x, y, Shifts(2))]
+        critic.backward(*(v / 9 for v in t))
+        return [*t, *(g.clone() for g in critic.grads)]
+
+    whole = step()
+    critic.grad.zero_()
+    critic.leave_out([k in left_out for k in range(7)])
+    asked = [k for k in range(7) if k not in left_out]
+    for part, of_all in zip(step(), whole, strict=True):
+        assert torch.equal(part[asked], of_all[asked])
+    computed = {k for group in critic._buffers[9, 11, 2, True].groups for k in cells_of(group)}
+    assert set(asked) <= computed and len(computed) <= 2 * len(asked)
+    critic.leave_out([False] * 7)
+    for part, of_all in zip(step(), whole, strict=True):
+        assert torch.equal(part, of_all)
+
+
+def cells_of(group):
+    """The cells whose T a group writes."""
+    first = group.t_row.storage_offset() // group.t_row.shape[2]
+    return range(first, first + len(group.t_row))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_runs_hold_all_wanted_cells_and_no_cell_alone(wanted):
+    found = runs(wanted)
+    held = [k for run in found for k in range(len(wanted))[run]]
+    assert {k for k, want in enumerate(wanted) if want} <= set(held)
+    assert all(run.stop - run.start >= min(2, len(wanted)) for run in found)
+    assert len(held) <= 2 * sum(wanted)
 
 
 @given(k=st.integers(1, 50), cell=st.integers(1, 50), budget=st.integers(1, 500))

@@ -15,7 +15,7 @@ from mine.data.pairs import partners
 def test_values_and_gradients_are_those_of_the_plain_network(
     activation, hidden, which, narrow, monkeypatch, generators, reference, pairings
 ):
-    monkeypatch.setattr("mine.critics.mlp.NARROW", narrow)
+    monkeypatch.setattr("mine.critics.mlp.NARROW", {"cpu": narrow})
     torch.manual_seed(1)
     k, b, m, dx, dy = 3, 6, 2, 2, 3
     critic = MLP(hidden, activation).stack(dx, dy, generators(k), "cpu")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mine.critics.mlp import MLP
+from mine.critics.mlp import MLP, StackedMLP
 from mine.running import early_stopping
 from mine.running.early_stopping import EarlyStopping
 from mine.training.settings import Training
@@ -50,3 +50,19 @@ def test_a_cell_is_what_it_is_alone_however_long_its_neighbours_train(
         assert alone.untrained() == together.untrained()[k : k + 1]
         assert alone.steps(90) == together.steps(90)[k : k + 1]
         assert torch.equal(alone.misses, together.misses[k : k + 1])
+
+
+def test_a_cell_that_has_stopped_is_left_out_until_its_best_parameters_are_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[bool]] = []
+    monkeypatch.setattr(StackedMLP, "leave_out", lambda _, cells: asked.append(cells))
+    together = watched([QUICK, SLOW, HOPELESS], monkeypatch)
+    assert asked[:4] == [
+        [False, False, False],
+        [False, False, False],
+        [False, False, True],
+        [True, False, True],
+    ]
+    together.restore()
+    assert asked[-1] == [False, False, False]
