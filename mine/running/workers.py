@@ -22,6 +22,7 @@ import torch
 
 from mine.running.devices import working_on
 from mine.running.events import Done, Event, Failure, Halved
+from mine.running.freed_memory import keep_freed_memory
 from mine.running.jobs import AnyJob
 from mine.running.run_options import RunOptions, Stopped
 from mine.running.stack_events import halves, run_stack
@@ -195,6 +196,7 @@ def _work(
     def stopping() -> bool:  # a message in the middle of a stack can only ask to end
         return os.getppid() != caller or connection.poll()
 
+    keep_freed_memory()
     ours = replace(options, stopping=stopping)
     with working_on(device), suppress(Stopped, BrokenPipeError, ConnectionResetError, EOFError):
         for stack in iter(connection.recv, None):
