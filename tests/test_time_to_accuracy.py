@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmarks.resuming import Row, read_rows
-from benchmarks.time_to_accuracy import curves, page
+from benchmarks.time_to_accuracy import curves, others, page
 from benchmarks.time_to_accuracy.__main__ import main
 from benchmarks.time_to_accuracy.curves import Look, within
+from benchmarks.time_to_accuracy.drawing import NAMES
 from benchmarks.time_to_accuracy.loops import (
     CAREFUL,
     CONTENDERS,
@@ -174,6 +176,47 @@ def test_auto_is_beside_the_others_where_there_are_rows() -> None:
     assert contenders(OWN) == [*CONTENDERS, "auto"] and contenders(CUBE) == list(CONTENDERS)
     assert seeds_of(CUBE, STACKED) == [[50 + i for i in range(8)]]
     assert seeds_of(CUBE, CAREFUL) == [[50], [51], [52], [53]]
+
+
+# ---------------------------------------------------------------- other packages
+
+FAKE = """
+def estimate_mi(data, estimator, verbose):
+    x, y = data
+    assert (x.dtype, estimator, verbose) == ("float32", "mine", False)
+    print("[Info]: this goes elsewhere")
+    import numpy as np
+    return float(x[0, 0]), {"iteration": np.array([3, 7])}
+"""
+
+
+def test_another_package_gets_the_rows_of_auto_under_a_python_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch_mist.py").write_text(FAKE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    setting = replace(OWN, rows=400, single=2)
+    assert others.packages(sys.executable) == ["torch-mist"]
+    found = others.look(setting, "torch-mist", sys.executable)
+    values = [float(own_rows(setting, seed)[0][0, 0]) for seed in (50, 51)]
+    assert found.steps == 7 and found.seconds >= 0.0
+    assert found.signed == pytest.approx(sum(values) / 2 - setting.task.mi)
+    tiny = SCALES["tiny"][-1:]
+    rows = measure(tmp_path / "rows.csv", tiny, python=sys.executable)
+    assert [r["method"] for r in rows] == [*CONTENDERS, "auto", "torch-mist"]
+    assert rows[-1]["networks"] == "1" and set(NAMES) > {r["method"] for r in rows}
+
+
+@pytest.mark.parametrize(
+    ("python", "message"),
+    [(sys.executable, "which has neither: install one"), ("/no/python", "expected a Python with")],
+)
+def test_a_python_without_other_packages_is_an_error_with_status_2(
+    python: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--scale", "tiny", "--out", str(tmp_path), "--others", python])
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 # ----------------------------------------------------------------------- command

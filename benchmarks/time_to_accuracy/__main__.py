@@ -19,7 +19,8 @@ OUT = Path("outputs/time_to_accuracy")
 EXAMPLE = """\
 examples:
   python -m benchmarks.time_to_accuracy                            all settings, ten minutes
-  python -m benchmarks.time_to_accuracy --scale tiny --out /tmp/t  does it run"""
+  python -m benchmarks.time_to_accuracy --scale tiny --out /tmp/t  does it run
+  python -m benchmarks.time_to_accuracy --others mist/bin/python   torch-mist, which is there"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,13 +35,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--minutes", type=positive("minutes", "15"), default=math.inf, help="stop after so many"
     )
+    parser.add_argument(
+        "--others",
+        metavar="PYTHON",
+        default="",
+        help="a Python that has torch-mist or benchmark-mi: their MINE on the rows of auto, too",
+    )
     asked = parser.parse_args(arguments)
     check_folder(parser, asked.out)
-    return run(asked.out, asked.scale, asked.minutes)
+    try:
+        return run(asked.out, asked.scale, asked.minutes, asked.others)
+    except ValueError as error:
+        parser.error(str(error))
 
 
-def run(out: Path, scale: str, minutes: float) -> int:
-    """Measures what lacks, prints each new curve's end, writes rows, table and figure."""
+def run(out: Path, scale: str, minutes: float, python: str = "") -> int:
+    """Measures what lacks, prints each new curve's end, writes rows, table and figure.
+
+    Raises:
+        ValueError: python has no other package.
+    """
     from benchmarks.time_to_accuracy.drawing import figure
     from benchmarks.time_to_accuracy.measuring import measure
     from benchmarks.time_to_accuracy.page import table
@@ -49,7 +63,7 @@ def run(out: Path, scale: str, minutes: float) -> int:
     from experiments.suite.store.files import write_atomic
 
     settings = SCALES[scale]
-    rows = measure(out / "rows.csv", settings, minutes, _show)
+    rows = measure(out / "rows.csv", settings, minutes, _show, python)
     write_atomic(out / "table.md", f"{table(rows, settings)}\n".encode())
     write_atomic(out / "time_to_accuracy.png", render(figure(rows, settings))["png"])
     print(f"written: {out}/rows.csv, table.md, time_to_accuracy.png")

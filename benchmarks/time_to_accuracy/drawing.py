@@ -22,6 +22,8 @@ NAMES = {
     CAREFUL: "careful loop",
     NOTEBOOK: "notebook's settings",
     AUTO: "auto",
+    "torch-mist": "torch-mist, MINE",
+    "benchmark-mi": "benchmark-mi, MINE",
 }
 ACROSS = 4
 CAPTION = "Held-out error against seconds of a core for each network. Dashed: the tolerance."
@@ -50,7 +52,7 @@ def figure(rows: Sequence[Row], settings: Sequence[Setting]) -> Figure:
 
 
 def draw(rows: Sequence[Row], setting: Setting, ax: Axes) -> Axes:
-    """One panel, log-log; `auto` is one point."""
+    """One panel, log-log; what is no curve is one point."""
     for row in rows:
         looks, place = looks_of(row), list(NAMES).index(row["method"])
         ax.plot(

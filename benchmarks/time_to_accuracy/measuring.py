@@ -12,6 +12,8 @@ from pathlib import Path
 from benchmarks.resuming import Row, measured_rows
 from benchmarks.time_to_accuracy.curves import AUTO, Look, curve
 from benchmarks.time_to_accuracy.loops import CONTENDERS, seeds_of
+from benchmarks.time_to_accuracy.others import look as look_of_other
+from benchmarks.time_to_accuracy.others import packages
 from benchmarks.time_to_accuracy.settings import FIRST_SEED, SCALES, Setting
 
 FIELDS = ("case", "method", "seed", "networks", "curve")
@@ -22,6 +24,7 @@ def measure(
     settings: Sequence[Setting],
     minutes: float = math.inf,
     done: Callable[[Row], None] = lambda row: None,
+    python: str = "",
 ) -> list[Row]:
     """All rows of the file: those that were there, and those of the settings that lacked.
 
@@ -30,18 +33,28 @@ def measure(
         settings: what is measured.
         minutes: after which no other curve is begun.
         done: called with each new row.
+        python: one that has other packages, which are measured on rows, too; "" for none.
+
+    Raises:
+        ValueError: it has none.
     """
+    others = packages(python) if python else []
 
     def asked() -> Iterator[tuple[Setting, str, int]]:
         for setting in settings:
-            for contender in contenders(setting):
+            for contender in [*contenders(setting), *(others if setting.rows else [])]:
                 yield setting, contender, FIRST_SEED
 
     def measured(setting: Setting, contender: str, seed: int) -> Row:
-        first_call()
-        looks = [[_short(v) for v in astuple(look)] for look in curve(setting, contender)]
-        networks = setting.single if contender == AUTO else _networks(setting, contender)
-        values = (setting.name, contender, str(seed), str(networks), json.dumps(looks))
+        if contender in others:
+            looks = [look_of_other(setting, contender, python)]
+        else:
+            first_call()
+            looks = curve(setting, contender)
+        trained_here = contender in CONTENDERS
+        networks = _networks(setting, contender) if trained_here else setting.single
+        shown = json.dumps([[_short(v) for v in astuple(look)] for look in looks])
+        values = (setting.name, contender, str(seed), str(networks), shown)
         row = dict(zip(FIELDS, values, strict=True))
         done(row)
         return row

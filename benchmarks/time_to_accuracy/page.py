@@ -42,7 +42,7 @@ def _lines(rows: Sequence[Row], setting: Setting) -> Iterator[list[str]]:
             f"{setting.tolerance:.3f}",
             NAMES[row["method"]],
             f"{near.seconds:.2g}" if near else "not reached",
-            f"{near.steps:,}" if near else "",
+            f"{near.steps:,}" if near and near.steps else "",
             f"{near.seconds / first:.1f} times" if near and first else "",
             f"{end.seconds:.2g}",
             f"{end.error:.3f}",
