@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from mine.data.fitted_mean import left_out_fits
 from mine.data.noiseless import is_continuous
+from mine.data.whitening import standardised
 from mine.method.ksg import HIGH_DIMENSION, ksg
 
 MOST_ROWS = 5000  # that are looked at
@@ -205,10 +206,6 @@ def _doubt(nats: float, seen: str) -> Doubt:
 
 def _squares(a: Array, b: Array) -> Array:
     """The correlation of each pair's squares less the squared correlation, (dx, dy)."""
-    a, b = _unit(a), _unit(b)
-    return np.asarray(_unit(a**2).T @ _unit(b**2) / len(a) - (a.T @ b / len(a)) ** 2)
-
-
-def _unit(v: Array) -> Array:
-    deviation = v.std(0)
-    return np.asarray((v - v.mean(0)) / np.where(deviation > 0.0, deviation, 1.0))
+    a, b = standardised(a), standardised(b)
+    squares = standardised(a**2).T @ standardised(b**2)
+    return np.asarray(squares / len(a) - (a.T @ b / len(a)) ** 2)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mine.data.whitening import standardised
 from mine.method.gaussian import gaussian_copula
 from mine.method.ksg import ksg
 from mine.method.method import NEITHER, Method, direct_method
@@ -46,7 +47,7 @@ def few_rows(x: Any, y: Any, k: int = 3, seed: int = 0) -> FewRowsResult:
     """I(X; Y) of rows x (n, dx) and y (n, dy), numpy or torch."""
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
     copula = gaussian_copula(a, b)
-    neighbours = ksg(_standardised(a), _standardised(b), min(k, len(a) - 1), seed, workers=1)
+    neighbours = ksg(standardised(a), standardised(b), min(k, len(a) - 1), seed, workers=1)
     both = math.hypot(copula.stderr, neighbours.stderr)
     taken = neighbours if neighbours.nats - copula.nats > both else copula
     name = "ksg" if taken is neighbours else "gaussian_copula"
@@ -61,11 +62,6 @@ def few_rows(x: Any, y: Any, k: int = 3, seed: int = 0) -> FewRowsResult:
         "rows or more"
     )
     return FewRowsResult(taken.nats, wide, (warning, *taken.warnings))
-
-
-def _standardised(v: Any) -> Any:
-    deviation = v.std(0)
-    return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
 
 
 def few_rows_method() -> Method:

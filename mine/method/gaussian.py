@@ -38,7 +38,7 @@ from mine.data.dependence import Clusters
 from mine.data.levels import ROWS_A_LEVEL, codes_of
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
-from mine.data.whitening import RANK, Rows, whitening
+from mine.data.whitening import RANK, Rows, standardised, whitening
 from mine.method.doubts import Doubt, of_normal_law, of_scores, of_table, some_rows
 from mine.method.method import NEITHER, Method, direct_method, sorting_work
 from mine.method.plugin import plugin
@@ -121,7 +121,7 @@ def _estimate(x: Rows, y: Rows, clusters: Clusters | None) -> GaussianResult:
             "drop the rows that one of them lacks"
         )
     n = len(x)
-    zx, zy = _standardised(x), _standardised(y)
+    zx, zy = standardised(x), standardised(y)
     doubts = _outweighed(zx, zy)
     shrinkage = 0.0
     if n < ROWS_A_COLUMN * (zx.shape[1] + zy.shape[1]):
@@ -186,14 +186,6 @@ def _clustered_variance(rows: Rows, clusters: Clusters) -> float:
     sums = np.zeros((clusters.count, rows.shape[1]))
     np.add.at(sums, clusters.index.numpy(), centred)
     return clusters.factor * float((sums**2).sum(0).mean()) / len(rows)
-
-
-@once_a_column
-def _standardised(v: Rows) -> Rows:
-    # In units of a power of two for each column: 1e300 has a square, and no bit changes.
-    v = np.ldexp(v, -np.frexp(np.abs(v).max(0))[1])
-    deviation = v.std(0)
-    return (v - v.mean(0)) / np.where(deviation > 0, deviation, 1.0)
 
 
 @once_a_column

@@ -36,7 +36,7 @@ from scipy.special import digamma
 from mine.data.levels import Codes, as_sides, check_labels, codes_of
 from mine.data.preprocessing import is_heavy
 from mine.data.ranks import normal_scores
-from mine.data.whitening import whitening
+from mine.data.whitening import standardised, whitening
 from mine.method.doubts import FARTHER, MOST_ROWS, Doubt, tolerance
 from mine.method.method import NEITHER, Method, direct_method
 
@@ -147,7 +147,7 @@ def _units(column: Values) -> Values:
     """Standardised; normal scores where tails are heavy: they would shrink all other distances."""
     if is_heavy(column):
         return normal_scores(column)
-    return np.asarray((column - column.mean()) / (column.std() or 1.0))
+    return standardised(column)
 
 
 def _apart(column: Values, rng: np.random.Generator) -> Values:
