@@ -12,10 +12,11 @@ one stack. A job of 900 rows would be in another stack.
 **Fold** (`mine.data.split`). "auto" cross-fits with 5 folds: 200 rows test a critic that was
 trained on 600 of the other rows and stopped by the remaining 200. With 5 folds every row is
 tested once. All folds are trained at the same time, so the stack has K = 3 jobs x 5 folds = 15
-cells.
+cells. A cell that has stopped is left out of further steps; when all have, the stack ends.
 
-**Candidate** (`mine.method`). "auto" trains in two ways and keeps, for each job, the one with
-the higher validation value. A method such as "mine" has no candidates: it trains in one way.
+**Candidate** (`mine.method`). "auto" trains in several ways, of which two are shown here, and
+keeps, for each job, the one with the highest validation value. A method such as "mine" has no
+candidates: it trains in one way.
 
 **Round** (`candidates`). "auto" also trains the candidate that it keeps on half of the training
 rows, to see what more rows would teach. Say that two of the jobs keep the first candidate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as glibc's malloc.h names them
-_KEPT_BYTES = 512 << 20  # that a worker keeps at most, beside what it uses
+_KEPT_BYTES = 128 << 20  # that a worker keeps at most, beside what it uses
 _BLOCK_BYTES = 32 << 20  # the largest block that is kept: glibc takes no more
 
 
