@@ -66,6 +66,7 @@ class Buffers:
 
     def regroup(self, wanted: Sequence[bool]) -> None:
         """Makes the groups anew, of these cells."""
+        self.groups: list[Group] = []  # their memory is free before the new ones take theirs
         network, (batch, rows_y, m) = self.network, self.sizes
         rows, device = (1 + m) * batch, network.device
         parts = _parts(network, rows, self.keep, wanted)
