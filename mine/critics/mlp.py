@@ -152,8 +152,9 @@ class StackedMLP:
         self._last = None  # gradients have overwritten the activations
 
     def leave_out(self, cells: Sequence[bool]) -> None:
+        """See `Critic`. On CUDA all cells go on: a captured step reads memory that must stay."""
         wanted = [not left_out for left_out in cells]
-        if wanted != self._wanted:
+        if self.theta.is_cpu and wanted != self._wanted:
             self._wanted = wanted
             for buf in self._buffers.values():
                 buf.regroup(wanted)

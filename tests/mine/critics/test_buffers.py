@@ -135,3 +135,14 @@ def test_even_parts_are_alike_and_none_is_one_of_several(n, count):
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) >= min(n, 2)
     assert len(parts) == max(1, min(count, n // 2))
+
+
+@pytest.mark.cuda
+@torch.no_grad()
+def test_cells_that_are_left_out_on_cuda_move_no_memory_that_a_captured_step_reads(generators):
+    x, y = torch.randn(2, 4, 9, 1, generator=generators(1)[0]).cuda()
+    critic = MLP((8, 16)).stack(1, 1, generators(4), "cuda")
+    critic.values(x, y, Shifts(2))
+    groups = critic._buffers[9, 11, 2, True].groups
+    critic.leave_out([True, False, False, True])
+    assert critic._buffers[9, 11, 2, True].groups is groups
