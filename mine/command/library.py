@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def estimate_sides(sides: Sides, method: str | None, options: Options) -> Estimate:
     import mine
 
-    x, y = _frame(sides.columns, sides.x), _frame(sides.columns, sides.y)
+    x, y = _table(sides.columns, sides.x), _table(sides.columns, sides.y)
     return mine.estimate(x, y, **_named(method=method), **_library(sides.columns, options))
 
 
@@ -29,7 +29,7 @@ def estimate_lags(
 ) -> Lagged:
     import mine
 
-    x, y = _frame(sides.columns, sides.x), _frame(sides.columns, sides.y)
+    x, y = _table(sides.columns, sides.x), _table(sides.columns, sides.y)
     named = {name: value for name, value in options.library.items() if name != "order"}
     return mine.lagged(x, y, lags, **_named(method=method), **named)
 
@@ -40,7 +40,7 @@ def fitting_methods(sides: Sides) -> list[str]:
     from mine.estimators.rows import as_pair
     from mine.estimators.suited import fits
 
-    x, y = as_pair(_frame(sides.columns, sides.x), _frame(sides.columns, sides.y))
+    x, y = as_pair(_table(sides.columns, sides.x), _table(sides.columns, sides.y))
     return [name for name, method in mine.methods().items() if fits(method, x, y)]
 
 
@@ -71,7 +71,7 @@ def estimate_pairs(
 ) -> Pairwise:
     import mine
 
-    table = _frame(columns, list(columns.values))
+    table = _table(columns, list(columns.values))
     named = _named(method=method, target=target)
     return mine.pairwise(table, **named, **_library(columns, options))
 
@@ -88,11 +88,9 @@ def _named(**arguments: str | None) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value}
 
 
-def _frame(columns: Columns, names: Sequence[str]) -> Any:
-    """(n, columns). The library's warnings name the columns of a data frame."""
-    import pandas
-
-    return pandas.DataFrame({name: _plain(columns.values[name]) for name in names})
+def _table(columns: Columns, names: Sequence[str]) -> dict[str, Values]:
+    """Columns by name: the library's warnings name them."""
+    return {name: _plain(columns.values[name]) for name in names}
 
 
 def _plain(values: Values) -> Values:

@@ -80,4 +80,7 @@ def _numbers(column: Any) -> Values:
     if types.is_boolean(column.type):  # arrow casts no booleans to floats
         column = column.cast(pyarrow.int8())
     numbers = compute.cast(column, pyarrow.float64(), safe=False)
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
+    if numbers.null_count:
+        return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
+    # Arrow's to_numpy would import pandas, which takes a fifth of a second.
+    return np.concatenate([np.empty(0), *map(np.from_dlpack, numbers.chunks)])

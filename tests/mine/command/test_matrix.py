@@ -27,8 +27,8 @@ class Pairwise:
     """What `mine.pairwise` gives, of made-up numbers."""
 
     def __init__(self, table: Any, target: str | None = None, **options: Any) -> None:
-        self.asked = {"columns": list(table.columns), "target": target, **options}
-        names = list(table.columns)
+        self.asked = {"columns": list(table), "target": target, **options}
+        names = list(table)
         pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
         self.names, self.constant, self.left_out = tuple(names), (), {}
         self.estimates = {
