@@ -6,33 +6,34 @@ where g_u is the adversarial gradient and g_m that of the mutual information, bo
 parameters of the generator. Mutual information has no upper bound, so its gradient could overwhelm
 the other one: what is added is at most as long as g_u, and points where g_m does. It is applied to
 gradients, after the backward passes.
-
-With g_m = beta g, where g is the gradient of I itself, this is min(beta, |g_u| / |g|) g.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 
 
-def clipped_weight(g_u: Tensor, g: Tensor, beta: Tensor) -> Tensor:
-    """The weight of g in g_a, of each cell: beta, or less where beta g is longer than g_u.
+def adaptive_clip(g_u: Tensor, g_m: Tensor) -> Tensor:
+    """g_m, at most as long as g_u, of each cell.
 
-    Where the norm of g is 0 or not finite, it is 0. Where that of g_u is not finite, it is nan.
-    (In single precision a norm is finite up to about 1e19.)
+    Where g_m is 0 or anything of it is not finite, it is 0. Where g_u is not finite, nor is this.
 
     Args:
         g_u: (K, P), all parameters of each cell.
-        g: (K, P).
-        beta: (K, 1), >= 0.
+        g_m: (K, P).
 
     Returns:
-        (K, 1).
+        (K, P).
     """
-    of_u, of_g = (torch.linalg.vector_norm(v, dim=1, keepdim=True) for v in (g_u, g))
-    ratio = torch.where(torch.isfinite(of_u), of_u, math.nan) / of_g
-    usable = torch.isfinite(of_g) & (of_g > 0)
-    return torch.where(usable, torch.minimum(beta, ratio), 0.0)
+    of_u, of_m = norms(g_u), norms(g_m)
+    usable = torch.isfinite(of_m) & (of_m > 0)
+    scale = torch.minimum(of_u, of_m) / torch.where(usable, of_m, 1.0)
+    return torch.where(usable, scale * g_m, 0.0)
+
+
+def norms(g: Tensor) -> Tensor:
+    """The Euclidean norm of each row, (K, 1); it is finite where the row is."""
+    largest = g.abs().amax(1, keepdim=True)
+    unit = torch.where(largest > 0, largest, 1.0)
+    return largest * (g / unit).norm(dim=1, keepdim=True)

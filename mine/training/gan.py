@@ -10,7 +10,7 @@ statistics network,
 G's loss is the non-saturating one (Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661). The
 penalty is the zero-centred one on real samples, R1 (Mescheder et al., 2018,
 https://arxiv.org/abs/1801.04406). I_T is the plain bound; its gradient goes through the samples.
-Where a cell clips, the gradient of I_T has a smaller weight (`clipped_weight`).
+Where a cell clips, the gradient of beta I_T goes through `adaptive_clip` first.
 
 beta, clipping and penalty are tensors with one entry a cell: arms and seeds are one stack.
 
@@ -28,7 +28,7 @@ from torch.nn.functional import logsigmoid
 
 from mine.data.pairs import Pairing
 from mine.networks.stacked import Network
-from mine.training.adaptive_clipping import clipped_weight
+from mine.training.adaptive_clipping import adaptive_clip
 from mine.training.ascent import Ascent
 from mine.training.descent import Descent, all_finite, named_in, set_factors
 
@@ -52,15 +52,15 @@ class InformationTerm:
             )
 
     def gradient(self, g_u: Tensor, g_i: Tensor) -> Tensor:
-        """What is added for I: beta times its gradient, or less of it where the cell clips.
+        """What is added for I: beta times its gradient, clipped where the cell clips.
 
         Args:
             g_u: the gradient of the rest of the loss, (K, P).
             g_i: the gradient of I, (K, P).
         """
-        beta, clip = self.beta.unsqueeze(1), self.clip.unsqueeze(1)
-        weight = torch.where(clip, clipped_weight(g_u, g_i, beta), beta)
-        return torch.where(weight != 0, weight * g_i, 0.0)  # 0 times inf would be nan
+        beta = self.beta.unsqueeze(1)
+        g_m = torch.where(beta > 0, beta * g_i, 0.0)  # 0 times inf would be nan
+        return torch.where(self.clip.unsqueeze(1), adaptive_clip(g_u, g_m), g_m)
 
 
 @dataclass
