@@ -1,7 +1,7 @@
 # The table of contents: `make help` lists what this repository can do.
 # Needs git, make and Python 3.11 to 3.13; everything else goes into .venv.
 
-#: SCALE=default          smoke (minutes) | default (40 minutes on 2 cores) | paper (for a GPU)
+#: SCALE=default          smoke (minutes) | default (30 minutes on 2 cores) | paper (for a GPU)
 #: DEVICE=auto            auto | cpu | cuda
 #: ARGS=                  overrides for Hydra, e.g. ARGS="train.learning_rate=1e-4 scale.seeds=3"
 #: EXPERIMENTS=...        which experiments, by comma or space; all of them unless said

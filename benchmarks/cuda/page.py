@@ -32,8 +32,7 @@ here are from one run of commit {tree} on one {device} (torch {torch});
   {narrow_k:,} networks; {wide:,.0f} with 2 x 256 units, batches of 256, 20-D and {wide_k:,}
   networks (FP32).
 - **The panels at `scale=paper`**: the 20-D panel of `gaussian` takes {gaussian:.0f} s (four
-  methods, {seeds} seeds; two marginal samples for each joint one, now it is one), and
-  all of `equitability` {equitability:.0f} s.
+  methods, {seeds} seeds), and all of `equitability` {equitability:.0f} s.
 
 A second, shorter run on such a card (commit 1f0a129) held all 62 checks again. It also timed whole
 estimates there: 190 pairs of 20 columns took 1.5 s, and 1.1 s when repeated; `auto` took 1.3 s for

@@ -88,8 +88,7 @@ def equitability_points(panel: Panel) -> list[Point]:
 def gaussian_jobs(panel: Panel, method: str, seeds: int) -> list[Any]:
     """Of all points and seeds, point by point."""
     trained = method in TRAINED
-    steps = panel.gaussian_steps if trained else panel.steps
-    training = {**_training(panel, steps), "marginal_samples": 1}  # as in configs/experiment
+    training = _training(panel, panel.gaussian_steps if trained else panel.steps)
     network = MLP(panel.wide if trained else panel.hidden)
     n = 0 if trained else panel.ksg_n
     return [

@@ -64,7 +64,7 @@ def _scalar(rho: float) -> Setting:
     return Setting(
         f"scalar, rho {rho}",
         CorrelatedGaussian(1, rho),
-        Training(steps=500, marginal_samples=1),
+        Training(steps=500),
         MLP(),
         low_tolerance(rho),
         **SMALL,
@@ -76,7 +76,7 @@ def _high(rho: float) -> Setting:
     return Setting(
         f"20-D, rho {rho}",
         task,
-        Training(steps=8_000, marginal_samples=1),
+        Training(steps=8_000),
         MLP(hidden=(256,)),
         high_tolerance(rho, task.mi),
     )
