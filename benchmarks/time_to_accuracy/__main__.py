@@ -43,18 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked = parser.parse_args(arguments)
     check_folder(parser, asked.out)
-    try:
-        return run(asked.out, asked.scale, asked.minutes, asked.others)
-    except ValueError as error:
-        parser.error(str(error))
+    others: list[str] = []
+    if asked.others:
+        from benchmarks.time_to_accuracy.others import packages
+
+        try:
+            others = packages(asked.others)
+        except ValueError as error:
+            parser.error(str(error))
+    return run(asked.out, asked.scale, asked.minutes, asked.others, others)
 
 
-def run(out: Path, scale: str, minutes: float, python: str = "") -> int:
-    """Measures what lacks, prints each new curve's end, writes rows, table and figure.
-
-    Raises:
-        ValueError: python has no other package.
-    """
+def run(
+    out: Path, scale: str, minutes: float, python: str = "", others: Sequence[str] = ()
+) -> int:
+    """Measures what lacks, prints each new curve's end, writes rows, table and figure."""
     from benchmarks.time_to_accuracy.drawing import figure
     from benchmarks.time_to_accuracy.measuring import measure
     from benchmarks.time_to_accuracy.page import table
@@ -63,7 +66,7 @@ def run(out: Path, scale: str, minutes: float, python: str = "") -> int:
     from experiments.suite.store.files import write_atomic
 
     settings = SCALES[scale]
-    rows = measure(out / "rows.csv", settings, minutes, _show, python)
+    rows = measure(out / "rows.csv", settings, minutes, _show, python, others)
     write_atomic(out / "table.md", f"{table(rows, settings)}\n".encode())
     write_atomic(out / "time_to_accuracy.png", render(figure(rows, settings))["png"])
     print(f"written: {out}/rows.csv, table.md, time_to_accuracy.png")

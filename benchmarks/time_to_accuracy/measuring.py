@@ -13,7 +13,6 @@ from benchmarks.resuming import Row, measured_rows
 from benchmarks.time_to_accuracy.curves import AUTO, Look, curve
 from benchmarks.time_to_accuracy.loops import CONTENDERS, seeds_of
 from benchmarks.time_to_accuracy.others import look as look_of_other
-from benchmarks.time_to_accuracy.others import packages
 from benchmarks.time_to_accuracy.settings import FIRST_SEED, SCALES, Setting
 
 FIELDS = ("case", "method", "seed", "networks", "curve")
@@ -25,6 +24,7 @@ def measure(
     minutes: float = math.inf,
     done: Callable[[Row], None] = lambda row: None,
     python: str = "",
+    others: Sequence[str] = (),
 ) -> list[Row]:
     """All rows of the file: those that were there, and those of the settings that lacked.
 
@@ -33,12 +33,9 @@ def measure(
         settings: what is measured.
         minutes: after which no other curve is begun.
         done: called with each new row.
-        python: one that has other packages, which are measured on rows, too; "" for none.
-
-    Raises:
-        ValueError: it has none.
+        python: one that has other packages.
+        others: their names; they are measured where there are rows, too.
     """
-    others = packages(python) if python else []
 
     def asked() -> Iterator[tuple[Setting, str, int]]:
         for setting in settings:
