@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import table as markdown
 from benchmarks.resuming import Row, measured_rows, options
 
 OUT = Path("outputs/conditional/rows.csv")
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options("benchmarks.conditional", __doc__, OUT, METHODS, 200, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
     rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes, chosen.cases)
-    print("\n".join(table(rows)))
+    print(table(rows))
     return 0
 
 
@@ -122,15 +123,15 @@ def measured(case: Case, method: str, seed: int) -> Row:
     return {"case": case.name, "method": method, "seed": str(seed), **found, "seconds": seconds}
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[Row]) -> str:
     """Markdown: a line for each case, with the share of p <= .05 by each method."""
     methods = sorted({row["method"] for row in rows})
-    lines = [f"| case | {' | '.join(methods)} |", "|---" * (1 + len(methods)) + "|"]
+    lines = []
     for case in CASES:
         of = [[r for r in rows if (r["case"], r["method"]) == (case.name, m)] for m in methods]
         if any(of):
-            lines.append(f"| {case.name} | {' | '.join(map(_share, of))} |")
-    return lines
+            lines.append([case.name, *map(_share, of)])
+    return markdown(["case", *methods], lines)
 
 
 def _share(rows: Sequence[Row]) -> str:

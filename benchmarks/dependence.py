@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import table as markdown
 from benchmarks.resuming import measured_rows, options
 
 OUT = Path("outputs/dependence/rows.csv")
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options("benchmarks.dependence", __doc__, OUT, METHODS, 100, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
     rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes, chosen.cases)
-    print("\n".join(table(rows)))
+    print(table(rows))
     return 0
 
 
@@ -148,18 +149,18 @@ def measured(case: Case, method: str, seed: int) -> dict[str, str]:
     }
 
 
-def table(rows: Sequence[dict[str, str]]) -> list[str]:
+def table(rows: Sequence[dict[str, str]]) -> str:
     """Markdown: a line for each case and method."""
     heads = ("case", "method", "draws", "no answer", "mean", "above", "below", "p <= .05", "plain")
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines = []
     for case in CASES:
         plain = _lines(rows, case, "plain gaussian")
         for method in METHODS:
             if of := _lines(rows, case, method):
                 found = _shares(of)
                 same = _shares(plain)["above"] if method == "gaussian" and plain else ""
-                lines.append(f"| {case.name} | {method} | {' | '.join(found.values())} | {same} |")
-    return lines
+                lines.append([case.name, method, *found.values(), same])
+    return markdown(heads, lines)
 
 
 def _lines(rows: Sequence[dict[str, str]], case: Case, method: str) -> list[dict[str, str]]:

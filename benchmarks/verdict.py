@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.dependence import patients, series
+from benchmarks.page import table as markdown
 from benchmarks.resuming import Row, measured_rows, options
 from mine.method.doubts import tolerance
 from mine.running.verdict import RELIABLE, VERDICTS
@@ -158,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options("benchmarks.verdict", __doc__, OUT, METHODS, 2, arguments)
     asked = _asked(chosen.methods.split(","), chosen.draws)
     rows = measured_rows(chosen.out, FIELDS, asked, measured, chosen.minutes, chosen.cases)
-    print("\n".join(table(rows)))
+    print(table(rows))
     return 0
 
 
@@ -195,11 +196,11 @@ def is_off(row: Row) -> bool:
     return not abs(float(row["nats"]) - truth) <= tolerance(truth)
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[Row]) -> str:
     """Markdown: for each method, how many of the values that are near, and off, have each word."""
     words = (*VERDICTS, NONE)
     heads = ("of", "method", "", "estimates", *words)
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines = []
     for kind in (TASKS, HARD):
         for method in METHODS:
             of = [row for row in rows if (row["kind"], row["method"]) == (kind, method)]
@@ -207,11 +208,11 @@ def table(rows: Sequence[Row]) -> list[str]:
                 some = [row for row in of if row["verdict"] != NONE and is_off(row) == off]
                 counts = [sum(row["verdict"] == word for row in some) for word in VERDICTS]
                 if some:
-                    cells = (kind, method, name, len(some), *counts, "")
-                    lines.append(f"| {' | '.join(map(str, cells))} |")
+                    lines.append([kind, method, name, str(len(some)), *map(str, counts), ""])
             if refused := sum(row["verdict"] == NONE for row in of):
-                lines.append(f"| {kind} | {method} | refused | {refused} | | | | {refused} |")
-    return [*lines, "", *shares(rows)]
+                none = [""] * len(VERDICTS)
+                lines.append([kind, method, "refused", str(refused), *none, str(refused)])
+    return "\n".join([markdown(heads, lines), "", *shares(rows)])
 
 
 def shares(rows: Sequence[Row]) -> list[str]:
