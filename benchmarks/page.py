@@ -1,11 +1,5 @@
-"""Parts of hand-written pages that are made of measured rows.
-
-<!-- made: rows -->
-
-(what stands here is replaced)
-
-<!-- end of made -->
-"""
+"""Blocks of hand-written pages that are made of a benchmark's rows: see
+`experiments.suite.report.made_blocks`."""
 
 from __future__ import annotations
 
@@ -14,25 +8,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.resuming import Row, read_rows
+from experiments.suite.report.made_blocks import filled_blocks
 from experiments.suite.store.files import write_atomic
 
 
 def with_parts(page: str, parts: Mapping[str, str]) -> str:
-    """The page with the parts of these names made anew.
+    """The page with its blocks, which have these names, made anew.
 
     Raises:
-        ValueError: the page lacks one.
+        ValueError: the page has other blocks, or one of them twice.
     """
-    for name, text in parts.items():
-        begin, end = f"<!-- made: {name} -->", "<!-- end of made -->"
-        part = re.compile(f"^{re.escape(begin)}$.*?^{re.escape(end)}$", re.MULTILINE | re.DOTALL)
-        found = part.findall(page)
-        if len(found) != 1:
-            raise ValueError(
-                f"expected one part {begin!r} with an end in the page, got {len(found)}: write it"
-            )
-        page = page.replace(found[0], f"{begin}\n\n{text}\n\n{end}")
-    return page
+    found: list[str] = []
+
+    def made(marker: re.Match[str]) -> str:
+        found.append(marker["what"])
+        return parts.get(marker["what"], "")
+
+    filled = filled_blocks("a page of a benchmark", page, made)
+    if sorted(found) != sorted(parts):
+        raise ValueError(f"expected the blocks {sorted(parts)} once each, got {found}: write them")
+    return filled
 
 
 def rewrite(

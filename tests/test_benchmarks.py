@@ -20,6 +20,7 @@ from benchmarks import baselines, conditional, dependence, joining, memory, pair
 from benchmarks.__main__ import main
 from benchmarks.cases import FULL, LARGE, SMALL, TARGETS, TINY, Shape
 from benchmarks.contenders import CAREFUL, NOTEBOOK, STACKED, Contender, contenders
+from benchmarks.page import with_parts
 from benchmarks.results import csv_bytes, rows, verdicts
 from benchmarks.resuming import Row, measured_rows, read_rows
 from benchmarks.rounds import Measured, Sample
@@ -418,3 +419,14 @@ def test_the_truth_of_coupled_series_is_that_of_their_rows() -> None:
     rho = np.corrcoef(v.T)[0, 1]
     assert -0.5 * math.log(1 - rho**2) == pytest.approx(case.truth, abs=0.01)
     assert v.var() == pytest.approx(1 / (1 - 0.81), rel=0.03)
+
+
+# ------------------------------------------------------------------------ pages
+
+
+def test_the_blocks_of_a_page_are_made_anew_and_must_be_those_that_are_made() -> None:
+    page = "a\n<!-- made: rows -->\nold\n<!-- end of made -->\nb\n"
+    assert with_parts(page, {"rows": "new"}) == page.replace("old", "\nnew\n")
+    for other in (page + page, page.replace("rows", "columns"), "a\n"):
+        with pytest.raises(ValueError, match="expected the blocks"):
+            with_parts(other, {"rows": "new"})

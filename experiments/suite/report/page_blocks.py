@@ -1,11 +1,5 @@
 """Blocks of hand-written pages that `make results` fills: counts, claims and minutes of the run.
 
-    <!-- made: claims gaussian -->
-
-    (what stands here is replaced)
-
-    <!-- end of made -->
-
 docs/results.md has the blocks `run`, `counts`, `experiments` and `pages`, and
 docs/experiments/<name>.md the block `claims <name>`. All else on these pages is written by hand.
 """
@@ -14,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from experiments.suite.claims.wording import counted, duration
 from experiments.suite.report.accuracy_page import grid
+from experiments.suite.report.made_blocks import filled_blocks, line_of
 from experiments.suite.report.results_page import WORDS, cell_text, origin
 from experiments.suite.report.results_source import ResultsError
 from experiments.suite.report.texts import in_nats, listed
@@ -27,7 +23,6 @@ from experiments.suite.report.texts import in_nats, listed
 Claims = Sequence[Mapping[str, Any]]
 
 FOLDER = "experiments/"
-MARKER = re.compile(r"^<!-- (?:made: (?P<what>[^>\n]*?)|end of made) -->$", re.MULTILINE)
 ABSENT = "This experiment is not in the run that these pages show."
 LINKED = re.compile(r"results/figures/([\w-]+)\.(?:png|svg)")
 
@@ -70,7 +65,9 @@ def filled(pages: Mapping[str, str], claims: Claims, about: Mapping[str, Any]) -
         if name.startswith(FOLDER)
     }
     run = Run(claims, about, titles)
-    found = {name: fill(name, text, run) for name, text in pages.items()}
+    found = {
+        name: filled_blocks(name, text, partial(made, name, run)) for name, text in pages.items()
+    }
     if found:
         check_each_has_a_block(pages, claims)
     return found
@@ -87,32 +84,7 @@ def check_each_has_a_block(pages: Mapping[str, str], claims: Claims) -> None:
             )
 
 
-def fill(page: str, text: str, run: Run) -> str:
-    """One page with its blocks made anew."""
-    parts, place = [], 0
-    for start, end in blocks(page, text):
-        parts += [text[place : start.end()], f"\n\n{made(page, start, run)}\n\n"]
-        place = end.start()
-    return "".join([*parts, text[place:]])
-
-
-def blocks(page: str, text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
-    """The markers where blocks begin and end, in pairs."""
-    markers = list(MARKER.finditer(text))
-    for start, end in zip(markers[::2], [*markers[1::2], None], strict=False):
-        if start["what"] is None or end is None or end["what"] is not None:
-            raise ResultsError(
-                f"expected each '<!-- made: ... -->' to have one '<!-- end of made -->' after it, "
-                f"got {start[0]!r} at docs/{page}:{line_of(start)}: mend the page"
-            )
-        yield start, end
-
-
-def line_of(marker: re.Match[str]) -> int:
-    return marker.string.count("\n", 0, marker.start()) + 1
-
-
-def made(page: str, marker: re.Match[str], run: Run) -> str:
+def made(page: str, run: Run, marker: re.Match[str]) -> str:
     """What stands in a block."""
     what, _, name = marker["what"].partition(" ")
     if what == "claims" and f"{FOLDER}{name}.md" == page:
