@@ -137,12 +137,12 @@ def _split(method: Method, folds: int | None, n: int, dependence: Dependence | N
         raise ValueError(
             f"folds must be a whole number >= 1, got {folds!r}: 1 for one split, or 5"
         )
-    if method.direct and dependence is not None and method.dependent is None:
+    if method.is_direct and dependence is not None and method.dependent is None:
         raise ValueError(
             f"expected no groups, order or blocks for {method.name}, which takes every row as "
             "independent, got some: leave them out, or take auto, gaussian or ksg"
         )
-    if method.direct:
+    if method.is_direct:
         return Split(dependence=dependence)
     if folds > 1 and n // folds < 2:
         raise ValueError(

@@ -167,7 +167,7 @@ class Method:
     @property
     def is_direct(self) -> bool:
         """Whether it trains nothing and `direct` is its estimate."""
-        return self.objective is None
+        return self.direct is not None
 
 
 @dataclass(frozen=True)

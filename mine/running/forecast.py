@@ -124,7 +124,7 @@ def _cost(job: AnyJob, k: int, device: torch.device, clock: Clock) -> Cost:
 
 def _trial_seconds(job: Job, k: int) -> float:
     """About how long trying a job in a stack of k takes, at least, on one core."""
-    if job.method.direct:
+    if job.method.is_direct:
         n, dx, dy = job.source.sizes
         return 2.0 * job.method.work(n // 5, dx, dy) / SPEED
     work = work_of(job)

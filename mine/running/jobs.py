@@ -54,7 +54,7 @@ class Job:
     keeps_influences: bool = False
 
     def __post_init__(self) -> None:
-        if not self.method.direct:
+        if not self.method.is_direct:
             self._check_training()
             return
         n = self.source.sizes[0]
@@ -108,7 +108,7 @@ class Job:
     @property
     def network_steps(self) -> int:
         """Optimizer steps of all its networks together, at most."""
-        if self.method.direct:
+        if self.method.is_direct:
             return 0
         return self.trainings * self.training.steps
 
@@ -147,7 +147,7 @@ class Job:
 
     def stack_size(self, device: torch.device | str = "cpu") -> int:
         """How many jobs like this one make a stack."""
-        if self.method.direct:
+        if self.method.is_direct:
             return 1
         rows = self.training.batch_size * (1 + self.training.marginal_samples)
         test = 0 if self.source.split else self.n_test

@@ -45,7 +45,7 @@ def least_bytes(job: AnyJob) -> int:
         return 0
     n, dx, dy = job.source.sizes
     rows = FLOAT * n * (dx + dy)
-    if job.method.direct:
+    if job.method.is_direct:
         return rows
     rows += FLOAT * _held_out(job) * (dx + dy + _partners(job))
     batch = job.training.batch_size * (1 + job.training.marginal_samples)
@@ -75,7 +75,7 @@ def seconds_of(job: AnyJob) -> float:
     """About how long a job takes on one core, within a factor of ten; 0 where nobody knows."""
     if not isinstance(job, Job):
         return 0.0
-    if job.method.direct:
+    if job.method.is_direct:
         return job.method.work(*job.source.sizes) / SPEED
     work, steps = work_of(job), job.likely_steps
     looks = 1.0 + (steps / job.training.validate_every if job.source.split else 0.0)
