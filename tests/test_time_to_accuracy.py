@@ -202,7 +202,7 @@ def test_another_package_gets_the_rows_of_auto_under_a_python_of_its_own(
     assert found.steps == 7 and found.seconds >= 0.0
     assert found.signed == pytest.approx(sum(values) / 2 - setting.task.mi)
     tiny = SCALES["tiny"][-1:]
-    rows = measure(tmp_path / "rows.csv", tiny, python=sys.executable, others=["torch-mist"])
+    rows = measure(tmp_path / "rows.csv", tiny, others={"torch-mist": sys.executable})
     assert [r["method"] for r in rows] == [*CONTENDERS, "auto", "torch-mist"]
     assert rows[-1]["networks"] == "1" and set(NAMES) > {r["method"] for r in rows}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.arguments import check_folder, positive
@@ -43,20 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked = parser.parse_args(arguments)
     check_folder(parser, asked.out)
-    others: list[str] = []
+    others: dict[str, str] = {}
     if asked.others:
         from benchmarks.time_to_accuracy.others import packages
 
         try:
-            others = packages(asked.others)
+            others = dict.fromkeys(packages(asked.others), asked.others)
         except ValueError as error:
             parser.error(str(error))
-    return run(asked.out, asked.scale, asked.minutes, asked.others, others)
+    return run(asked.out, asked.scale, asked.minutes, others)
 
 
-def run(
-    out: Path, scale: str, minutes: float, python: str = "", others: Sequence[str] = ()
-) -> int:
+def run(out: Path, scale: str, minutes: float, others: Mapping[str, str]) -> int:
     """Measures what lacks, prints each new curve's end, writes rows, table and figure."""
     from benchmarks.time_to_accuracy.drawing import figure
     from benchmarks.time_to_accuracy.measuring import measure
@@ -66,7 +64,7 @@ def run(
     from experiments.suite.store.files import write_atomic
 
     settings = SCALES[scale]
-    rows = measure(out / "rows.csv", settings, minutes, _show, python, others)
+    rows = measure(out / "rows.csv", settings, minutes, _show, others)
     write_atomic(out / "table.md", f"{table(rows, settings)}\n".encode())
     write_atomic(out / "time_to_accuracy.png", render(figure(rows, settings))["png"])
     print(f"written: {out}/rows.csv, table.md, time_to_accuracy.png")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.resuming import Row, measured_rows
 from benchmarks.time_to_accuracy.curves import AUTO, Look, curve
@@ -23,8 +24,7 @@ def measure(
     settings: Sequence[Setting],
     minutes: float = math.inf,
     done: Callable[[Row], None] = lambda row: None,
-    python: str = "",
-    others: Sequence[str] = (),
+    others: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """All rows of the file: those that were there, and those of the settings that lacked.
 
@@ -33,8 +33,7 @@ def measure(
         settings: what is measured.
         minutes: after which no other curve is begun.
         done: called with each new row.
-        python: one that has other packages.
-        others: their names; they are measured where there are rows, too.
+        others: other packages, which are measured where there are rows, and the Python of each.
     """
 
     def asked() -> Iterator[tuple[Setting, str, int]]:
@@ -44,7 +43,7 @@ def measure(
 
     def measured(setting: Setting, contender: str, seed: int) -> Row:
         if contender in others:
-            looks = [look_of_other(setting, contender, python)]
+            looks = [look_of_other(setting, contender, others[contender])]
         else:
             first_call()
             looks = curve(setting, contender)

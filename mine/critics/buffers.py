@@ -1,5 +1,7 @@
 """All memory that a step of a stacked perceptron writes into, allocated once for a batch shape.
 
+Only the activations are allocated anew, where other cells are wanted (`Buffers.regroup`).
+
 On a CPU the cells of a stack go through a step in groups, one group after the other, each small
 enough to stay in the cache. For example, with hidden layers of 100 and 100 and 300 rows a cell's
 step writes 4 * 300 * (200 + 100) = 360 kB (`activation_bytes`). 3 MB (`GROUP_BYTES`) hold 8 cells,
@@ -47,29 +49,29 @@ class Buffers:
             sizes: B rows of x, rows of y, and m marginal pairs for each row of x.
             keep: whether a gradient is wanted.
         """
-        self.network, self.sizes, self.keep = network, sizes, keep
+        self._network, self._sizes, self._keep = network, sizes, keep
         (batch, _, m), k, device = sizes, network.k, network.device
         rows = (1 + m) * batch
-        self.pairs = None
+        pairs = None
         if network.narrow:
             width = network.dx + network.dy + 1
             pairs = torch.ones(k, rows, _aligned(width, device), device=device)[..., :width]
             blocks = pairs.unflatten(1, (1 + m, batch))
             self.pairs_x = blocks[..., : network.dx]
             self.pairs_y = blocks[..., network.dx : -1].unbind(1)
-            self.pairs = pairs
         self.t_row = torch.zeros(k, 1, rows, device=device)  # a cell may never be wanted
         self.gt = torch.empty(k, rows, 1, device=device)
         self.t_joint, self.t_marginal = self.t_row.squeeze(1).tensor_split((batch,), 1)
         self.gt_joint, self.gt_marginal = self.gt.squeeze(2).tensor_split((batch,), 1)
+        self._outputs = Outputs(pairs, self.t_row, self.gt)
         self.regroup(wanted)
 
     def regroup(self, wanted: Sequence[bool]) -> None:
         """Makes the groups anew, of these cells."""
         self.groups: list[Group] = []  # their memory is free before the new ones take theirs
-        network, (batch, rows_y, m) = self.network, self.sizes
+        network, (batch, rows_y, m) = self._network, self._sizes
         rows, device = (1 + m) * batch, network.device
-        parts = _parts(network, rows, self.keep, wanted)
+        parts = _parts(network, rows, self._keep, wanted)
         size = max((of.stop - of.start for of in parts), default=0)
         memory = [zeros(size * rows * max(network.hidden), device) for _ in range(2)]
         halves: list[Tensor] = []
@@ -77,10 +79,9 @@ class Buffers:
             halves = [
                 torch.empty(size, n, network.hidden[0], device=device) for n in (batch, rows_y)
             ]
-        shared = None if self.keep else Activations(network, size * rows)
-        outputs = Outputs(self.pairs, self.t_row, self.gt)
+        shared = None if self._keep else Activations(network, size * rows)
         self.groups = [
-            Group(network, outputs, cells, (1 + m, batch), shared, memory, halves)
+            Group(network, self._outputs, cells, (1 + m, batch), shared, memory, halves)
             for cells in parts
         ]
 

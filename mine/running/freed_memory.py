@@ -2,7 +2,7 @@
 
 The C library gives a large block back to the system as soon as it is freed. The next tensor then
 gets fresh pages, which the system fills with zeros first. A training frees and takes the same
-blocks at each step: with a model of a few megabytes this took 8 to 25 % of its time.
+blocks at each step: with models of a few megabytes this took up to a fifth of its time.
 """
 
 from __future__ import annotations

@@ -89,9 +89,8 @@ class StackRun:
         starts = [job.generator("start") for job in self.jobs]
         critic: Critic = self.method.critic(first.critic).stack(dx, dy, starts, device)
         if isinstance(critic, StackedStarted):
-            critic.fit(
-                [cast(Pairs, dealt.seen) for dealt in self._dealt]
-            )  # there are rows: see `Job`
+            # There are rows: see `Job`.
+            critic.fit([cast(Pairs, dealt.seen) for dealt in self._dealt])
         return critic
 
     def _of_mapped(self) -> tuple[Critic, list[Dealt]]:
