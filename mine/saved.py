@@ -40,6 +40,7 @@ def load(path: str | Path, critic: Callable[[int, int], nn.Module] | None = None
         critic: the function (dx, dy) -> torch.nn.Module, where it was trained with one.
 
     Raises:
+        FileNotFoundError: there is none.
         ValueError: it is not a critic's file.
     """
     from safetensors import SafetensorError, safe_open
@@ -65,7 +66,9 @@ def load(path: str | Path, critic: Callable[[int, int], nn.Module] | None = None
 
 
 def _check_size(file: Path) -> None:
-    if file.exists() and not file.is_file():
+    if not file.exists():
+        raise FileNotFoundError(f"expected a critic's file, got no file {str(file)!r}: {_HOW}")
+    if not file.is_file():
         raise ValueError(f"expected a critic's file, got {file}, which is none: {_HOW}")
     size = file.stat().st_size
     if size > LARGEST:

@@ -150,6 +150,8 @@ SOURCES = (
     "running/warnings.py",
     "running/extrapolation.py",
     "data/diagnostics.py",
+    "data/copies.py",
+    "data/collinear.py",
     "estimators/rows.py",
     "estimators/label_limit.py",
     "estimators/settled.py",

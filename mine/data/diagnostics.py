@@ -95,7 +95,7 @@ def sentinels(sides: Sequence[Side]) -> str:
         return ""
     return (
         f"sentinel: column {_listed(columns)} has a value that repeats apart from all others, as "
-        "-999 for a missing one: make it nan, and give drop_missing=True"
+        "-999 for a missing one: make it nan, and give drop_missing=True (in a command, --na=-999)"
     )
 
 

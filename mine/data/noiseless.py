@@ -77,7 +77,7 @@ def _is_plain(x: Values, y: Values) -> bool:
 def _is_rough(a: Values, b: Values) -> bool:
     """Whether b jumps between neighbours in a, in whichever order equal values of a stand."""
     order, alone = _order(a), _alone(a)
-    jumps = np.abs(np.diff(b[order] / 2)) > ROUGH * _spread(b)
+    jumps = np.abs(np.diff(b[order] / 2)) > ROUGH * between_quartiles(b)
     return 2 * int(np.count_nonzero(jumps & alone)) > len(jumps) + 2
 
 
@@ -96,7 +96,7 @@ def _alone(column: Values) -> NDArray[np.bool_]:
 
 @once_a_column
 def _direction(column: Values) -> Values:
-    return _basis(column[:, None])[:, 0]
+    return basis(column[:, None])[:, 0]
 
 
 def _function(x: Named, y: Named) -> str:
@@ -112,7 +112,7 @@ def _function(x: Named, y: Named) -> str:
 
 
 @once_a_column
-def _spread(v: Values) -> float:
+def between_quartiles(v: Values) -> float:
     """Between the quartiles; halves first, so that 1e308 does not overflow."""
     low, high = np.quantile(v, [0.25, 0.75])
     return float(high / 2 - low / 2)
@@ -121,7 +121,7 @@ def _spread(v: Values) -> float:
 def _determines(a: Values, b: Values, order: Order) -> bool:
     """Whether b is a smooth function of a. `order` sorts a."""
     t, v = a[order], b[order]
-    spread = _spread(v)
+    spread = between_quartiles(v)
     if not spread > 0 or np.median(np.abs(np.diff(v / 2))) > ROUGH * spread:
         return False
     first = np.concatenate([[True], np.diff(t) > 0])
@@ -149,7 +149,7 @@ def _share_a_combination(x: Values, y: Values) -> bool:
     """Whether the smallest angle between the spaces of x's and of y's columns is 0."""
     if len(x) < 2 * (x.shape[1] + y.shape[1]):
         return False
-    qx, qy = _basis(x), _basis(y)
+    qx, qy = basis(x), basis(y)
     u, s, _ = np.linalg.svd(qx.T @ qy)
     if s[0] < 1.0 - NOISE:
         return False
@@ -158,7 +158,7 @@ def _share_a_combination(x: Values, y: Values) -> bool:
     return bool(np.median(np.abs(one - other)) <= NOISE * np.median(np.abs(one - np.median(one))))
 
 
-def _basis(v: Values) -> Values:
+def basis(v: Values) -> Values:
     """An orthonormal basis of the columns, less their means."""
     v = np.ldexp(v, -np.frexp(np.abs(v).max(0))[1])
     v = v - v.mean(0)

@@ -30,6 +30,7 @@ from mine.estimators.unused import OF_NETWORK, OF_TRAINING, OPTIONS, check_used
 from mine.method.method import Method
 from mine.method.names import METHODS
 from mine.running.jobs import Job, fitting
+from mine.spelling import did_you_mean
 from mine.training.settings import Training
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -164,7 +165,8 @@ def _configured(
     """How n rows are trained on; where no batch_size is given, the default shrinks to fit."""
     unknown = sorted(set(overrides) - OPTIONS)
     if unknown:
-        raise ValueError(f"unknown option {unknown[0]!r}; known are {sorted(OPTIONS)}")
+        remedy = did_you_mean(unknown[0], OPTIONS) or f"take one of {', '.join(sorted(OPTIONS))}"
+        raise ValueError(f"expected a known option, got unknown option {unknown[0]!r}: {remedy}")
     training, network = configured(critic, overrides, {**method.defaults, **defaults})
     if "batch_size" not in overrides:
         training = fitting(training, split.training_rows(n))

@@ -13,17 +13,20 @@ import numpy as np
 import torch
 from scipy.special import ndtri
 
+from mine.data.collinear import NEAR, nearly_equal, thinnest
 from mine.data.columns import Layout
+from mine.data.copies import copies
 from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails, sentinels
-from mine.data.levels import commonest
-from mine.data.noiseless import is_continuous
+from mine.data.levels import commonest, is_discrete
+from mine.data.noiseless import basis, is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
 from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, of_regression, some_rows
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
+from mine.method.mixed import mixed
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
@@ -37,6 +40,9 @@ LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to
 LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
 TIED = 0.05  # share of the rows that may have one and the same value
 SURE = 0.995  # level at which a single pair of columns tells more than the whole
+WHITENED = ("gaussian", "mixed")  # methods that make columns uncorrelated
+MOST_ALONE = 10  # columns beside a label that are looked at one by one
+NOTHING = "", 0.0
 
 
 def infinite(job: Job, reason: str) -> Estimate:
@@ -89,7 +95,11 @@ def settled(
     independent = hangs.of_all(len(x)).count if hangs else len(x)
     chosen = _continuous(x), _continuous(y)
     normal = _normal_scored(x), _normal_scored(y)
-    names, least = _told_by_a_pair(x, y, normal, layouts, independent)
+    names, least = max(
+        _told_by_a_pair(x, y, normal, layouts, independent),
+        _told_by_a_column(x, y, layouts) if looks else NOTHING,
+        key=lambda told: told[1],
+    )
     by_pair = least if least > max(e.interval(0.95)[1], 0.0) else 0.0
     doubt = _second_look(e, job, x, y, chosen, by_pair) if looks else None
     if doubt is not None:
@@ -111,6 +121,7 @@ def settled(
             "found in all columns: train longer, choose columns by mine.pairwise on rows that you "
             "leave out of the estimate, or take gaussian_copula"
         )
+    found += filter(None, [copies(x, y, layouts), *_hidden(job, x, y, chosen)])
     widened = math.sqrt(stderr**2 - e.stderr**2) if stderr > e.stderr else 0.0
     return replace(e, stderr=stderr, warnings=tuple(found), widened=widened)
 
@@ -126,10 +137,26 @@ def _second_look(
     few = x.shape[1] + y.shape[1] <= FEW_COLUMNS
     if not all(len(of) == v.shape[1] if few else of for v, of in zip((x, y), chosen, strict=True)):
         return None
-    a, b = (normal_scores(some_rows(v[:, of])) for v, of in zip((x, y), chosen, strict=True))
-    if few:
-        return of_network(e.nats, e.stderr, a, b)
-    return of_regression(e.nats, e.stderr, a, b, by_pair)
+    sides = [some_rows(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
+    units = [sides]
+    if any(thinnest(v) < NEAR for v in sides):  # what tells may be the difference of two columns
+        units.append([basis(v) for v in sides])
+    for a, b in ([normal_scores(v) for v in of] for of in units):
+        doubt = (
+            of_network(e.nats, e.stderr, a, b)
+            if few
+            else of_regression(e.nats, e.stderr, a, b, by_pair)
+        )
+        if doubt:
+            return doubt
+    return None
+
+
+def _hidden(job: Job, x: Values, y: Values, chosen: Chosen) -> list[str]:
+    """Warnings of columns whose difference a network, or a distance, does not see."""
+    whitened = (job.method.taken or job.method.name) in WHITENED
+    sides = zip("xy", (x, y), chosen, strict=True)
+    return [nearly_equal(name, some_rows(v[:, of]), whitened) for name, v, of in sides]
 
 
 def _by_moments(job: Job) -> bool:
@@ -198,7 +225,7 @@ def _told_by_a_pair(
     """
     pairs = x.shape[1] * y.shape[1]
     if not all(chosen) or independent <= LEAST_INDEPENDENT:
-        return "", 0.0
+        return NOTHING
     a, b = (_directions(v, of) for v, of in zip((x, y), chosen, strict=True))
     rho = np.abs(a.T @ b)
     i, j = np.unravel_index(int(rho.argmax()), rho.shape)
@@ -206,3 +233,27 @@ def _told_by_a_pair(
     low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
     names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
     return f"column {names[0]!r} of x and {names[1]!r} of y", -0.5 * math.log1p(-(low**2))
+
+
+def _told_by_a_column(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> tuple[str, float]:
+    """The column that tells most of a label, and at least how much, by its neighbours alone.
+
+    In several columns neighbours are far, and a network may learn nothing of a fine relation.
+    ("", 0.0) unless one side is a label and the other is of 2 to `MOST_ALONE` numbers.
+    """
+    sides = (x, y)
+    labels = [is_discrete(torch.from_numpy(v), of) for v, of in zip(sides, layouts, strict=True)]
+    if sum(labels) != 1:
+        return NOTHING
+    side = labels.index(False)
+    numbers, label, of = sides[side], sides[1 - side], layouts[side]
+    if not 1 < numbers.shape[1] <= MOST_ALONE or any(of.coded):
+        return NOTHING
+    beyond = float(ndtri(1.0 - (1.0 - SURE) / numbers.shape[1]))
+    found = []
+    for name, column in zip(of.labels, numbers.T, strict=True):
+        e = mixed(column[:MOST_ROWS], label[:MOST_ROWS])
+        found.append(
+            (f"column {name!r} of {'xy'[side]} and the label", e.nats - beyond * e.stderr)
+        )
+    return max(found, key=lambda told: told[1])

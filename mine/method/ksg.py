@@ -205,9 +205,11 @@ def _break_ties(
         both[c] -= ordered[c, 0] / 2 + ordered[c, -1] / 2
         both[c] += JITTER * np.median(gaps[gaps > 0]) * rng.uniform(-1, 1, n)
     rows = f", and {repeated} rows repeat" * bool(repeated)
+    share = 100 * ties / n
     warning = (
         f"tied values in {len(shaken)} of {len(both)} columns, in the worst one "
-        f"{100 * ties / n:.2g} %{rows}: KSG assumes continuous variables, so seeded jitter of "
-        f"{JITTER:g} of the values' gaps was added; that does no harm to rounded values"
+        f"{share:.{2 if share < 10 else 3}g} %{rows}: KSG assumes continuous variables, so "
+        f"seeded jitter of {JITTER:g} of the values' gaps was added; that does no harm to rounded "
+        "values, but levels need another method"
     )
     return both[: len(xs)], both[len(xs) :], ties, (warning,)

@@ -70,7 +70,7 @@ class MixedResult:
 
 
 def mixed(x: Any, y: Any, k: int = 3, seed: int = 0) -> MixedResult:
-    """I(X; Y) where one side is a label: the side with fewer levels.
+    """I(X; Y) where one side is a label: that of 0 and 1 alone, or of fewer levels.
 
     Args:
         x: (n, dx) or (n,), numpy or torch.
@@ -113,9 +113,13 @@ def shortfall(x: Any, y: Any, k: int = 3) -> float:
 
 
 def _levels_and_numbers(sides: Sequence[Values]) -> tuple[Codes, Values]:
-    """The side with fewer levels as a label, (n,), and the other, (n, d)."""
+    """The label's levels, (n,), and the other side, (n, d).
+
+    The label is the side of nothing but 0 and 1, as of coded text, or else that of fewer levels.
+    """
     codes = [codes_of(side) for side in sides]
-    label = min((0, 1), key=lambda side: int(codes[side].max()))
+    flags = [bool(((side == 0.0) | (side == 1.0)).all()) for side in sides]
+    label = min((0, 1), key=lambda side: (not flags[side], int(codes[side].max())))
     return codes[label], sides[1 - label]
 
 

@@ -37,6 +37,7 @@ KINDS = (
     "shrunk",
     "dependent rows",
     "repeated values",
+    "copies",
     "duplicates",
 )
 """Beginnings of the warnings that make an estimate unreliable."""

@@ -109,6 +109,56 @@ def test_independent_columns_are_not_said_to_tell_more():
         assert "one pair tells more" not in kinds(e)
 
 
+def test_one_column_that_tells_a_label_is_said_to_tell_more_than_five():
+    """Ten stripes of one column: in five columns neighbours are far. Was .04 and reliable."""
+    rng = np.random.default_rng(100)
+    x = rng.uniform(size=(3000, 5))
+    label = np.where(np.floor(10 * x[:, 2]) % 2 == 1, "a", "b")
+    for e in (mine.estimate(x, label), mine.estimate(label, x)):
+        assert e.verdict == "unreliable" and covers(e, math.log(2))
+        assert any("column '2'" in text and "the label" in text for text in e.warnings)
+
+
+def test_columns_that_do_not_tell_a_label_are_not_said_to():
+    for seed in range(100, 110):
+        rng = np.random.default_rng(seed)
+        e = mine.estimate(rng.normal(size=(400, 5)), rng.choice(["a", "b", "c"], 400), "mixed")
+        assert "one pair tells more" not in kinds(e)
+
+
+def test_text_of_many_levels_beside_rounded_numbers_is_the_label():
+    """The numbers have fewer levels. Was an IndexError."""
+    rng = np.random.default_rng(100)
+    x = rng.normal(size=1000).round(1)
+    text = np.array([f"k{v:.1f}" for v in x + 0.5 * rng.normal(size=1000)])
+    e = mine.estimate(x, text)
+    assert e.chosen == "mixed" and covers(e, 0.5 * math.log(5))
+
+
+def test_what_the_difference_of_two_near_columns_tells_is_not_denied():
+    """Was 0 and reliable, for 2.31 nats."""
+    rng = np.random.default_rng(100)
+    start, change = rng.normal(size=(2, 2000))
+    x = np.stack([start, start + 1e-6 * change], 1)
+    y = change + 0.1 * rng.normal(size=2000)
+    e = mine.estimate(x, y, "mine", steps=200)
+    assert e.verdict == "unreliable" and "neighbours see more" in kinds(e)
+    assert "nearly equal columns" in kinds(e)
+    assert covers(e, 0.5 * math.log(101))
+    assert "nearly equal columns" in kinds(mine.estimate(x, y, "gaussian"))
+    farther = np.stack([start, start + 1e-4 * change], 1)
+    found = mine.estimate(farther, y, "gaussian")
+    assert "nearly equal columns" not in kinds(found) and covers(found, 0.5 * math.log(101))
+
+
+def test_copied_rows_are_said():
+    rng = np.random.default_rng(100)
+    x, y = rng.normal(size=(2, 1000))
+    y[:50] = x[:50]
+    e = mine.estimate(x, y, "ksg")
+    assert "copies" in kinds(e) and e.verdict == "unreliable"
+
+
 # --------------------------------------------------------------- infinite values
 
 
