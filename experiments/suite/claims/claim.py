@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,10 @@ class Claim:
     verdict: Verdict
     figure: str
     interval: Interval | None = None
+
+    def undecided(self, why: str) -> Claim:
+        """The claim without a verdict, where its rows cannot decide it."""
+        return replace(self, verdict="inconclusive", measured=f"{why}: {self.measured}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; an end of the interval that is not finite becomes None."""

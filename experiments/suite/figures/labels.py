@@ -33,8 +33,8 @@ LABELS = {
 
 
 def label(method: str) -> str:
-    """A method's printed name."""
-    return LABELS.get(method, method)
+    """A method's printed name; of a pair such as 'mine/constant', of both."""
+    return " / ".join(LABELS.get(part, part) for part in method.split("/"))
 
 
 def signed(value: float) -> str:

@@ -20,6 +20,11 @@ A list beside that of `mine`, because grids are made without torch; a test compa
 """
 
 
+def untrained(method: str) -> bool:
+    """Whether a method, given as 'plugin' or 'plugin(...)', has no training."""
+    return method.partition("(")[0] in UNTRAINED
+
+
 @dataclass(frozen=True)
 class Cell:
     """One task, method and seed. It becomes one row, even where it fails.
@@ -99,7 +104,7 @@ def panel_cells(
 
     def cell(task: Mapping[str, Any], method: str, seed: int) -> Cell:
         n = int(experiment.get("n", 0))
-        if method in UNTRAINED:
+        if untrained(method):
             n = n if own_n else int(scale["ksg_n"])
             return Cell(dict(task), method, seed, 0, n, role, changes)
         return Cell(dict(task), method, seed, steps, n, role, {**own_critic, **changes})

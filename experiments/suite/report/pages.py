@@ -58,6 +58,7 @@ def pages(
     context = {
         "sections": sections,
         "claims": claims,
+        "changed": {one.name: one.changed for one in sections},
         "decided_by": decided_by,
         "thumbnails": thumbnails(sections),
         "badges": BADGES,

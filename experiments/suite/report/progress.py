@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.suite.grid import shards
 from experiments.suite.report.origins import other_codes
 from experiments.suite.store import holder as lock
 from experiments.suite.store.checked_tables import CorruptRunError, has_fallback, table_fault
@@ -51,17 +52,27 @@ def lines_of(outputs: Path, now: float) -> list[Line]:
     found = [line_of(run, now) for run in map(Run, run_folders(outputs))]
     lines: list[Line] = []
     for experiment in sorted({line.experiment for line, _ in found}):
-        own = [(line, flatten(config)) for line, config in found if line.experiment == experiment]
-        keys = varying([settings for _, settings in own if settings])
+        own = [
+            (line, flatten(config), shard_of(config))
+            for line, config in found
+            if line.experiment == experiment
+        ]
+        keys = varying([settings for _, settings, _ in own if settings])
         lines += sorted(
             (
-                replace(line, overrides={key: flat.get(key) for key in keys if flat})
-                for line, flat in own
+                replace(line, overrides={key: flat.get(key) for key in keys if flat} | shard)
+                for line, flat, shard in own
             ),
             key=lambda line: (line.updated, line.run_id),
             reverse=True,
         )
     return lines
+
+
+def shard_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """{'shard': '0 of 8'}; {} for a run of the whole grid."""
+    count, place = shards.place(config)
+    return {} if count == 1 else {"shard": f"{place} of {count}"}
 
 
 @dataclass(frozen=True)

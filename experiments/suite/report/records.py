@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +14,18 @@ from experiments.suite.report.origins import commits
 from experiments.suite.report.texts import listed
 from experiments.suite.store.joined import join_curves, join_rows
 from experiments.suite.store.runs import Run
+from experiments.suite.sweeps.axes import NOT_SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORST_FIRST = ("failed", "running", "stopped", "finished")
 """States of a run; the first one found among shards is the state of all."""
+UNFINISHED = ("running", "stopped")
+"""States in which cells are missing. A run that was killed still says "running"."""
+COUNTS = ("cells", "done", "failed", "diverged")
+GROUPS = ("experiment", "scale")
+"""Overrides that choose what is run: its settings are still those of configs/."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class Record:
         return {
             **own,
             "state": next(state for state in WORST_FIRST if state in states),
+            **{name: sum(int(one.get(name, 0)) for one in every) for name in COUNTS},
             "seconds": sum(float(one.get("seconds", 0.0)) for one in every),
             "updated": max(str(one.get("updated", "")) for one in every),
             "halved": [stack for one in every for stack in one.get("halved", [])],
@@ -81,6 +90,32 @@ class Record:
         if self.others is None:
             return []
         return shards.missing([self.config, *(other.config for other in self.others)])
+
+    @property
+    def state(self) -> str:
+        """finished, failed, unfinished or unknown."""
+        state = str(self.status.get("state", "unknown"))
+        return "unfinished" if state in UNFINISHED else state
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether cells have no row."""
+        done, cells = (int(self.status.get(name, 0)) for name in ("done", "cells"))
+        return self.state == "unfinished" or done < cells
+
+    @cached_property
+    def changed(self) -> list[str]:
+        """The overrides that make its results others than those of the configs, as given."""
+        try:
+            words = shlex.split(str(self.status.get("command", "")))
+        except ValueError:
+            return []
+        keys = {word: word.lstrip("+~").partition("=")[0] for word in words[3:]}
+        return [
+            word
+            for word, key in keys.items()
+            if key not in GROUPS and re.split(r"[./]", key)[0] not in NOT_SETTINGS
+        ]
 
     @property
     def problems(self) -> list[str]:
@@ -121,13 +156,19 @@ def joined(records: Iterable[Record]) -> list[Record]:
 
 
 def headline(records: Iterable[Record], name: str, scale: str | None) -> Record | None:
-    """The run that the report shows of an experiment: the latest finished one of that scale.
+    """The run that the report shows of an experiment at that scale.
 
-    Without a finished one, the latest that has any rows; the report says that it is unfinished.
+    Finished runs come first, then those with the settings of configs/, then the latest: a trial
+    with other settings replaces no verdict. Without a finished one, it is one that has any rows;
+    the report says that it is unfinished.
     """
     own = of_scale(records, name, scale)
-    finished = [r for r in own if r.status.get("state") == "finished"]
-    return max(finished or [r for r in own if len(r.rows)], key=lambda r: r.order, default=None)
+    finished = [r for r in own if r.state == "finished"]
+    return max(
+        finished or [r for r in own if len(r.rows)],
+        key=lambda r: (not r.changed, r.order),
+        default=None,
+    )
 
 
 def of_scale(records: Iterable[Record], name: str, scale: str | None) -> list[Record]:

@@ -13,7 +13,7 @@ from experiments.suite.claims.claim import judge
 from experiments.suite.report.discovery import experiments_in_order
 from experiments.suite.report.records import Record, headline, joined
 from experiments.suite.report.texts import listed
-from experiments.suite.store.files import one_line
+from experiments.suite.store.errors import one_line
 from experiments.suite.store.joined import load_runs
 from experiments.suite.store.reading import parse_json, read_file
 

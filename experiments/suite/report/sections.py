@@ -16,7 +16,7 @@ from experiments.suite.report.records import Record
 from experiments.suite.report.sweeps import SweepPart
 from experiments.suite.report.tables import Table, lost_cells, tables, warnings_of
 from experiments.suite.report.texts import facts
-from experiments.suite.store.files import one_line
+from experiments.suite.store.errors import raised
 from experiments.suite.store.tables import ROW_STATUSES
 
 
@@ -36,14 +36,20 @@ class Section:
 
     @cached_property
     def notes(self) -> list[str]:
-        """What a reader must know of where the rows come from."""
+        """What a reader must know of the rows: their settings, and where they come from."""
         if self.record is None or not len(self.record.rows):
             return []
-        return [*mixed(self.record.rows), *by_other_code(self.record.rows)]
+        own = [f"its settings are not those of configs/: {self.changed}"] if self.changed else []
+        return [*own, *mixed(self.record.rows), *by_other_code(self.record.rows)]
+
+    @property
+    def changed(self) -> str:
+        """The overrides of its run; '' where the settings are those of configs/."""
+        return " ".join(self.record.changed) if self.record else ""
 
     @property
     def state(self) -> str:
-        return str(self.record.status.get("state", "unknown")) if self.record else "no run"
+        return self.record.state if self.record else "no run"
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -106,17 +112,20 @@ def section(
         for part in PARTS:
             getattr(Section(name, title, record, wanted), part)
     except Exception as error:
-        said = f"{name}: run {record.run.run_id}: {type(error).__name__}: {one_line(error)}"
+        said = f"{name}: run {record.run.run_id}: {raised(error)}"
         return Section(name, title, None, wanted, problems=[f"{said}: it is left out"])
 
     def attempt(what: str, make: Callable[[], Any], otherwise: Any) -> Any:
         try:
             return make()
         except Exception as error:
-            problems.append(f"{name}: {what}: {type(error).__name__}: {one_line(error)}")
+            problems.append(f"{name}: {what}: {raised(error)}")
             return otherwise
 
     claims = attempt("claims", lambda: judge(module, record.rows, record.curves), [])
+    if record.incomplete:
+        so_far = f"an unfinished run, {len(record.rows)} cells so far"
+        claims = [claim.undecided(so_far) for claim in claims]
     drawn = attempt("figures", figures, {})
     swept = attempt("sweep", sweeps, [])
     return Section(name, title, record, wanted, claims, list(drawn.values()), problems, swept)

@@ -53,11 +53,16 @@ def columns_of(line: Line) -> list[str]:
         line.run_id,
         line.state,
         "–" if line.cells is None else f"{line.done or 0}/{line.cells}",
-        "–" if line.cells_a_minute is None else f"{line.cells_a_minute:.3g}",
+        "–" if line.cells_a_minute is None else paced(line.cells_a_minute),
         duration(line.seconds_left, "coarse"),
         line.updated[:16].replace("T", " ") or "–",
         remarks(line),
     ]
+
+
+def paced(a_minute: float) -> str:
+    """'7,120', or '0.4' where it is slow."""
+    return f"{a_minute:,.0f}" if a_minute >= 10 else f"{a_minute:.2g}"
 
 
 def remarks(line: Line) -> str:

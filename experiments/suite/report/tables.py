@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims.rows import summary
+from experiments.suite.claims.rows import summary, without_probed_truths
 from experiments.suite.figures.labels import label
 from experiments.suite.figures.palette import order
 from experiments.suite.report.texts import Value, described, field_text, listed, params_of
@@ -36,7 +36,7 @@ def tables(rows: pd.DataFrame) -> list[Table]:
 
 def estimates(title: str, rows: pd.DataFrame) -> Table:
     """Mean over seeds with interval, truth, error and seconds for each task and method."""
-    lines = summary(rows, ["params", "method"]).to_dict("records")
+    lines = summary(without_probed_truths(rows), ["params", "method"]).to_dict("records")
     fields = {line["params"]: params_of(line["params"]) for line in lines}
     names = list(dict.fromkeys(key for one in fields.values() for key in one))
     values = {key: {field_text(one.get(key, "")) for one in fields.values()} for key in names}

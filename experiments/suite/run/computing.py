@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.claims.wording import duration
+from experiments.suite.claims.wording import counted, duration
 from experiments.suite.run.arithmetic import arithmetic
 from experiments.suite.run.config_check import keeps_other_code
 from experiments.suite.run.exits import FAILED, OK
@@ -18,10 +18,12 @@ from experiments.suite.run.progress import Progress
 from experiments.suite.run.provenance import collect_provenance
 from experiments.suite.store.checkpoints import Checkpoints
 from experiments.suite.store.code import by_code, code_hash
+from experiments.suite.store.errors import raised
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from experiments.suite.store.runs import Run
     from mine.running.events import Advance, Done, Failure, Outcome
     from mine.running.jobs import AnyJob
     from mine.running.run_options import RunOptions
@@ -144,8 +146,9 @@ def announce(progress: Progress, stacks: int, cost: str, device: str) -> None:
     kept = f", {len(progress.rows)} kept from before" if progress.rows else ""
     kept += kept_of_other_code(progress.other_code)
     say(
-        f"{progress.run.experiment} {progress.run.run_id}: {len(progress.cells)} cells{kept}, "
-        f"{stacks} stacks, {progress.steps:,} network-steps on {device}, {cost}"
+        f"{progress.run.experiment} {progress.run.run_id}: "
+        f"{counted(len(progress.cells), 'cell')}{kept}, {counted(stacks, 'stack')}, "
+        f"{progress.steps:,} network-steps on {device}, {cost}"
     )
 
 
@@ -229,11 +232,7 @@ def mean_error(errors: Mapping[int, float]) -> str:
 
 def finish(progress: Progress) -> int:
     """Draw the figures, write the run for the last time, and return the exit status."""
-    if progress.config["figures"]:
-        from experiments.suite.figures.drawing import draw_run
-
-        with progress.run.fenced():
-            draw_run(progress.run)
+    drawn = draw(progress.run) if progress.config["figures"] else True
     counts = progress.counts()
     progress.write("failed" if counts["failed"] else "finished")
     for reason, cells in failures(progress.rows.values()).items():
@@ -244,7 +243,23 @@ def finish(progress: Progress) -> int:
         f"{kept_of_other_code(progress.other_code)}, in "
         f"{duration(time.monotonic() - progress.clock, 'whole')}: {progress.run.folder}"
     )
-    return FAILED if counts["failed"] else OK
+    return FAILED if counts["failed"] or not drawn else OK
+
+
+def draw(run: Run) -> bool:
+    """Draws the run's figures. Whether that worked: the rows do not depend on it."""
+    from experiments.suite.figures.drawing import draw_run
+
+    with run.fenced():
+        try:
+            draw_run(run)
+        except OSError:
+            raise
+        except Exception as error:
+            log.exception("drawing the figures")
+            warn(f"no figures: {raised(error)}: the rows are kept: mend it, then `make report`")
+            return False
+    return True
 
 
 def failures(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:

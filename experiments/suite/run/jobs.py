@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -15,10 +14,11 @@ import hydra
 from hydra.errors import HydraException
 
 from experiments.suite.grid import shards
-from experiments.suite.grid.cells import UNTRAINED, Cell, merged
+from experiments.suite.grid.cells import Cell, merged, untrained
 from experiments.suite.run import config_check
 from experiments.suite.run.messages import HELP
 from experiments.suite.run.targets import ConfigError, check_target, located, targets
+from experiments.suite.store.errors import raised
 
 if TYPE_CHECKING:
     from mine.running.jobs import AnyJob, Job
@@ -38,11 +38,9 @@ def prepare(config: Mapping[str, Any]) -> tuple[list[Cell], list[AnyJob]]:
     except ConfigError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
         raise ConfigError(
-            f"the config must have the keys and types of configs/, got {type(error).__name__}: "
-            f"{error} ({Path(where.filename).name}:{where.lineno}): compare yours with the one "
-            "that `python -m experiments --cfg job` shows"
+            f"the config must have the keys and types of configs/, got {raised(error)}: compare "
+            "yours with the one that `python -m experiments --cfg job` shows"
         ) from error
     if not cells:
         raise ConfigError("experiment.panels must hold at least one panel, got none: name one")
@@ -70,7 +68,7 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> AnyJob:
     config = merged(config, cell.overrides)
     if config["estimator"]["split"]:
         return own_rows_job(cell, config)
-    steps = {} if cell.method in UNTRAINED else {"steps": cell.steps}
+    steps = {} if untrained(cell.method) else {"steps": cell.steps}
     task, training, critic = (
         _built(json.dumps(one, sort_keys=True))
         for one in (with_data(cell.task, config), {**config["train"], **steps}, config["critic"])
@@ -85,9 +83,15 @@ def job_of(cell: Cell, config: Mapping[str, Any]) -> AnyJob:
     }
     if is_application(task):
         return ApplicationJob(application=task, arm=cell.method, **shared)
+    method = METHODS.resolve(cell.method)
+    if method.is_direct and cell.steps:
+        raise ConfigError(
+            f"a method without training needs rows of a fixed number, got {cell.method!r} as one "
+            "that is trained: add its name to UNTRAINED in experiments/suite/grid/cells.py"
+        )
     return Job(
         source=of_task(task, cell.n),
-        method=METHODS.resolve(cell.method),
+        method=method,
         k=config["estimator"]["k"],
         **shared,
     )

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.suite.store.code import by_code, code_hash
+from experiments.suite.store.errors import one_line, raised
 from mine.memory import is_lack, lack
 
 HELP = "`python -m experiments --help` lists all groups and keys"
@@ -31,11 +32,21 @@ def kept_of_other_code(codes: Mapping[str, int]) -> str:
 
 
 def complain(error: BaseException) -> None:
-    """Write an error to stderr in one line. Hydra's errors do not say where to look: add it."""
-    message = " ".join(str(error).partition("Config search path")[0].split())
-    message = lack(error) if is_lack(error) else message or type(error).__name__
-    hint = f": {HELP}" if isinstance(error, HydraException | OmegaConfBaseException) else ""
-    warn(f"{message}{hint}")
+    """Write an error to stderr in one line.
+
+    Hydra's errors do not say where to look, and advise a `+` where a key may be misspelt, with
+    which the key would be read by nothing. Errors that no message was written for say their type
+    and line.
+    """
+    if is_lack(error):
+        warn(lack(error))
+    elif isinstance(error, HydraException | OmegaConfBaseException):
+        text = str(error).partition("Config search path")[0].partition("To append to your config")
+        warn(f"{' '.join(text[0].split())}: {HELP}")
+    elif isinstance(error, ValueError | OSError) and str(error):
+        warn(one_line(error))
+    else:
+        warn(raised(error))
 
 
 def warn(line: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from experiments.suite.store.files import one_line
+from experiments.suite.store.errors import one_line
 from experiments.suite.store.serialising import read_yaml
 
 TARGETS = ("mine.", "experiments.", "torch.optim.")

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from experiments.suite.store.files import one_line, write_atomic
+from experiments.suite.store.errors import one_line
+from experiments.suite.store.files import write_atomic
 from experiments.suite.store.reading import parse_json, read_file
 from experiments.suite.store.serialising import json_bytes
 from experiments.suite.store.table_bytes import read_parquet

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.suite.store.files import OutputError, one_line, write_atomic
+from experiments.suite.store.errors import one_line
+from experiments.suite.store.files import OutputError, write_atomic
 from experiments.suite.store.lock import LockedError
 from experiments.suite.store.reading import parse_json, read_file
 from experiments.suite.store.serialising import json_bytes

@@ -53,11 +53,6 @@ def check_outputs(outputs: Path) -> None:
     probe.unlink()
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error in one line; its type where it has no message."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _sync_folder(folder: Path) -> None:
     """Sync the entry of a renamed file, where the system lets folders be opened and synced."""
     with contextlib.suppress(OSError):

@@ -33,7 +33,8 @@ from experiments.suite.store.checked_tables import (
     table_fault,
     write_table,
 )
-from experiments.suite.store.files import one_line, write_atomic
+from experiments.suite.store.errors import one_line
+from experiments.suite.store.files import write_atomic
 from experiments.suite.store.identity import run_id
 from experiments.suite.store.lock import Fence
 from experiments.suite.store.reading import leads_out, parse_json, parse_yaml, read_file

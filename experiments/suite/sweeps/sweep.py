@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.suite.claims.rows import without_probed_truths
 from experiments.suite.store.serialising import canonical_json
 from experiments.suite.sweeps.axes import Axis, Config, Settings, axes_of, flatten, show, text_of
 from experiments.suite.sweeps.commands import merged
+from experiments.suite.sweeps.measures import CELL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,12 +93,16 @@ class Sweep:
         return ", ".join(f"{axis.short} {show(axis.values[at])}" for axis, at in pairs)
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows of these runs, with a column for each axis: the position of the run's value."""
+        """The rows of these runs, with a column for each axis: the position of the run's value.
+
+        A cell counts once for each setting: a whole run and its shards hold the same cells.
+        """
         places = self.settings
         rows = rows[rows["run_id"].isin(list(places))]
         at = np.array([places[str(one)] for one in rows["run_id"]], dtype=int)
         columns = {axis.key: at.reshape(len(rows), -1)[:, i] for i, axis in enumerate(self.axes)}
-        return rows.assign(**columns)
+        kept = rows.assign(**columns).drop_duplicates([*self.keys, *CELL], keep="last")
+        return without_probed_truths(kept)
 
 
 def split(experiment: str, runs: Sequence[SweptRun]) -> list[Sweep]:

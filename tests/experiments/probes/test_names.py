@@ -7,7 +7,11 @@ import torch
 from torch import nn
 
 import mine
+from experiments.probes.constant import constant
+from experiments.probes.gibbs import gibbs
+from experiments.probes.gradient import gradient
 from experiments.probes.names import METHODS
+from experiments.suite.claims.rows import PROBES
 from mine.critics.mlp import MLP
 from mine.critics.modules import Modules
 from mine.data.columns import Layout
@@ -109,3 +113,7 @@ def test_a_value_alone_is_refused_with_its_parameters_too():
 def test_a_users_module_can_be_probed_through_the_runner():
     found = value_of("mine/gibbs", critic=Modules(lambda dx, dy: FromZero()))
     assert 0.0 <= found.nats < SCALARS.mi
+
+
+def test_the_tables_know_the_probes_by_name():
+    assert {make().name for make in (constant, gibbs, gradient)} == PROBES

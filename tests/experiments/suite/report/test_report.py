@@ -212,6 +212,57 @@ def test_the_headline_run_is_the_latest_finished_one_of_the_scale(
     assert updated("none") is None
 
 
+def test_a_later_trial_with_other_settings_is_not_the_headline(
+    example: ModuleType, tmp_path: Path
+) -> None:
+    runs = [{"state": "finished", "updated": f"2026-01-0{day}"} for day in (1, 2, 3)]
+    folders = [record.run for record in records_of(example, tmp_path, runs)]
+    own = "python -m experiments experiment=gaussian scale=default outputs=o device=cpu"
+    for run in folders:
+        last = run.read_status()["updated"] == "2026-01-03"
+        run.write_status({**run.read_status(), "command": own + " train.steps=1" * last})
+    records = [Record(run) for run in folders]
+    found = headline(records, "gaussian", "default")
+    assert found is not None
+    assert found.status["updated"] == "2026-01-02" and found.changed == []
+    trial = [record for record in records if record.changed]
+    assert [record.changed for record in trial] == [["train.steps=1"]]
+    assert headline(trial, "gaussian", "default") == trial[0]
+    assert main(["--outputs", str(tmp_path)]) == 0
+    assert "with <code>" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_trial_alone_is_shown_with_its_settings_beside_each_claim(
+    example: ModuleType, tmp_path: Path
+) -> None:
+    config = small(example)
+    command = "python -m experiments experiment=gaussian train.steps=1"
+    example.write_run(tmp_path, config, example.example_rows(config), command=command)
+    assert main(["--outputs", str(tmp_path)]) == 0
+    claims = len(json.loads((tmp_path / "claims.json").read_text()))
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("with <code>train.steps=1</code>") == claims > 0
+    assert "its settings are not those of configs/: train.steps=1" in html
+
+
+def test_claims_of_an_unfinished_run_have_no_verdict(example: ModuleType, tmp_path: Path) -> None:
+    config = small(example)
+    example.write_run(tmp_path, config, example.example_rows(config)[:3], state="running")
+    assert main(["--outputs", str(tmp_path)]) == 0
+    claims = json.loads((tmp_path / "claims.json").read_text())
+    assert claims and {one["verdict"] for one in claims} == {"inconclusive"}
+    assert all(one["measured"].startswith("an unfinished run, 3 cells so far") for one in claims)
+
+
+def test_a_probe_has_no_truth(example: ModuleType) -> None:
+    config = small(example)
+    rows = example.example_rows(config)[:2].assign(method=["mine", "mine/constant"])
+    (table,) = tables(rows)
+    by_method = {line["method"]: line for line in table.lines}
+    assert by_method["MINE"]["truth"].nats not in ("nan", "–")
+    assert by_method["MINE / constant"]["truth"] == by_method["MINE / constant"]["error"]
+
+
 def test_a_folder_without_runs_still_gives_a_report(tmp_path: Path) -> None:
     assert main(["--outputs", str(tmp_path), "--scale", "paper"]) == 0
     html = (tmp_path / "report.html").read_text()

@@ -179,4 +179,4 @@ def test_a_run_taken_up_on_a_machine_of_more_cores_keeps_its_stacks(
     assert run_in(tmp_path, *grid) == INTERRUPTED
     with threads(3):  # on which seven cells would be three stacks
         assert run_in(tmp_path, *grid) == OK
-    assert "14 cells, 7 kept from before, 1 stacks" in capsys.readouterr().out
+    assert "14 cells, 7 kept from before, 1 stack," in capsys.readouterr().out

@@ -170,7 +170,7 @@ def test_figures_are_left_to_the_report_where_the_config_says_so(tmp_path: Path)
     assert (tmp_path / "figures" / "gaussian_scalar_1d.svg").is_file()
 
 
-def test_what_breaks_after_the_start_is_one_line_and_status_1(
+def test_figures_that_raise_are_one_line_and_status_1_and_the_rows_are_whole(
     tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def clumsy(_: Run) -> None:
@@ -179,10 +179,11 @@ def test_what_breaks_after_the_start_is_one_line_and_status_1(
     few = ("experiment.methods=[ksg]", "experiment.rho=[0.5]", "figures=true")
     monkeypatch.setattr(drawing, "draw_run", clumsy)
     assert run_in(tmp_path, *few) == FAILED
-    assert capsys.readouterr().err == "experiments: no ink\n"
+    said = capsys.readouterr().err
+    assert said.startswith("experiments: no figures: ValueError: no ink (test_running.py:")
+    assert said.count("\n") == 1 and "make report" in said
     assert "Traceback" in the_run(tmp_path).log.read_text()
-    assert the_run(tmp_path).read_status()["state"] == "failed"
-    assert len(rows_in(tmp_path)) == 2
+    assert the_run(tmp_path).finished and len(rows_in(tmp_path)) == 2
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_a_run(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
+
+from experiments.suite.sweeps.measures import CELL
 from experiments.suite.sweeps.sweep import SweptRun, split
 
 RATES = [1e-4, 1e-3, 1e-2]
@@ -43,6 +46,16 @@ def test_one_setting_is_no_sweep_and_shards_of_it_are_one_setting(made: ModuleTy
     more = SweptRun("2", made.config_of({"learning_rate": 1.0}))
     (found,) = split("gaussian", [*shards, more])
     assert len(set(found.settings.values())) == 2
+
+
+def test_a_cell_counts_once_where_a_whole_run_and_its_shards_hold_it(made: ModuleType) -> None:
+    runs, rows = made.sweep_rows([{"learning_rate": rate} for rate in RATES], seeds=3)
+    part = {**runs[0].config, "shards": 2, "shard": 1}
+    (found,) = split("gaussian", [*runs, SweptRun("part", part, version="1")])
+    again = rows[rows["run_id"] == runs[0].run_id].iloc[::2].assign(run_id="part")
+    table = found.table(pd.concat([rows, again], ignore_index=True))
+    assert len(table) == len(rows)
+    assert not table.duplicated([*found.keys, *CELL]).any()
 
 
 def test_versions_that_ran_one_config_are_an_axis(made: ModuleType) -> None:
