@@ -14,8 +14,7 @@ from typing import Any
 from benchmarks.cuda.report import table
 
 TREE = "c3ae9b9"
-"""The commit whose files were copied to the machine. Its checkout there was an older one, so that
-the record names that one, with a + for changed files."""
+"""The commit whose files were copied to the machine, over an older checkout."""
 
 PAGE = """\
 # On a GPU
@@ -23,7 +22,9 @@ PAGE = """\
 `make cuda` checks the core on a CUDA device and measures it, in at most 8 minutes. It needs a
 checkout and what `mine` needs, and no set-up: `python3 -m benchmarks.cuda --out DIR`. The numbers
 here are from one run of commit {tree} on one {device} (torch {torch});
-[cuda.json](results/cuda.json) has all of them. `python -m benchmarks.cuda.page` makes this page.
+[cuda.json](results/cuda.json) has all of them. The files of that commit were copied over an older
+checkout on the machine, so the record below names the older commit, with a + for changed files.
+`python -m benchmarks.cuda.page` makes this page.
 
 - **Right**: {checks} of {of_checks} checks hold: values and gradients against the CPU in float64,
   a stack of K against K single runs, a diverging cell and its neighbours, resume to the bit, no
