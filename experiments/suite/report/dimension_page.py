@@ -87,15 +87,22 @@ def page(sources: Sequence[Source]) -> str:
 
 
 def introduction(rows: pd.DataFrame, sources: Sequence[Source]) -> str:
+    n, d = int(rows["n"].max()), rows["d"]
+    further = ""
+    if d.max() < max(ALL_COLUMNS):
+        further = (
+            f" (the source goes on to {max(ALL_COLUMNS)}, where it is 21.5 nats, and 23.6 for "
+            "Student's law)"
+        )
     return (
         "Made by `make dimension`: do not edit. The settings are those of a table of "
         "[VCE](https://arxiv.org/abs/2510.20968) (Chen et al., NeurIPS 2025): "
-        f"{int(rows['n'].max()):,} rows, d / 2 columns a side, each with a partner of correlation "
-        ".7, d from 8 to 128. The truth grows to 21.5 nats (23.6 for Student's law), beyond "
-        "ln n = 9.2, where no lower bound can be certified. Nothing was tuned on these rows, and "
-        "every method has one setting for all of them. One law is no blind test: `auto` got its "
-        "start from a mixture of normals because an earlier run of this page was silently wrong "
-        f"on the mixture ([accuracy](accuracy.md)). {origin(sources)}."
+        f"{n:,} rows, d / 2 columns a side, each with a partner of correlation .7, d from "
+        f"{d.min()} to {d.max()}. The truth grows to {nats(rows['truth'].max())} nats{further}. "
+        f"Beyond ln n = {math.log(n):.1f} no lower bound can be certified. Nothing was tuned on "
+        "these rows, and every method has one setting for all of them. One law is no blind test: "
+        "`auto` got its start from a mixture of normals because an earlier run of this page was "
+        f"silently wrong on the mixture ([accuracy](accuracy.md)). {origin(sources)}."
     )
 
 
