@@ -37,7 +37,7 @@ def titled_figure(
     """A figure in the suite's style; when its axes are drawn, it gets its title and legend.
 
         with titled_figure(5, 3.5, title="Errors", caption="Errors by n.", rows=rows,
-                           notes=[seed_note(rows)]) as figure:
+                           notes=[f"{seed_note(rows)}."]) as figure:
             plot_errors(rows, figure.subplots())
 
     Args:
