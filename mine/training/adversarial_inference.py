@@ -27,12 +27,12 @@ from torch.nn.functional import logsigmoid
 
 from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, all_finite, named_in, set_factors
+from mine.training.descent import Descent, SteppedModel
 from mine.training.gan import InformationTerm
 
 
 @dataclass
-class AdversarialInference:
+class AdversarialInference(SteppedModel):
     """K encoders, generators, discriminators and statistics networks.
 
     Attributes:
@@ -130,15 +130,3 @@ class AdversarialInference:
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
-
-    def set_factor(self, factor: float) -> None:
-        """Sets all learning rates to this share of the highest ones."""
-        set_factors(self.parts.values(), self.ascent, factor)
-
-    def named(self) -> dict[str, Tensor]:
-        """All tensors that later steps depend on, by name; no copies."""
-        return named_in({**self.parts, "ascent": self.ascent})
-
-    def finite(self) -> Tensor:
-        """Whether all parameters of each cell's model are finite, (K,)."""
-        return all_finite(self.parts.values())

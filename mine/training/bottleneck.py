@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from mine.data.pairs import Pairing
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, all_finite, named_in, set_factors
+from mine.training.descent import Descent, SteppedModel
 from mine.training.gan import InformationTerm
 
 Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -31,7 +31,7 @@ Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass
-class Bottleneck:
+class Bottleneck(SteppedModel):
     """K encoders, decoders and statistics networks.
 
     Attributes:
@@ -96,15 +96,3 @@ class Bottleneck:
             "encoder": self.encoder,
             "decoder": self.decoder,
         }
-
-    def set_factor(self, factor: float) -> None:
-        """Sets all learning rates to this share of the highest ones."""
-        set_factors(self.parts.values(), self.ascent, factor)
-
-    def named(self) -> dict[str, Tensor]:
-        """All tensors that later steps depend on, by name; no copies."""
-        return named_in({**self.parts, "ascent": self.ascent})
-
-    def finite(self) -> Tensor:
-        """Whether all parameters of each cell's model are finite, (K,)."""
-        return all_finite(self.parts.values())

@@ -5,9 +5,8 @@ A critic's are stepped by its `Ascent` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,14 +14,6 @@ from torch import Tensor
 from mine.networks.stacked import Network
 from mine.training.ascent import Ascent
 from mine.training.optimizers import Optimizer, make_optimizer
-
-
-class Stepped(Protocol):
-    """What is stepped, and remembers: a `Descent` or an `Ascent`."""
-
-    def named(self) -> dict[str, Tensor]:
-        """All that later steps depend on, by name; no copies."""
-        ...
 
 
 @dataclass
@@ -57,21 +48,35 @@ class Descent:
         return {**self.network.named(), **moments}
 
 
-def named_in(parts: Mapping[str, Stepped]) -> dict[str, Tensor]:
-    """All that later steps of these parts depend on, by the part's name and its own."""
-    return {f"{part}.{n}": v for part, of in parts.items() for n, v in of.named().items()}
+class SteppedModel:
+    """A model of several stacks of networks, which is stepped beside a statistics network.
 
+    Attributes:
+        ascent: the statistics network's.
+    """
 
-def set_factors(parts: Iterable[Descent], ascent: Ascent, factor: float) -> None:
-    """Sets the learning rates of all to this share of the highest ones."""
-    for part in parts:
-        part.set_factor(factor)
-    ascent.set_rates(ascent.highest * factor)
+    ascent: Ascent
 
+    @property
+    def parts(self) -> Mapping[str, Descent]:
+        """What is stepped beside the statistics networks, by name."""
+        raise NotImplementedError
 
-def all_finite(parts: Iterable[Descent]) -> Tensor:
-    """Whether all parameters of each cell are finite, (K,)."""
-    return torch.stack([part.network.finite() for part in parts]).all(0)
+    def set_factor(self, factor: float) -> None:
+        """Sets all learning rates to this share of the highest ones."""
+        for part in self.parts.values():
+            part.set_factor(factor)
+        self.ascent.set_rates(self.ascent.highest * factor)
+
+    def named(self) -> dict[str, Tensor]:
+        """All tensors that later steps depend on, by the part's name and their own; no copies."""
+        named = {part: of.named() for part, of in self.parts.items()}
+        named["ascent"] = self.ascent.named()
+        return {f"{part}.{name}": v for part, of in named.items() for name, v in of.items()}
+
+    def finite(self) -> Tensor:
+        """Whether all parameters of each cell's model are finite, (K,)."""
+        return torch.stack([part.network.finite() for part in self.parts.values()]).all(0)
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from mine.data.pairs import Pairing
 from mine.networks.stacked import Network
 from mine.training.adaptive_clipping import adaptive_clip
 from mine.training.ascent import Ascent
-from mine.training.descent import Descent, all_finite, named_in, set_factors
+from mine.training.descent import Descent, SteppedModel
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class InformationTerm:
 
 
 @dataclass
-class Gan:
+class Gan(SteppedModel):
     """K generators, discriminators and statistics networks.
 
     Attributes:
@@ -162,15 +162,3 @@ class Gan:
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
-
-    def set_factor(self, factor: float) -> None:
-        """Sets all learning rates to this share of the highest ones."""
-        set_factors(self.parts.values(), self.ascent, factor)
-
-    def named(self) -> dict[str, Tensor]:
-        """All tensors that later steps depend on, by name; no copies."""
-        return named_in({**self.parts, "ascent": self.ascent})
-
-    def finite(self) -> Tensor:
-        """Whether all parameters of each cell's model are finite, (K,)."""
-        return all_finite(self.parts.values())

@@ -56,7 +56,7 @@ def pages(
         notes: where the rows of all runs come from.
     """
     context = {
-        "sections": sections,
+        "sections": sorted(sections, key=lambda one: one.record is None),
         "claims": claims,
         "changed": {one.name: one.changed for one in sections},
         "decided_by": decided_by,
