@@ -7,7 +7,7 @@ The rules are those of docs/warnings.md. An estimate is as good as the worst of 
   below 0 by more than three standard errors, which no information is; a warning of `KINDS`.
 - doubtful: an infinite value, which holds where columns are continuous; an interval that reaches
   farther than .15 nats and 15 %; folds that disagree by more than three of their errors and .15
-  nats and 15 %; any other warning.
+  nats and 15 %; any other warning, but those of `ASKED`.
 - reliable: the rest.
 """
 
@@ -41,6 +41,8 @@ KINDS = (
     "duplicates",
 )
 """Beginnings of the warnings that make an estimate unreliable."""
+ASKED = ("missing",)
+"""Beginnings of warnings of what the user asked for: they change no verdict."""
 WIDE = 0.5  # nats, and share of the value: a wider interval says nothing
 
 
@@ -116,4 +118,5 @@ def _half(e: Measured) -> float:
 
 def _kinds(warnings: Sequence[str], unreliable: bool) -> list[str]:
     """The beginnings of those warnings that make an estimate unreliable, or of the others."""
-    return [text.partition(":")[0] for text in warnings if text.startswith(KINDS) == unreliable]
+    told = [text for text in warnings if not text.startswith(ASKED)]
+    return [text.partition(":")[0] for text in told if text.startswith(KINDS) == unreliable]

@@ -35,6 +35,7 @@ def test_a_sure_value_is_reliable_and_has_no_reasons():
         ({"fold_nats": (0.0, 1.0, 0.0, 1.0)}, DOUBTFUL, "the folds disagree"),
         ({"fold_nats": (0.45, 0.55, 0.4, 0.6)}, RELIABLE, ""),
         ({"warnings": ("gap: far",)}, DOUBTFUL, "gap"),
+        ({"warnings": ("missing: 36 of 600 rows",)}, RELIABLE, ""),
         ({"warnings": ("gap: far", "diverged: far")}, UNRELIABLE, "diverged"),
         *[({"warnings": (f"{kind}: so",)}, UNRELIABLE, kind) for kind in KINDS],
     ],
