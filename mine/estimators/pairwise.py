@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -52,19 +54,36 @@ class Pairwise:
 
     Attributes:
         names: the names of the d columns. A target that is no column of the table comes last.
-        nats: (d, d), symmetric; nan on the diagonal and for pairs that were not asked for.
-        stderr: (d, d), the standard errors; nan where ``nats`` is.
         estimates: (name, name) -> the estimate: each pair once, in the order of ``names``.
         constant: the names of columns with one value. They tell nothing: their ``nats`` are 0.
         left_out: name -> why a column was left out, such as an identifier; its ``nats`` are nan.
+        target: the name of the column that all pairs have; None where all pairs were asked for.
     """
 
     names: tuple[str, ...]
-    nats: Matrix
-    stderr: Matrix
     estimates: Mapping[tuple[str, str], Estimate] = field(repr=False)
     constant: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+
+    @cached_property
+    def nats(self) -> Matrix:
+        """(d, d), symmetric; nan on the diagonal and for pairs that were not asked for."""
+        return self._of({pair: e.nats for pair, e in self.estimates.items()})
+
+    @cached_property
+    def stderr(self) -> Matrix:
+        """(d, d), the standard errors; nan where ``nats`` is."""
+        return self._of({pair: e.stderr for pair, e in self.estimates.items()})
+
+    def _of(self, values: Mapping[tuple[str, str], float]) -> Matrix:
+        kept = [name for name in self.names if name not in self.left_out]
+        nothing = ((a, b) for a in self.constant for b in self._partners(a, kept))
+        return _matrix(self.names, {**dict.fromkeys(nothing, 0.0), **values})
+
+    def _partners(self, name: str, kept: Sequence[str]) -> Sequence[str]:
+        others = kept if self.target in (None, name) else [str(self.target)]
+        return [other for other in others if other != name]
 
     @property
     def p_values(self) -> Matrix:
@@ -128,11 +147,7 @@ def pairwise(
     """
     read = _read(table, target, drop_missing)
     columns, constant = read.columns, read.constant
-    wanted = [
-        (a, b)
-        for a, b in combinations(columns, 2)
-        if read.target in (None, a, b) and a not in constant and b not in constant
-    ]
+    wanted = _pairs([name for name in columns if name not in constant], read.target)
     sides = [(columns[a], columns[b]) for a, b in wanted]
     ids = aligned_groups((table, target), groups)
     hangs = dependence_of(sides, ids, order, blocks) if sides else None
@@ -155,12 +170,15 @@ def pairwise(
             say_outlook([first], count, device, shared=True)
         found = estimates_with_copies([job_of(pair) for pair in sides], null, device)
     estimates = {p: noted(e, columns[p[0]]) for p, e in zip(wanted, found, strict=True)}
-    nothing = dict.fromkeys(
-        ((a, b) for a in constant for b in columns if a != b and read.target in (None, a, b)), 0.0
-    )
-    nats = _matrix(read.names, nothing | {pair: e.nats for pair, e in estimates.items()})
-    stderr = _matrix(read.names, nothing | {pair: e.stderr for pair, e in estimates.items()})
-    return Pairwise(read.names, nats, stderr, estimates, constant, read.left_out)
+    return Pairwise(read.names, estimates, constant, read.left_out, read.target)
+
+
+def _pairs(names: Sequence[str], target: str | None) -> list[tuple[str, str]]:
+    """All pairs in the order of the names, or those of the target."""
+    if target is None:
+        return list(combinations(names, 2))
+    at = names.index(target)
+    return [(name, target) for name in names[:at]] + [(target, name) for name in names[at + 1 :]]
 
 
 @dataclass(frozen=True)
@@ -220,7 +238,7 @@ def _matrix(names: tuple[str, ...], values: Mapping[tuple[str, str], float]) -> 
 
 
 def _check_names(names: tuple[str, ...], target: Any) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"expected columns of different names, got {repeated[0]!r} twice: rename")
     if len(names) < 2 and target is None:
