@@ -9,40 +9,30 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 import torch
-from scipy.special import ndtri
 
 from mine.data.collinear import NEAR, nearly_equal, thinnest
 from mine.data.columns import Layout
 from mine.data.copies import copies
 from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails, sentinels
-from mine.data.levels import commonest, is_discrete
 from mine.data.noiseless import basis, is_continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
+from mine.estimators.told_alone import Chosen, told_alone
 from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, of_regression, some_rows
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
-from mine.method.mixed import mixed
 from mine.running.estimates import Estimate
 from mine.running.jobs import Job
 
-Chosen = tuple[tuple[int, ...], tuple[int, ...]]
-"""The places of those columns of x, and of y, that are continuous."""
 LARGEST = 1000.0
 """Nats, up or down: no training of some thousand rows finds as much unless it diverges."""
 LARGEST_BOUND = 100.0
 """The same of a lower bound, which n rows cannot carry far beyond ln n."""
 LEAST_ROWS_A_COLUMN = 5  # training rows: with fewer, a network has seen next to nothing
-LEAST_INDEPENDENT = 3  # rows: Fisher's error needs more
-TIED = 0.05  # share of the rows that may have one and the same value
-SURE = 0.995  # level at which a single pair of columns tells more than the whole
 WHITENED = ("gaussian", "mixed")  # methods that make columns uncorrelated
-MOST_ALONE = 10  # columns beside a label that are looked at one by one
-NOTHING = "", 0.0
 
 
 def infinite(job: Job, reason: str) -> Estimate:
@@ -94,13 +84,8 @@ def settled(
     looks = looks and hangs is None
     independent = hangs.of_all(len(x)).count if hangs else len(x)
     chosen = _continuous(x), _continuous(y)
-    normal = _normal_scored(x), _normal_scored(y)
-    names, least = max(
-        _told_by_a_pair(x, y, normal, layouts, independent),
-        _told_by_a_column(x, y, layouts) if looks else NOTHING,
-        key=lambda told: told[1],
-    )
-    by_pair = least if least > max(e.interval(0.95)[1], 0.0) else 0.0
+    told = told_alone(x, y, layouts, independent, looks)
+    by_pair = told.nats if told.nats > max(e.interval(0.95)[1], 0.0) else 0.0
     doubt = _second_look(e, job, x, y, chosen, by_pair) if looks else None
     if doubt is not None:
         stderr = math.hypot(stderr, doubt.nats)
@@ -114,12 +99,11 @@ def settled(
         ]
         tails = _by_moments(job) and not assured
         found += filter(None, [sentinels(sides), heavy_tails(sides) if tails else ""])
-    if least > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
-        stderr = math.hypot(stderr, least - e.nats)
+    if told.nats > max(replace(e, stderr=stderr).interval(0.95)[1], 0.0):
+        stderr = math.hypot(stderr, told.nats - e.nats)
         found.append(
-            f"one pair tells more: {names} tell at least {least:.2f} nats alone, beyond what was "
-            "found in all columns: train longer, choose columns by mine.pairwise on rows that you "
-            "leave out of the estimate, or take gaussian_copula"
+            f"one pair tells more: {told.columns} tell at least {told.nats:.2f} nats alone, "
+            f"beyond what was found: {told.remedy}"
         )
     found += filter(None, [copies(x, y, layouts), *_hidden(job, x, y, chosen)])
     widened = math.sqrt(stderr**2 - e.stderr**2) if stderr > e.stderr else 0.0
@@ -198,62 +182,3 @@ def _diverged(e: Estimate, most: float) -> Estimate:
 def _continuous(v: Values) -> tuple[int, ...]:
     """The places of the columns that are continuous."""
     return tuple(i for i, column in enumerate(v.T) if is_continuous(column))
-
-
-@once_a_column
-def _normal_scored(v: Values) -> tuple[int, ...]:
-    """The places of the continuous columns whose scores are normal: no value has many rows."""
-    return tuple(i for i in _continuous(v) if commonest(v[:, i]) <= TIED * len(v))
-
-
-@once_a_column
-def _directions(v: Values, chosen: tuple[int, ...]) -> Values:
-    """The normal scores of these columns, of length 1."""
-    scores = normal_scores(v[:, chosen])
-    return np.asarray(scores / np.linalg.norm(scores, axis=0))
-
-
-def _told_by_a_pair(
-    x: Values, y: Values, chosen: Chosen, layouts: tuple[Layout, Layout], independent: int
-) -> tuple[str, float]:
-    """The column of x and that of y which tell most of each other, and at least how much, in nats.
-
-    Of normal scores, I is at least -1/2 log(1 - rho^2), rho their correlation; its lower end is
-    Fisher's, at `SURE` for all pairs together and as many rows as are independent. Many rows of
-    one value, as at the ends of a clipped column, have no such scores. ("", 0.0) where a side has
-    no column without them, or hardly a row is independent.
-    """
-    pairs = x.shape[1] * y.shape[1]
-    if not all(chosen) or independent <= LEAST_INDEPENDENT:
-        return NOTHING
-    a, b = (_directions(v, of) for v, of in zip((x, y), chosen, strict=True))
-    rho = np.abs(a.T @ b)
-    i, j = np.unravel_index(int(rho.argmax()), rho.shape)
-    far = float(ndtri(1.0 - (1.0 - SURE) / (2 * pairs))) / math.sqrt(independent - 3)
-    low = math.tanh(max(math.atanh(min(float(rho[i, j]), 1.0 - 1e-12)) - far, 0.0))
-    names = layouts[0].labels[chosen[0][i]], layouts[1].labels[chosen[1][j]]
-    return f"column {names[0]!r} of x and {names[1]!r} of y", -0.5 * math.log1p(-(low**2))
-
-
-def _told_by_a_column(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> tuple[str, float]:
-    """The column that tells most of a label, and at least how much, by its neighbours alone.
-
-    In several columns neighbours are far, and a network may learn nothing of a fine relation.
-    ("", 0.0) unless one side is a label and the other is of 2 to `MOST_ALONE` numbers.
-    """
-    sides = (x, y)
-    labels = [is_discrete(torch.from_numpy(v), of) for v, of in zip(sides, layouts, strict=True)]
-    if sum(labels) != 1:
-        return NOTHING
-    side = labels.index(False)
-    numbers, label, of = sides[side], sides[1 - side], layouts[side]
-    if not 1 < numbers.shape[1] <= MOST_ALONE or any(of.coded):
-        return NOTHING
-    beyond = float(ndtri(1.0 - (1.0 - SURE) / numbers.shape[1]))
-    found = []
-    for name, column in zip(of.labels, numbers.T, strict=True):
-        e = mixed(column[:MOST_ROWS], label[:MOST_ROWS])
-        found.append(
-            (f"column {name!r} of {'xy'[side]} and the label", e.nats - beyond * e.stderr)
-        )
-    return max(found, key=lambda told: told[1])
