@@ -28,7 +28,13 @@ from experiments.suite.claims.intervals import Array, pooled_mean
 from experiments.suite.claims.rows import curve_points, errors, summary
 from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import truth_line
-from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.notes import (
+    RUNNING,
+    curve_note,
+    sample_note,
+    seed_note,
+    titled_figure,
+)
 from experiments.suite.figures.palette import looks
 from experiments.suite.figures.series import learning_curves, lost_cells, mean_points
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
@@ -195,7 +201,7 @@ def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
         title=f"Convergence: correlated Gaussians of {float(rows['truth'].iloc[0]):.3g} nats",
         caption="Estimate against training steps at each dimension, and its spread.",
         rows=rows,
-        notes=[f"{sample_note(rows)} {seed_note(rows)}, at the end.", CURVE_NOTE],
+        notes=[f"{sample_note(rows)} {seed_note(rows)}, at the end.", curve_note(rows, RUNNING)],
     ) as figure:
         axes = figure.subplots(
             2, len(places), squeeze=False, sharex="col", sharey="row", height_ratios=(1.7, 1.0)

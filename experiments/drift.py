@@ -22,7 +22,7 @@ from experiments.suite.claims.rows import curve_points, errors
 from experiments.suite.claims.wording import counted
 from experiments.suite.figures.axes import truth_line
 from experiments.suite.figures.labels import dim_of, label
-from experiments.suite.figures.notes import CURVE_NOTE, sample_note, titled_figure
+from experiments.suite.figures.notes import RUNNING, curve_note, sample_note, titled_figure
 from experiments.suite.figures.palette import SHADE
 from experiments.suite.figures.series import learning_curves
 from experiments.suite.grid.cells import Cell, gaussian_task, panel_cells
@@ -126,7 +126,7 @@ def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
         rows=rows,
         notes=[
             f"{sample_note(rows)} {counted(rows['seed'].nunique(), 'seed')}.",
-            f"{CURVE_NOTE} Shaded: |C| of at most {STILL} nats.",
+            f"{curve_note(rows, RUNNING)} Shaded: |C| of at most {STILL} nats.",
         ],
     ) as figure:
         left, right = figure.subplots(1, 2)
@@ -153,5 +153,5 @@ def plot_constant(points: pd.DataFrame, ax: Axes) -> Axes:
     ax.axhspan(-STILL, STILL, color=SHADE, zorder=0, lw=0)
     ax.set_ylim(-limit, limit)
     learning_curves(points, ax)
-    ax.set_ylabel("constant C = log E_q[e^T], nats")
+    ax.set_ylabel("C = log E[exp T] over marginal pairs, nats")
     return ax

@@ -350,7 +350,7 @@ def panel_figure(
         caption=f"{what[0].upper()}{what[1:]}: estimates of the mutual information against the"
         " correlation, and their errors.",
         rows=rows,
-        notes=[sample_note(rows), f"{seed_note(rows)}; faint marks: single seeds."],
+        notes=[sample_note(rows), f"{seed_note(rows, faint='faint marks')}."],
     )
 
 
@@ -375,8 +375,7 @@ def draw_high(rows: pd.DataFrame, dim: int) -> Figure:
         below = figure.add_subplot(grid[1, :])
         plot_full(rows, full)
         plot_zoom(rows, zoom)
-        plot_errors(rows, below, 1.15 * nats_range(rows)[1])
-        symmetric_log(below, linear=0.1)
+        plot_errors(rows, below, 2.0 * nats_range(rows)[1], linear=0.1)
         below.set_xlabel("correlation ρ")
         below.set_title("error, symmetric log scale")
     return figure
@@ -430,10 +429,15 @@ def plot_estimates(rows: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float) -> Axes:
-    """Estimate - truth in nats against rho; the truth is the zero line."""
+def plot_errors(rows: pd.DataFrame, ax: Axes, limit: float, linear: float | None = None) -> Axes:
+    """Estimate - truth in nats against rho; the truth is the zero line.
+
+    The scale is logarithmic outside +-linear, where that is given.
+    """
     rhos = sorted(set(rows["rho"]))
     ax.set_ylim(-limit, limit)
+    if linear is not None:
+        symmetric_log(ax, linear)
     method_series(with_error(rows), ax, "rho", rhos, "error", apart=True)
     truth_level(ax, len(rhos))
     rho_axis(ax, rhos)

@@ -26,6 +26,7 @@ from experiments.suite.claims.measures import by_seed, measured, with_measures
 from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import DASHES, even_axis
+from experiments.suite.figures.labels import data_name
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.palette import INK
 from experiments.suite.figures.series import method_series
@@ -190,11 +191,12 @@ def figures(rows: pd.DataFrame) -> dict[str, Figure]:
 
 def draw(rows: pd.DataFrame) -> Figure:
     accuracy = rows.loc[rows["status"] == "ok", "accuracy"].mean()
+    data = data_name(str(rows["data"].iloc[0]))
     known = "" if math.isnan(accuracy) else f" (on the originals: {100 * accuracy:.1f} %)"
     with titled_figure(
         8.2,
         5.6,
-        title=f"Adversarial inference on {rows['data'].iloc[0]}: test images and reconstructions",
+        title=f"Adversarial inference on {data}: test images and reconstructions",
         caption="Test images and their reconstructions by arm, with error, accuracy and MS-SSIM.",
         rows=rows,
         notes=[
@@ -202,7 +204,7 @@ def draw(rows: pd.DataFrame) -> Figure:
                 "Error: squared, of grey levels in [0, 1], summed over an image. Accuracy: of a"
                 f" classifier for each seed, on reconstructions{known}."
             ),
-            f"{seed_note(rows)}; faint marks: single seeds. Images are of the first seed.",
+            f"{seed_note(rows, faint='faint marks')}. Images are of the first seed.",
         ],
     ) as figure:
         sheets = ["originals", *NAMES]

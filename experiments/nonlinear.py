@@ -161,7 +161,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         rows=rows,
         notes=[
             sample_note(rows),
-            f"{seed_note(rows)}; faint marks: single seeds. Shaded: the claims' tolerance.",
+            f"{seed_note(rows, faint='faint marks')}. Shaded: the claims' tolerance.",
         ],
     ) as figure:
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1.3, 1.0))

@@ -38,8 +38,8 @@ from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array
 from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.claims.wording import counted
-from experiments.suite.figures.axes import DASHES, even_axis, shade_uncertified
-from experiments.suite.figures.labels import label, spread
+from experiments.suite.figures.axes import DASHES, even_axis, even_grid, shade_uncertified
+from experiments.suite.figures.labels import data_name, label, spread
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.palette import GRID, SHADE, TRUTH, order
 from experiments.suite.figures.series import method_series
@@ -284,13 +284,14 @@ def draw(rows: pd.DataFrame) -> Figure:
     with titled_figure(
         9.6,
         4.4,
-        title=f"Self-consistency: {data}, images of {side} × {side} and their first rows",
+        title=f"Self-consistency: {data_name(data)}, images of {side} × {side} and their first"
+        " rows",
         caption="Estimates against rows seen, and the ratios that must be 1 and 2.",
         rows=rows,
         notes=[
             image_note(rows),
             (
-                f"{seed_note(rows)}; faint marks: single seeds. Shaded beside the dashed lines:"
+                f"{seed_note(rows, faint='faint marks')}. Shaded beside the dashed lines:"
                 " the claims' tolerance."
             ),
         ],
@@ -357,4 +358,5 @@ def seen_axis(rows: pd.DataFrame, ax: Axes, value: str) -> None:
     places = sorted(set(rows["t"]))
     method_series(rows, ax, "t", places, value, apart=True)
     even_axis(ax, [f"{t:g}" for t in places])
+    even_grid(ax, len(places))
     ax.set_xlabel("rows seen, t")

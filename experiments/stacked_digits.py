@@ -33,6 +33,7 @@ from experiments.suite.claims.measures import by_seed, measured, with_measures
 from experiments.suite.claims.rows import shared_seeds
 from experiments.suite.claims.wording import number
 from experiments.suite.figures.axes import even_axis
+from experiments.suite.figures.labels import data_name
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.series import method_series
 from experiments.suite.grid.cells import Cell, panel_cells
@@ -213,10 +214,11 @@ def draw(rows: pd.DataFrame) -> Figure:
     known = (
         "" if math.isnan(accuracy) else f", right for {100 * accuracy:.1f} % of held-out digits"
     )
+    data = data_name(str(rows["data"].iloc[0]))
     with titled_figure(
         8.6,
         4.9,
-        title=f"Stacked {rows['data'].iloc[0]}: samples, and their modes of {MODES:,}",
+        title=f"Stacked {data}: samples, and their modes of {MODES:,}",
         caption="Samples of a GAN and of a GAN with MINE beside data and noise, with their modes.",
         rows=rows,
         notes=[
@@ -224,7 +226,7 @@ def draw(rows: pd.DataFrame) -> Figure:
                 f"Modes are named by a classifier for each seed{known}. Sure: all three digits"
                 " above .9. KL: of the modes' shares from equal ones."
             ),
-            f"{seed_note(rows)}; faint marks: single seeds. Samples are of the first seed.",
+            f"{seed_note(rows, faint='faint marks')}. Samples are of the first seed.",
         ],
     ) as figure:
         axes = figure.subplot_mosaic(

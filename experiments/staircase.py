@@ -25,7 +25,13 @@ from experiments.suite.claims.rows import curve_points, errors, summary
 from experiments.suite.claims.wording import nats, number
 from experiments.suite.figures.axes import truth_line
 from experiments.suite.figures.labels import dim_of, label
-from experiments.suite.figures.notes import CURVE_NOTE, sample_note, seed_note, titled_figure
+from experiments.suite.figures.notes import (
+    RUNNING,
+    curve_note,
+    sample_note,
+    seed_note,
+    titled_figure,
+)
 from experiments.suite.figures.palette import INK, looks, order
 from experiments.suite.figures.series import (
     draw_curve,
@@ -238,7 +244,7 @@ def draw(rows: pd.DataFrame, points: pd.DataFrame) -> Figure:
         rows=rows,
         notes=[
             f"{sample_note(rows)} {seed_note(rows)} (marks).",
-            f"{CURVE_NOTE} A critic of its own for each step.",
+            f"{curve_note(rows, RUNNING)} A critic of its own for each step.",
         ],
     ) as figure:
         axes = figure.subplots(lines, columns, squeeze=False, sharey=True)

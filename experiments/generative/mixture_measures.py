@@ -14,10 +14,9 @@ import numpy as np
 from experiments.generative.mixture_looks import CLOUD, DATA, LOOKS, SETTINGS, mixture_name
 from experiments.generative.shapes import Shape, null_quality, quality_of
 from experiments.suite.claims.measures import measured
-from experiments.suite.claims.wording import counted
 from experiments.suite.figures.axes import DASHES, plain_log_ticks
 from experiments.suite.figures.labels import signed
-from experiments.suite.figures.notes import titled_figure
+from experiments.suite.figures.notes import curve_note, seed_note, titled_figure
 from experiments.suite.figures.palette import INK, TRUTH
 
 if TYPE_CHECKING:
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
 
 PATH = {"gan": 0.0, "mine(beta=0.1)": 0.1, "mine(beta=0.3)": 0.3, "mine": 1.0}
 """The arms on the path over beta, with their beta."""
-ASIDE = {
-    "gan": (7, 4),
-    "mine(beta=0.1)": (-38, -3),
-    "mine(beta=0.3)": (-30, 8),
-    "mine": (7, -11),
-}
-"""Where beta is written beside an arm's mark, in points."""
+LEAST_MARK, MARK_STEP = 4.5, 2.5
+"""Sizes of the marks on the path, in points: the least beta above 0, and what each next one adds.
+
+So marks that stand on each other are seen as rings.
+"""
 DOTS: Any = (0, (1, 1.6))
 
 
@@ -54,7 +51,7 @@ def draw_training(rows: pd.DataFrame) -> Figure:
                 f" within 3σ of a mode. With one sample the cloud has {cloud.touched} of"
                 f" {shape.modes}."
             ),
-            f"Lines: mean of {seeds_of(rows)}; bands from least to greatest.",
+            curve_note(rows),
         ],
     ) as figure:
         axes = figure.subplots(2, len(roles), squeeze=False, sharex="col", sharey="row")
@@ -101,8 +98,8 @@ def draw_tradeoff(rows: pd.DataFrame) -> Figure:
         rows=rows,
         notes=[
             (
-                "The line joins β = 0 (GAN), .1, .3 and 1 (MINE, clipped). Large marks: mean of"
-                f" {seeds_of(rows)}; faint ones: single seeds."
+                "The line joins β = 0 (GAN), .1, .3 and 1 (GAN + MINE); its circles grow with β."
+                f" {seed_note(rows, bars=False, faint='faint marks')}."
             ),
             (
                 "Reverse KL is over samples of high quality alone: a cloud with few of them looks"
@@ -129,15 +126,12 @@ def plot_tradeoff(rows: pd.DataFrame, ax: Axes, shape: Shape) -> Axes:
     path = [arm for arm in PATH if arm in means.index]
     blue = LOOKS["mine"]["color"]
     ax.plot(means.loc[path, "kl"], means.loc[path, "quality"], color=blue, lw=1.0, zorder=3)
+    marks: Any = {"ls": "none", "mec": "white", "mew": 0.8}
     for arm, group in shown.groupby("method"):
-        look = LOOKS.get(str(arm), {"color": blue, "marker": "o"})
+        look = look_of(str(arm))
         ax.scatter(group["kl"], group["quality"], s=8, alpha=0.35, lw=0, **unlabelled(look))
-        ax.plot(*means.loc[arm], ms=6, ls="none", zorder=5, mec="white", mew=0.6, **look)
-        if arm in PATH:
-            ax.annotate(
-                f"β = {signed(PATH[str(arm)])}", tuple(means.loc[arm]), xytext=ASIDE[str(arm)],
-                textcoords="offset points", fontsize=7.5, zorder=6,
-            )  # fmt: skip
+        size = mark_size(str(arm))
+        ax.plot(*means.loc[arm], ms=size, zorder=5 - size / 100, **marks, **look)
     cloud, data = null_quality(shape, 2500), quality_of(shape.sample(2500, data_rng()), shape)
     ends: Any = {"ls": "none", "ms": 7, "zorder": 6}
     ax.plot([data.kl], [data.quality], marker="*", color=TRUTH, label=DATA, **ends)
@@ -147,8 +141,18 @@ def plot_tradeoff(rows: pd.DataFrame, ax: Axes, shape: Shape) -> Axes:
     return ax
 
 
-def seeds_of(rows: pd.DataFrame) -> str:
-    return counted(rows["seed"].nunique(), "seed")
+def mark_size(arm: str) -> float:
+    """It grows with beta on the path; the other arms have the size of one in its middle."""
+    betas = sorted(beta for beta in PATH.values() if beta > 0)
+    beta = PATH.get(arm, 0.0)
+    return LEAST_MARK + MARK_STEP * (betas.index(beta) if beta > 0 else 1)
+
+
+def look_of(arm: str) -> Mapping[str, Any]:
+    """An arm's own look; on the path that of MINE, with beta in the label: 'β = .1'."""
+    if arm in LOOKS:
+        return LOOKS[arm]
+    return {**LOOKS["mine"], "label": f"β = {signed(PATH[arm])}" if arm in PATH else arm}
 
 
 def data_rng() -> np.random.Generator:

@@ -42,7 +42,7 @@ WITHOUT_TERM = (GAUSSIAN, ADDITIVE)
 LOOKS = {
     arm: {"color": colour, "marker": marker, "label": LABELS[arm]}
     for arm, colour, marker in zip(
-        LABELS, (*SETTINGS, "#7b4ea3"), (*SETTING_MARKERS, "X"), strict=True
+        LABELS, (*SETTINGS, "#7b4ea3"), (*SETTING_MARKERS, "h"), strict=True
     )
 }
 

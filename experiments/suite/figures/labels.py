@@ -37,6 +37,11 @@ def label(method: str) -> str:
     return " / ".join(LABELS.get(part, part) for part in method.split("/"))
 
 
+def data_name(name: str) -> str:
+    """The printed name of a set of images."""
+    return {"mnist": "MNIST"}.get(name, name)
+
+
 def signed(value: float) -> str:
     """A correlation or a noise level as text: '−.99', '0', '.5'."""
     return short(f"{value:g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from experiments.suite.claims.wording import counted
 from experiments.suite.figures.labels import label, spread
 from experiments.suite.figures.palette import INK, order
-from experiments.suite.figures.series import LOST
+from experiments.suite.figures.series import LOST, signs
 from experiments.suite.figures.style import new_figure, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-CURVE_NOTE = (
-    "Lines: running mean of the training batches' value, mean over seeds; bands from the least"
-    " seed to the greatest."
-)
+RUNNING = "running mean of the training batches' value"
+"""What `curve_note` calls a training curve."""
 COLUMNS = 7
 """The most columns of a legend."""
 
@@ -58,14 +58,27 @@ def entitle(figure: Figure, title: str, rows: pd.DataFrame, notes: Sequence[str]
     """Title and one legend of all axes above, notes below.
 
     The legend has the truth, the methods in the palette's order, the other series, and the number
-    of the cells among `rows` that were lost.
+    of the cells among `rows` that were lost, where they have signs in the axes. Where not, a note
+    has it.
     """
-    handles = _ordered(figure, set(rows["method"])) | _lost_handles(rows)
+    counts = {status: int((rows["status"] == status).sum()) for status in LOST}
+    drawn = set().union(*map(signs, figure.axes))
+    handles = _ordered(figure, set(rows["method"])) | {
+        f"{status}: {counted(count, 'cell')}": _sign(status)
+        for status, count in counts.items()
+        if count and status in drawn
+    }
+    unseen = [
+        f"{counted(count, 'cell')} ({status})"
+        for status, count in counts.items()
+        if count and status not in drawn
+    ]
+    last = [f"Not drawn: {', '.join(unseen)}."] if unseen else []
     figure.legend(
         list(handles.values()),
         list(handles),
         loc="outside upper left",
-        ncols=min(len(handles), COLUMNS),
+        ncols=_columns(len(handles)),
         handletextpad=0.5,
         columnspacing=1.4,
         borderaxespad=0.2,
@@ -73,7 +86,13 @@ def entitle(figure: Figure, title: str, rows: pd.DataFrame, notes: Sequence[str]
         title_fontproperties={"size": 10, "weight": "bold"},
         alignment="left",
     )
-    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=7.5)
+    figure.supxlabel("\n".join([*notes, *last]), x=0.01, ha="left", fontsize=7.5)
+
+
+def _columns(count: int) -> int:
+    """Of a legend with so many entries, in as few lines as `COLUMNS` allows, evenly filled."""
+    lines = max(1, math.ceil(count / COLUMNS))
+    return max(1, math.ceil(count / lines))
 
 
 def _ordered(figure: Figure, methods: set[str]) -> dict[str, Any]:
@@ -87,17 +106,12 @@ def _ordered(figure: Figure, methods: set[str]) -> dict[str, Any]:
     return {text: found[text] for text in first if text in found} | found
 
 
-def _lost_handles(rows: pd.DataFrame) -> dict[str, Any]:
-    """Label -> handle of the signs of lost cells: 'diverged: 2 cells'."""
+def _sign(status: str) -> Line2D:
+    """The sign of lost cells, as the legend shows it."""
     from matplotlib.lines import Line2D
 
-    counts = rows["status"].value_counts()
     look: Any = {"color": INK, "ms": 4.6, "mew": 1.3, "mfc": "none", "ls": "none"}
-    return {
-        f"{status}: {counted(int(counts[status]), 'cell')}": Line2D([], [], marker=marker, **look)
-        for status, marker in LOST.items()
-        if status in counts
-    }
+    return Line2D([], [], marker=LOST[status], **look)
 
 
 def head(figure: Figure, title: str, notes: Sequence[str], caption: str) -> None:
@@ -107,15 +121,32 @@ def head(figure: Figure, title: str, notes: Sequence[str], caption: str) -> None
     figure.set_label(caption)
 
 
-def seed_note(rows: pd.DataFrame, bars: bool = True) -> str:
-    """How many seeds a point has, and what its bar is where the figure has `bars`."""
+def seed_note(rows: pd.DataFrame, bars: bool = True, faint: str = "") -> str:
+    """How many seeds a point has, what its bar is where the figure has `bars`, and its seeds.
+
+    Args:
+        rows: what is drawn.
+        bars: whether the means have intervals.
+        faint: what shows the single seeds, such as 'faint marks'; one seed needs no word of it.
+    """
     identity = [name for name in ("role", "task", "params", "method") if name in rows]
     seeds = rows.groupby(identity)["seed"].nunique()
     if seeds.max() == 1:
         return "One seed: no interval"
     low, high = int(seeds.min()), int(seeds.max())
     count = counted(low, "seed") if low == high else f"{low} to {high} seeds"
-    return f"Mean of {count}{' with 95 % bootstrap interval' * bars}"
+    said = f"Mean of {count}{' with 95 % bootstrap interval' * bars}"
+    return f"{said}; {faint}: single seeds" if faint else said
+
+
+def curve_note(rows: pd.DataFrame, what: str = "") -> str:
+    """What a figure's lines and their bands are: of one seed there is neither mean nor band."""
+    seeds = int(rows["seed"].nunique())
+    of = [what] if what else []
+    if seeds < 2:
+        return f"Lines: {', '.join([*of, 'one seed'])}."
+    of.append(f"mean of {counted(seeds, 'seed')}")
+    return f"Lines: {', '.join(of)}; bands from the least seed to the greatest."
 
 
 def sample_note(rows: pd.DataFrame) -> str:

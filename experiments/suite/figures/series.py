@@ -1,7 +1,8 @@
 """Series: each method's or setting's means with intervals, its curves, and what was lost.
 
-What gave no estimate is drawn too: a cross for a diverged cell, a square for a failed one, a
-triangle at the edge for a value outside the axis.
+What gave no estimate is drawn too: a cross for a diverged cell, a square for a failed one. So is
+what the axis does not reach: a triangle with its value for a mean or for the end of a curve, an
+arrow head on the frame for an interval.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ LOST = {"diverged": "x", "failed": "s"}
 """Status of a lost cell -> its marker."""
 LOST_HEIGHTS = {"diverged": 0.955, "failed": 0.88}
 """Status of a lost cell -> where its marker stands, as a share of the axis' height."""
+MOST_ASIDE = 0.11
+"""The most between two series that stand side by side, as a share of the way to the next x."""
+ARROW_SIZE = 5.0
+"""Of the heads of cut intervals, in points."""
 
 
 def with_error(rows: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +61,7 @@ def method_series(
         joined: whether a line joins the means.
     """
     series = looks(rows, by)
-    step = min(0.17, 0.7 / max(len(series), 1))
+    step = min(MOST_ASIDE, 0.7 / max(len(series), 1))
     shown = rows.assign(nats=rows[value], truth=0.0)
     place: dict[float, float] = {position: i for i, position in enumerate(positions)}
     for i, (name, look) in enumerate(series.items()):
@@ -90,10 +95,35 @@ def seed_points(
 
 
 def mean_points(ax: Axes, x: Sequence[float], means: pd.DataFrame, **style: Any) -> None:
-    """The means of a `summary` with their intervals, as far as the y limits show them."""
+    """The means of a `summary` with their intervals, as far as the y limits show them.
+
+    Where an interval is cut, an arrow head says so.
+    """
     inside = means["mean"].between(*ax.get_ylim()).to_numpy()
     bars = np.where(inside, intervals(means), 0.0)
     ax.errorbar(np.array(x), means["mean"].where(inside), yerr=bars, **style)
+    arrow_heads(ax, np.array(x)[inside], means[inside], style["color"])
+
+
+def arrow_heads(ax: Axes, x: np.ndarray, means: pd.DataFrame, colour: str) -> None:
+    """Heads on the frame, whole, where an interval goes on outside the y limits."""
+    bottom, top = ax.get_ylim()
+    low, high = (means[name].to_numpy(dtype=float) for name in ("low", "high"))
+    for cut, edge, marker in ((low < bottom, 0.0, "v"), (high > top, 1.0, "^")):
+        if not cut.any():
+            continue
+        ax.plot(
+            x[cut],
+            np.full(cut.sum(), edge),
+            marker=marker,
+            color=colour,
+            ms=ARROW_SIZE,
+            mew=0.0,
+            ls="none",
+            zorder=11,
+            clip_on=False,
+            transform=ax.get_xaxis_transform(),
+        )
 
 
 def intervals(means: pd.DataFrame, suffix: str = "") -> np.ndarray:
@@ -137,8 +167,9 @@ def draw_curve(
     alpha: float = 0.18,
     **line: Any,
 ) -> None:
-    """A `mean_curve` at x, with its band."""
+    """A `mean_curve` at x, with its band; where it leaves the y limits, its farthest value."""
     colour = look["color"]
+    mark_farthest(ax, np.asarray(x, dtype=float), curve["mean"].to_numpy(dtype=float), colour)
     ax.fill_between(x, curve["min"], curve["max"], color=colour, alpha=alpha, lw=0, zorder=2)
     ax.plot(x, curve["mean"], color=colour, **line)
 
@@ -152,6 +183,13 @@ def edge_marks(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
     for outside, edge, marker in ((y > high, 0.93, "^"), (y < low, 0.045, "v")):
         for at, value in zip(x[outside], y[outside], strict=True):
             mark_at(ax, at, edge, marker, colour, _edge_text(float(value)), filled=True)
+
+
+def mark_farthest(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
+    """`edge_marks` for the least and the greatest of a curve's values alone."""
+    if len(y):
+        ends = [int(np.argmin(y)), int(np.argmax(y))]
+        edge_marks(ax, x[ends], y[ends], colour)
 
 
 def _edge_text(value: float) -> str:
@@ -169,11 +207,29 @@ def lost_cells(
         counts = rows.loc[rows["status"] == status, x].value_counts()
         for position, count in counts.items():
             text = str(count) if count > 1 else ""
-            mark_at(ax, place[float(str(position))], LOST_HEIGHTS[status], marker, colour, text)
+            at, height = place[float(str(position))], LOST_HEIGHTS[status]
+            mark_at(ax, at, height, marker, colour, text, label=sign_of(status))
+
+
+def sign_of(status: str) -> str:
+    """What the markers of a lost cell's status are labelled with, which no legend shows."""
+    return f"_{status}"
+
+
+def signs(ax: Axes) -> set[str]:
+    """The statuses of lost cells that axes have markers of."""
+    return {status for status in LOST for line in ax.lines if line.get_label() == sign_of(status)}
 
 
 def mark_at(
-    ax: Axes, x: float, height: float, marker: str, colour: str, text: str, filled: bool = False
+    ax: Axes,
+    x: float,
+    height: float,
+    marker: str,
+    colour: str,
+    text: str,
+    filled: bool = False,
+    label: str = "_mark",
 ) -> None:
     """A marker at data x and a fraction of the axis' height, a small text at its right."""
     transform = ax.get_xaxis_transform()
@@ -188,6 +244,8 @@ def mark_at(
         ls="none",
         zorder=11,
         transform=transform,
+        clip_on=False,
+        label=label,
     )
     ax.annotate(
         text,
