@@ -178,7 +178,10 @@ def draw(rows: pd.DataFrame) -> Figure:
         caption="Estimates against rows and width; estimation and approximation gaps apart.",
         rows=rows,
         notes=[
-            f"{spread(rows['steps'])} steps on n rows (∞: fresh samples in every batch).",
+            (
+                f"I(n): the value after {spread(rows['steps'])} steps on n rows (∞: fresh samples"
+                " in every batch)."
+            ),
             f"Tested on {spread(rows['n_test'])} others. {seed_note(rows)}.",
         ],
     ) as figure:
@@ -228,7 +231,7 @@ def plot_estimation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
         gaps = (own["nats"] - float(fresh.get(units, math.nan))).abs()
         ax.plot(own["n"], gaps, ms=4, lw=1.0, **{**look, "label": f"_{units}"})
     ax.set_xlabel("n")
-    ax.set_title("estimation |I_n − I_∞|")
+    ax.set_title("estimation, |I(n) − I(∞)|")
     return ax
 
 
@@ -240,7 +243,7 @@ def plot_approximation_gap(rows: pd.DataFrame, ax: Axes) -> Axes:
     gaps = (own["nats"] - float(rows["truth"].iloc[0])).abs()
     ax.plot(own["width"], gaps, "o-", color=INK, ms=4, lw=1.0)
     ax.set_xlabel("width")
-    ax.set_title("approximation |I_∞ − I|")
+    ax.set_title("approximation, |I(∞) − I|")
     return ax
 
 

@@ -245,7 +245,7 @@ def plot_variance(rows: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(at, squares, ms=4, lw=1.0, **{**look, "label": "_" + look["label"]})
     place = np.array([i for i, level in enumerate(levels) if level > 0])
     least = [law(level, n_test) for level in levels if level > 0]
-    ax.plot(place, least, color=INK, ls=":", lw=1.1, label="(e^I − 1) / n")
+    ax.plot(place, least, color=INK, ls=":", lw=1.1, label="(eᴵ − 1) / n")
     level_axis(ax, levels)
     ax.set_ylabel("variance over test rows, nats²")
     return ax

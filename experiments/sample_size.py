@@ -330,11 +330,12 @@ def draw(rows: pd.DataFrame) -> Figure:
         2.6 * (len(levels) + 1.4),
         4.6,
         title=f"The samples that an accuracy takes: X and Y each {dim_of(rows)}-D normal",
-        caption="|I_n − I_F| against n, and the n that Theorem 3 asks for.",
+        caption="|I(n) − I(∞)| against n, and the n that Theorem 3 asks for.",
         rows=rows,
         notes=[
             (
-                f"{spread(rows['steps'])} steps on n rows, one hidden layer; I_F: fresh samples."
+                f"{spread(rows['steps'])} steps on n rows, one hidden layer; I(n): the value,"
+                " I(∞): with fresh samples."
                 f" {seed_note(rows, bars=False)}."
             ),
             f"Right: n read off the lines, markers in the order of I: {listed}.",
@@ -346,7 +347,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         for level, ax in zip(levels, axes, strict=True):
             plot_gaps(named[named["level"] == level], ax)
             ax.set_title(f"I = {level:g} nats")
-        axes[0].set_ylabel("|I_n − I_F|, nats")
+        axes[0].set_ylabel("|I(n) − I(∞)|, nats")
         for ax in axes[1:]:
             ax.tick_params(labelleft=False)
         plot_least(named, last)
@@ -358,7 +359,7 @@ def plot_gaps(rows: pd.DataFrame, ax: Axes) -> Axes:
     kept = rows[(rows["n"] > 0) & np.isfinite(rows["gap"])]
     ax.set(xscale="log", yscale="log", xlim=(40, 3.2e5), ylim=(1e-3, 5.0))
     for eps in EPSILONS:
-        ax.axhline(eps, color=GRID, lw=0.8, zorder=1)
+        ax.axhline(eps, color=GRID, lw=0.8, zorder=1, label="values of ε")
     for units, look in looks(rows, "units").items():
         own = kept[kept["units"] == units]
         mean = own.groupby("n")["gap"].mean()
@@ -382,12 +383,16 @@ def plot_least(rows: pd.DataFrame, ax: Axes) -> Axes:
     for width, colour in colours.items():
         plot_asked(ax, grid, levels, width, colour)
     if grid.gaps:
+        # side by side, over most of the way from one eps to the next
+        between = 0.37 * math.log(EPSILONS[0] / EPSILONS[1])
+        spread_out = np.exp(np.linspace(-between, between, len(levels) * len(colours)))
         for (level, width, eps), n in grid.least(grid.flat).items():
-            aside = eps * (1.0 + 0.05 * (list(colours).index(width) - 1))
+            nth = list(colours).index(width) * len(levels) + levels.index(level)
+            aside = eps * spread_out[nth]
             marker = "v<^>"[levels.index(level) % 4]
-            ax.plot([aside], [n], marker, ms=4.5, color=colours[width], zorder=4)
+            ax.plot([aside], [n], marker, ms=3.6, color=colours[width], zorder=4)
     ticks_at(ax.xaxis, EPSILONS, [signed(eps) for eps in EPSILONS])
-    ax.set(xlim=(0.02, 0.5), ylim=(30, 1e10), xlabel="ε, nats")
+    ax.set(xlim=(0.7 * min(EPSILONS), 1.4 * max(EPSILONS)), ylim=(30, 1e10), xlabel="ε, nats")
     decades(ax.yaxis)
     ax.set_title("n taken, and n asked")
     return ax

@@ -48,8 +48,8 @@ def shade_uncertified(ax: Axes, n_test: int) -> None:
     ax.text(
         0.5,
         0.985,
-        f"above ln n_test = {edge:.1f} nats\nno lower bound can be\n"
-        f"certified from {n_test:,} samples",
+        f"above ln n = {edge:.1f} nats\nno lower bound can be certified\n"
+        f"from n = {n_test:,} test samples",
         transform=ax.transAxes,
         ha="center",
         va="top",
@@ -139,14 +139,20 @@ def plain_log_ticks(axis: Axis) -> None:
 
 
 def decades(axis: Axis) -> None:
-    """Ticks at the powers of ten of a log axis, as plain text: 1e−5, .01, 100."""
+    """Ticks at the powers of ten of a log axis: .01, 1, 100, or all of them as 10⁻⁵, 10⁰."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(numticks=9))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value, axis)))
 
 
-def _power(value: float) -> str:
-    plain = 1e-2 <= value < 1e6
-    return signed(value) if plain else f"1e{round(math.log10(value))}".replace("-", "−")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _decade(value: float, axis: Axis) -> str:
+    """A plain number where the axis has room for all of its ticks as such, else a power."""
+    low, high = sorted(axis.get_view_interval())
+    if low > 0.9e-3 and high < 1e6:
+        return signed(value) if value < 1 else f"{value:,.0f}"
+    return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)

@@ -165,7 +165,7 @@ def test_figures_say_their_samples_seeds_and_reading_of_2d(gaussian_rows: pd.Dat
     assert "256,000 fresh sample pairs each" in low
     assert "KSG: n = 5,000" in low
     assert "Mean of 2 seeds with 95 % bootstrap interval" in low
-    assert "above ln n_test = 9.2 nats" in high
+    assert "above ln n = 9.2 nats" in high
     assert "−.9" in low
 
 
