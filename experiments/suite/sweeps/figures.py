@@ -204,7 +204,9 @@ def title_of(sweep: Sweep, rows: pd.DataFrame) -> str:
 
 def note_of(rows: pd.DataFrame, bands: bool = False) -> str:
     """What a number averages over, and what the bands are."""
-    tasks = len(rows[["role", "task", "params"]].drop_duplicates())
+    # of one run: where the axis is a field of the task, each setting has tasks of its own
+    each = rows[["run_id", "role", "task", "params"]].drop_duplicates().groupby("run_id").size()
+    tasks = int(each.max()) if len(each) else 0
     seeds = int(rows["seed"].nunique())
     over = f"Over {counted(tasks, 'task')} and {counted(seeds, 'seed')}"
     band = "no interval" if seeds < 2 else "shaded: 95 % bootstrap interval over seeds"

@@ -122,6 +122,8 @@ def scale_x(ax: Axes, axis: Axis) -> None:
     """A tick for each value, on a log scale where the values ask for one."""
     if axis.logarithmic:
         ax.set_xscale("log")
+    # a panel without values has the limits of the others
+    ax.update_datalim([(place, 0.0) for place in axis.places], updatey=False)
     if axis.size <= MOST_TICKS or not axis.numeric:
         ticks_at(ax.xaxis, axis.places, axis.labels)
     if max(map(len, axis.labels)) * axis.size > 24:
@@ -141,6 +143,8 @@ def scale_y(ax: Axes, measure: Measure) -> None:
         if values.max() < 1000 * values.min():
             plain_log_ticks(ax.yaxis)
         return
+    for line in ax.lines:  # whole markers at the ends of the axis, which reaches all values
+        line.set_clip_on(False)
     ax.set_ylim(0.0, None if len(values) else (100.0 if measure.name == "lost" else 1.0))
     if not np.isfinite(found).any():
         ax.text(0.5, 0.5, "no value", transform=ax.transAxes, ha="center", va="center")
