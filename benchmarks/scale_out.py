@@ -200,7 +200,7 @@ def csv_of(points: Sequence[Point]) -> bytes:
 
 
 PARTS = {
-    "efficiency": ("useful (the efficiency)", "#0072b2"),
+    "efficiency": ("useful", "#0072b2"),
     "smaller_stacks": ("smaller stacks", "#56b4e9"),
     "imbalance": ("imbalance", "#e69f00"),
     "start_up": ("start-up", "#d55e00"),
@@ -210,26 +210,28 @@ PARTS = {
 
 def plot(points: Sequence[Point], title: str) -> Figure:
     """Draws the shares over the number of workers, stacked."""
-    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    ax = figure.subplots()
+    from experiments.suite.figures.notes import crown, handles_of
+    from experiments.suite.figures.palette import INK
+    from experiments.suite.figures.style import new_figure, style
+
+    workers = [point.workers for point in points]
     shares = [[asdict(point)[name] for point in points] for name in PARTS]
     labels, colours = zip(*PARTS.values(), strict=True)
-    ax.stackplot([p.workers for p in points], shares, labels=labels, colors=colours, alpha=0.85)
-    ax.plot([p.workers for p in points], shares[0], "k.-", lw=1)
-    ax.set(
-        xscale="log",
-        xlim=(points[0].workers, points[-1].workers),
-        ylim=(0, 1),
-        xlabel="workers (one core each)",
-        ylabel="share of the workers' time",
-        title=title,
-    )
-    ax.set_xticks([tick for tick in (1, 10, 100, 1000) if tick <= points[-1].workers])
-    ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="lower left", framealpha=0.9)
-    figure.set_label(title)
+    with style():
+        figure = new_figure(7.4, 4.6)
+        ax = figure.subplots()
+        ax.stackplot(workers, shares, labels=labels, colors=colours, alpha=0.85)
+        line = {"color": INK, "lw": 1, "label": "efficiency, as simulated", "clip_on": False}
+        ax.plot(workers, shares[0], ".-", **line)
+        ax.set(xscale="log", xlim=(workers[0], workers[-1]), ylim=(0, 1))
+        ax.set(xlabel="workers (one core each)", ylabel="share of the workers' time")
+        ax.set_xticks([tick for tick in (1, 10, 100, 1000) if tick <= workers[-1]])
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.xaxis.set_minor_locator(NullLocator())
+        crown(figure, title, handles_of(figure), [])
+        figure.set_label(title)
     return figure
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.growth.measuring import costs
 from benchmarks.growth.points import PANELS
 from benchmarks.resuming import Row
+from experiments.suite.figures.labels import label
+from experiments.suite.figures.notes import crown, handles_of
 from experiments.suite.figures.palette import GRID, INK, MARKERS, palette
 from experiments.suite.figures.style import new_figure, style
 
@@ -22,29 +24,37 @@ TITLES = {
     "pairs": "pairs of columns, 100 steps each",
 }
 MEASURES = {"cpu": "seconds of a core", "mib": "peak memory, MiB"}
+TITLE = "Growth: what an estimate costs as its work grows"
+NOTE = (
+    "All scales are logarithmic. The dashed lines go through the largest size of a method; of the"
+    " memory, which has a floor, through the highest one."
+)
 CAPTION = "Cost against work. Dashed: in proportion to the work."
 
 
 def figure(rows: Sequence[Row]) -> Figure:
     """All panels; a kind without rows has an empty one."""
     with style():
-        drawn = new_figure(10.0, 5.2)
+        drawn = new_figure(10.0, 5.9)
+        colours = palette(list(dict.fromkeys(row["method"] for row in rows)))
         grid = drawn.subplots(len(MEASURES), len(PANELS), squeeze=False, sharex="col")
         for axes, (measure, unit) in zip(grid, MEASURES.items(), strict=True):
             for ax, kind in zip(axes, PANELS, strict=True):
-                draw(rows, kind, measure, ax)
+                draw(rows, kind, measure, ax, colours)
             axes[0].set_ylabel(unit)
-        for ax, kind in zip(grid[0], PANELS, strict=True):
-            ax.set_title(TITLES[kind])
+        for ax, kind in zip(grid[-1], PANELS, strict=True):
+            ax.set_xlabel(TITLES[kind])
+        crown(drawn, TITLE, handles_of(drawn), [NOTE])
         drawn.set_label(CAPTION)
     return drawn
 
 
-def draw(rows: Sequence[Row], kind: str, measure: str, ax: Axes) -> Axes:
+def draw(
+    rows: Sequence[Row], kind: str, measure: str, ax: Axes, colours: Mapping[str, str]
+) -> Axes:
     """One panel: a line a method, log-log, and a dashed line of slope 1 through the end of each
     method's, or of the highest one for memory, which has a floor."""
     lines = {m: sorted(line.items()) for (k, m), line in costs(rows, measure).items() if k == kind}
-    colours = palette(list(lines))
     for method, line in lines.items():
         ax.plot(
             *zip(*line, strict=True),
@@ -52,7 +62,7 @@ def draw(rows: Sequence[Row], kind: str, measure: str, ax: Axes) -> Axes:
             marker=MARKERS.get(method, "o"),
             ms=4,
             lw=1.2,
-            label=method,
+            label=label(method),
         )
     ax.set(xscale="log", yscale="log")
     if lines:
@@ -60,8 +70,6 @@ def draw(rows: Sequence[Row], kind: str, measure: str, ax: Axes) -> Axes:
     for end in _ends(lines, measure):
         in_proportion(ax, *end)
     ax.grid(color=GRID, lw=0.5)
-    if lines and measure == "cpu":
-        ax.legend(loc="upper left")
     return ax
 
 
@@ -87,4 +95,5 @@ def _ends(lines: dict[str, list[tuple[int, float]]], measure: str) -> list[tuple
 
 def in_proportion(ax: Axes, size: float, cost: float) -> None:
     """A dashed line of slope 1 through a point, over the two decades before it."""
-    ax.plot([size / 100, size], [cost / 100, cost], color=INK, lw=0.8, ls="--", zorder=1)
+    ends = [size / 100, size], [cost / 100, cost]
+    ax.plot(*ends, color=INK, lw=0.8, ls="--", zorder=1, label="in proportion to the work")

@@ -17,7 +17,7 @@ KINDS: Mapping[str, str] = {
 }
 """A kind of line -> what its size counts."""
 PANELS = ROWS, COLUMNS, NETWORKS, PAIRS
-"""The kinds that are drawn."""
+"""The kinds that are drawn: a file has one size, which makes no line."""
 BESIDE = 5_000
 """The rows of tables whose columns grow."""
 OF_PAIRS = 1_000

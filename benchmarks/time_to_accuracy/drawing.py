@@ -10,6 +10,8 @@ from benchmarks.time_to_accuracy.curves import AUTO
 from benchmarks.time_to_accuracy.loops import CAREFUL, NOTEBOOK, STACKED
 from benchmarks.time_to_accuracy.measuring import looks_of
 from benchmarks.time_to_accuracy.settings import Setting
+from experiments.suite.figures.axes import plain_log_ticks
+from experiments.suite.figures.notes import crown, handles_of
 from experiments.suite.figures.palette import GRID, INK, SETTING_MARKERS, SETTINGS
 from experiments.suite.figures.style import new_figure, style
 
@@ -26,14 +28,18 @@ NAMES = {
     "benchmark-mi": "benchmark-mi, MINE",
 }
 ACROSS = 4
+TITLE = "Time to accuracy: held-out error against the seconds of a core that a network takes"
 CAPTION = "Held-out error against seconds of a core for each network. Dashed: the tolerance."
+NOTE = "Both scales are logarithmic, and each panel has its own. A single mark: no curve is kept."
+SIGNS = {"x^3": "x³", "rho": "ρ", "sigma": "σ"}
+"""A setting's words -> what is printed in their place."""
 
 
 def figure(rows: Sequence[Row], settings: Sequence[Setting]) -> Figure:
     """A panel for each setting; one without rows is empty."""
     with style():
         down = -(-len(settings) // ACROSS)
-        drawn = new_figure(10.0, 2.9 * down)
+        drawn = new_figure(10.0, 2.9 * down + 0.7)
         grid = drawn.subplots(down, ACROSS, squeeze=False).flatten()
         for ax in grid[len(settings) :]:
             ax.set_visible(False)
@@ -43,10 +49,7 @@ def figure(rows: Sequence[Row], settings: Sequence[Setting]) -> Figure:
                 ax.set_ylabel("mean |error|, nats")
             if i >= len(settings) - ACROSS:
                 ax.set_xlabel("seconds of a core")
-        handles = {label: line for ax in grid for line, label in zip(*_legend(ax), strict=True)}
-        drawn.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles)
-        )
+        crown(drawn, TITLE, handles_of(drawn), [NOTE])
         drawn.set_label(CAPTION)
     return drawn
 
@@ -64,15 +67,17 @@ def draw(rows: Sequence[Row], setting: Setting, ax: Axes) -> Axes:
             lw=1.2,
             label=NAMES[row["method"]],
         )
-    ax.axhline(setting.tolerance, color=INK, lw=0.8, ls="--")
-    ax.set(xscale="log", yscale="log", title=f"{setting.name}\nI = {setting.task.mi:.2f} nats")
+    ax.axhline(setting.tolerance, color=INK, lw=0.8, ls="--", label="tolerance")
+    ax.set(xscale="log", yscale="log")
+    ax.set_title(f"{printed(setting.name)}\nI = {setting.task.mi:.2f} nats")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:.10g}")
-        axis.set_minor_formatter(lambda value, _: "")
+        plain_log_ticks(axis)
     ax.grid(color=GRID, lw=0.5)
     return ax
 
 
-def _legend(ax: Axes) -> tuple[list[object], list[str]]:
-    handles, labels = ax.get_legend_handles_labels()
-    return list(handles), list(labels)
+def printed(name: str) -> str:
+    """A setting's name with the signs that its words stand for: '20-D, ρ 0.4'."""
+    for word, sign in SIGNS.items():
+        name = name.replace(word, sign)
+    return name

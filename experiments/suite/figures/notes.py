@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,18 @@ def entitle(figure: Figure, title: str, rows: pd.DataFrame, notes: Sequence[str]
         if count and status not in drawn
     ]
     last = [f"Not drawn: {', '.join(unseen)}."] if unseen else []
+    crown(figure, title, handles, [*notes, *last])
+
+
+def crown(figure: Figure, title: str, handles: Mapping[str, Any], notes: Sequence[str]) -> None:
+    """Title and one legend above all axes, notes below.
+
+    Args:
+        figure: with its axes drawn.
+        title: stands above the legend.
+        handles: label -> handle, in the legend's order.
+        notes: lines below the axes.
+    """
     figure.legend(
         list(handles.values()),
         list(handles),
@@ -86,7 +98,16 @@ def entitle(figure: Figure, title: str, rows: pd.DataFrame, notes: Sequence[str]
         title_fontproperties={"size": 10, "weight": "bold"},
         alignment="left",
     )
-    figure.supxlabel("\n".join([*notes, *last]), x=0.01, ha="left", fontsize=7.5)
+    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=7.5)
+
+
+def handles_of(figure: Figure) -> dict[str, Any]:
+    """Label -> handle of what is labelled in any of a figure's axes."""
+    return {
+        text: handle
+        for ax in figure.axes
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
 
 
 def _columns(count: int) -> int:
@@ -97,11 +118,7 @@ def _columns(count: int) -> int:
 
 def _ordered(figure: Figure, methods: set[str]) -> dict[str, Any]:
     """Label -> handle of all axes of a figure, in the legend's order."""
-    found = {
-        text: handle
-        for ax in figure.axes
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
+    found = handles_of(figure)
     first = ["truth", *(label(method) for method in order(methods))]
     return {text: found[text] for text in first if text in found} | found
 
