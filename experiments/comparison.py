@@ -25,9 +25,9 @@ from experiments.suite.claims.checks import Check, Finding, all_hold, less_than,
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import Array, fewest_seeds, pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
-from experiments.suite.figures.axes import plain_log_ticks, ticks_at
+from experiments.suite.figures.axes import plain_log_ticks, text_heights, ticks_at
 from experiments.suite.figures.notes import seed_note, titled_figure
-from experiments.suite.figures.palette import GRID, INK, SETTINGS, looks, order
+from experiments.suite.figures.palette import GRID, INK, looks, order
 from experiments.suite.task_tables import tables
 from experiments.suite.task_tables.findings import NO_ROWS, nearer
 from experiments.suite.task_tables.tables import table
@@ -45,6 +45,8 @@ PAPER = "Franzese et al. 2026, Table 2"
 FIGURE, INTERVALS = "comparison", "comparison_intervals"
 OWN = "auto"
 PRINTED_COLOUR = "#8a8a8a"
+TEXT_GAP = 0.032
+"""The least distance of the printed estimators' names, as a share of the axis' height."""
 TASKS = 40
 """The first so many tasks of the list are those of Czyz et al."""
 PRINTED_ROWS = 1000, 5000, 10000
@@ -183,20 +185,23 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
         points = [(n, v) for n, v in zip(PRINTED_ROWS, values, strict=True) if v < math.inf]
         ax.plot(*zip(*points, strict=True), "--", color=PRINTED_COLOUR, lw=1.0, zorder=1)
         ends[name] = points[-1]
-    for name, height in apart({name: value for name, (_, value) in ends.items()}).items():
+    ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
+    counts = sorted(int(n) for n in rows["n"].unique())
+    ticks_at(ax.xaxis, counts, [f"{n:,}" for n in counts])
+    plain_log_ticks(ax.yaxis)
+    last = max(n for n, _ in ends.values())
+    heights = text_heights(ax, [value for _, value in ends.values()], gap=TEXT_GAP)
+    for name, height in zip(ends, heights, strict=True):
         ax.annotate(
             name,
-            (ends[name][0], height),
+            (last, height),
+            xycoords=ax.get_xaxis_transform(),
             xytext=(5, 0),
             textcoords="offset points",
             color=PRINTED_COLOUR,
             fontsize=6.5,
             va="center",
         )
-    ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
-    counts = sorted(int(n) for n in rows["n"].unique())
-    ticks_at(ax.xaxis, counts, [f"{n:,}" for n in counts])
-    plain_log_ticks(ax.yaxis)
     return ax
 
 
@@ -224,25 +229,19 @@ def draw_intervals(rows: pd.DataFrame) -> Figure:
 
 
 def by_family(rows: pd.DataFrame, ax: Axes, column: str, label: str) -> Axes:
-    """The mean of a column: points of one colour a number of rows, a place a family."""
+    """The mean of a column: a place a family, in it one point below the other by their rows."""
     families = list(dict.fromkeys(tables.places(rows)["family"]))
-    for i, (n, part) in enumerate(rows.groupby("n")):
+    ordered = rows.sort_values("n", kind="stable")
+    by_rows = looks(ordered.assign(count=[f"{n:,} rows" for n in ordered["n"]]), "count")
+    parts = [part for _, part in rows.groupby("n")]
+    for i, (part, look) in enumerate(zip(parts, by_rows.values(), strict=True)):
         means = part.groupby("family")[column].mean()
         values = [*(float(means.get(one, math.nan)) for one in families), part[column].mean()]
-        ax.plot(values, range(len(values)), "o", ms=4.5, color=SETTINGS[i], label=f"{n:,} rows")
+        below = 0.24 * (i - (len(parts) - 1) / 2)
+        ax.plot(values, below + np.arange(len(values)), ms=4.5, ls="none", **look)
     ax.set_yticks(range(len(families) + 1), [*families, "all"])
     ax.axhline(len(families) - 0.5, color=INK, lw=0.6)
     if not ax.yaxis_inverted():
         ax.invert_yaxis()
     ax.set_xlabel(label)
     return ax
-
-
-def apart(heights: Mapping[str, float], ratio: float = 1.09) -> dict[str, float]:
-    """Heights on a log axis, raised so far that each is that many times the one below it."""
-    found: dict[str, float] = {}
-    least = 0.0
-    for name, height in sorted(heights.items(), key=lambda one: one[1]):
-        found[name] = max(height, least)
-        least = ratio * found[name]
-    return found

@@ -23,7 +23,6 @@ docs/dimension.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ from experiments.suite.claims.checks import (
 from experiments.suite.claims.claim import claim
 from experiments.suite.claims.intervals import pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
-from experiments.suite.figures.axes import even_axis, symmetric_log, truth_level
+from experiments.suite.figures.axes import even_axis, symmetric_log, text_heights, truth_level
 from experiments.suite.figures.notes import seed_note, titled_figure
 from experiments.suite.figures.series import method_series
 from experiments.suite.task_tables import tables
@@ -273,12 +272,19 @@ def plot_law(rows: pd.DataFrame, ax: Axes, law: str) -> Axes:
     return ax
 
 
+TEXT_GAP = 0.06
+"""The least distance of the printed estimators' names, as a share of a panel's height."""
+
+
 def mark_printed(ax: Axes, at: int, law: str, truth: float) -> None:
     """A grey dash and a name for each printed run that the axis holds."""
     low, high = ax.get_ylim()
-    for i, (name, value) in enumerate(zip(ESTIMATORS, PRINTED[theirs(law)], strict=True)):
-        if low < (error := value - truth) < high and math.isfinite(error):
-            ax.plot([at - 0.28, at + 0.28], [error, error], color="#8a8a8a", lw=1.0, zorder=1)
-            side = -0.3 if i % 2 else 0.3
-            ax.text(at + side, error, name, ha="right" if i % 2 else "left", va="center",
-                    color="#8a8a8a", fontsize=6)  # fmt: skip
+    errors = dict(zip(ESTIMATORS, (value - truth for value in PRINTED[theirs(law)]), strict=True))
+    shown = {name: one for name, one in errors.items() if low < one < high}
+    for side, align, turn in ((0.3, "left", 0), (-0.3, "right", 1)):
+        names = [name for name in ESTIMATORS[turn::2] if name in shown]
+        heights = text_heights(ax, [shown[name] for name in names], gap=TEXT_GAP)
+        for name, height in zip(names, heights, strict=True):
+            ax.plot([at - 0.28, at + 0.28], [shown[name]] * 2, color="#8a8a8a", lw=1.0, zorder=1)
+            ax.text(at + side, height, name, ha=align, va="center", color="#8a8a8a", fontsize=6,
+                    transform=ax.get_xaxis_transform())  # fmt: skip

@@ -81,6 +81,29 @@ def error_limit(rows: pd.DataFrame, room: float, least: float, most: float = mat
     return float(np.clip(room * size[np.isfinite(size)].max(initial=0.0), least, most))
 
 
+def text_heights(ax: Axes, values: Sequence[float], gap: float) -> list[float]:
+    """Where texts beside these y values stand, so that none is printed on another.
+
+    They keep the order of the values, and are moved as little as that takes: the least squares
+    under the condition that neighbours are `gap` apart.
+
+    Args:
+        ax: with its y scale and limits set.
+        values: on the y axis.
+        gap: the least distance of two texts; like what is returned, a share of the axis' height.
+    """
+    from scipy.optimize import isotonic_regression
+
+    if not len(values):
+        return []
+    left = ax.get_xlim()[0]
+    data = (ax.transScale + ax.transLimits).transform([(left, value) for value in values])[:, 1]
+    order, steps = np.argsort(data, kind="stable"), gap * np.arange(len(data))
+    heights = np.empty(len(data))
+    heights[order] = isotonic_regression(data[order] - steps).x + steps
+    return heights.tolist()
+
+
 # Ticks
 
 

@@ -48,6 +48,8 @@ MARKERS = {
     "remine": ">",
     "gaussian": "p",
     "doe": "h",
+    "auto": "d",
+    "gaussian_copula": "*",
 }
 """The markers of methods whose colours some readers do not tell apart; a circle for the others."""
 SETTINGS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
