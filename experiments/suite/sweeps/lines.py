@@ -133,6 +133,12 @@ def scale_x(ax: Axes, axis: Axis) -> None:
     ax.set_xlabel(axis.key)
 
 
+def _top(ax: Axes) -> float:
+    """Above all that is drawn, in axes that share the scale, too: the first one has set it."""
+    drawn = [one.dataLim.ymax for one in ax.get_shared_y_axes().get_siblings(ax)]
+    return 1.05 * max(one for one in drawn if np.isfinite(one))
+
+
 def scale_y(ax: Axes, measure: Measure) -> None:
     """From 0, or a log scale where the values span too much to be seen from 0."""
     lines = [line.get_ydata() for line in ax.lines]
@@ -145,7 +151,7 @@ def scale_y(ax: Axes, measure: Measure) -> None:
         return
     for line in ax.lines:  # whole markers at the ends of the axis, which reaches all values
         line.set_clip_on(False)
-    ax.set_ylim(0.0, None if len(values) else (100.0 if measure.name == "lost" else 1.0))
+    ax.set_ylim(0.0, _top(ax) if len(values) else (100.0 if measure.name == "lost" else 1.0))
     if not np.isfinite(found).any():
         ax.text(0.5, 0.5, "no value", transform=ax.transAxes, ha="center", va="center")
     elif measure == ERROR:

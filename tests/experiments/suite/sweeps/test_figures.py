@@ -6,13 +6,14 @@ import math
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from experiments.suite.figures.rendering import render
 from experiments.suite.figures.style import new_figure, style
-from experiments.suite.sweeps.figures import MOST_PANELS, draw_maps, panels, sweep_figures
+from experiments.suite.sweeps.figures import MOST_PANELS, draw_maps, note_of, panels, sweep_figures
 from experiments.suite.sweeps.lines import MEASURES, SELECTED, plot_lines
 from experiments.suite.sweeps.maps import plot_map
 
@@ -121,3 +122,20 @@ def test_many_panels_are_left_to_the_marginals(made: ModuleType) -> None:
     found, rows = made.one_sweep(axes, lambda row, setting: -setting["learning_rate"], seeds=1)
     assert panels(found) == 16 > MOST_PANELS
     assert list(sweep_figures(found, rows, "s")) == ["s_scalar_marginals"]
+
+
+def test_panels_that_share_a_scale_cut_no_line(made: ModuleType) -> None:
+    def at_the_largest_rate(_: Any, setting: Any) -> float:
+        return float(setting["learning_rate"] == RATES[-1])
+
+    grid = {"learning_rate": RATES, "ema_rate": [0.01, 0.1], "batch_size": [64, 128]}
+    found, rows = made.one_sweep(grid, at_the_largest_rate)
+    drawn = sweep_figures(found, rows, "s")["s_scalar_marginals"]
+    axes = [ax for ax in drawn.axes if ax.get_visible()]
+    assert [ax.get_ylim()[1] for ax in axes] == pytest.approx([1.05] * 3)
+
+
+def test_tasks_are_counted_within_a_setting() -> None:
+    shared = {"role": "r", "task": "t", "seed": [0, 0], "truth": 1.0}
+    rows = pd.DataFrame({"run_id": ["a", "b"], "params": ['{"dim": 1}', '{"dim": 2}'], **shared})
+    assert note_of(rows) == "Over 1 task and 1 seed."
