@@ -205,7 +205,14 @@ def test_figures_show_data_and_cloud_beside_the_arms() -> None:
         assert {"data", "uniform cloud", "GAN", "GAN + MINE"} <= texts
 
 
-def test_the_path_over_beta_is_labelled_in_both_settings() -> None:
+def test_the_circles_on_the_path_grow_with_beta_in_both_settings() -> None:
     drawn = mode_collapse.figures(rows_with())["mode_collapse_tradeoff"]
+    assert "β = 0 (GAN), .1, .3 and 1 (GAN + MINE)" in drawn.get_supxlabel()
+    path = ["β = .1", "β = .3", "GAN + MINE"]
+    assert {*path, "GAN"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
     for ax in drawn.axes:
-        assert {"β = 0", "β = .1", "β = .3", "β = 1"} <= {one.get_text() for one in ax.texts}
+        marks = {line.get_label(): line for line in ax.lines}
+        sizes = [marks[label].get_markersize() for label in path]
+        assert sizes == sorted(set(sizes))
+        above = [marks[label].get_zorder() for label in path]
+        assert above == sorted(above, reverse=True), "the smaller one is on top"
