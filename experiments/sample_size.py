@@ -338,7 +338,7 @@ def draw(rows: pd.DataFrame) -> Figure:
                 " I(∞): with fresh samples."
                 f" {seed_note(rows, bars=False)}."
             ),
-            f"Right: n read off the lines, markers in the order of I: {listed}.",
+            f"Right: n read off the lines, side by side around each ε, by width and I: {listed}.",
             "Dashed: n asked by Theorem 3 at δ = .05; shaded: from the least I to the largest.",
         ],
     ) as figure:
