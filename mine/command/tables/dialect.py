@@ -20,6 +20,7 @@ from mine.command.tables.lines import (
     BLANKS,
     comment_of,
     delimiter_of,
+    is_named,
     mark_between,
     rows_above,
     rows_of,
@@ -80,6 +81,8 @@ def dialect_of(text: str, usual: str, asked: Reading, path: str) -> Dialect:
     if not rows:
         raise ValueError(f"expected a header line and rows, got nothing in {path!r}")
     width = width_of([row for _, row in rows])
+    if is_named(rows, width):
+        width = len(rows[0][1])
     above = 0 if asked.skip_rows is not None else rows_above(rows, width)
     names, body, has_header = header_of(rows[above:], width, asked)
     numeric = numeric_columns(body)

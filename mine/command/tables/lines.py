@@ -104,6 +104,13 @@ def width_of(rows: Sequence[Row]) -> int:
     return next(len(row) for row in reversed(rows) if counts[len(row)] == most)
 
 
+def is_named(rows: Sequence[tuple[int, Row]], width: int) -> bool:
+    """Whether the first row names more columns than most rows have, and another row is as wide."""
+    first = rows[0][1]
+    is_wide = len(first) > width and any(len(row) == len(first) for _, row in rows[1:])
+    return is_wide and _full(first) == len(first) and _has_names(first)
+
+
 def rows_above(rows: Sequence[tuple[int, Row]], width: int) -> int:
     """How many rows stand above the header, or above the first row."""
     last = rows[-1][1]

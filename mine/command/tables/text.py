@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from mine.command.tables.dialect import Dialect, dialect_of
 from mine.command.tables.lines import BLANKS
 from mine.command.tables.numbers import MARKS, NOTHING, WORDS
 from mine.command.tables.reading import Reading
+from mine.command.tables.rows import NO_ROW, check_rows, lines_if_quoted
 from mine.command.tables.source import Column, read_each, reading
 from mine.command.tables.unpacking import Packed
 
@@ -92,7 +95,9 @@ class Text:
         kinds = {name: pyarrow.string() if name in texts else pyarrow.float64() for name in names}
         try:
             table = self._table(kinds, () if texts else MARKS)
-        except pyarrow.ArrowInvalid:  # more is a number than arrow reads as one
+        except pyarrow.ArrowInvalid as error:  # more is a number than arrow reads as one
+            if "columns, got" in str(error):
+                self._check_rows()
             with reading(self.packed.path, f"text ({self.encoding})"):
                 table = self._texts(names)
         decimal = self.asked.decimal or ("," if self.dialect.decimal == "," else None)
@@ -129,15 +134,34 @@ class Text:
             null_values=[*NOTHING, *WORDS, *marks, *self.asked.na],
             decimal_point=dialect.decimal,
         )
-        parsing = csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
-        rewritten = self._is_odd()
-        opening = csv.ReadOptions(
-            column_names=list(dialect.names),
-            skip_rows=0 if rewritten else dialect.start,
-            block_size=self.block,
+        parsing = csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=lambda row: "error" if row.text.strip(NO_ROW) else "skip",
         )
-        with self._rewritten() if rewritten else self.packed.stream() as stream:
-            return csv.read_csv(stream, opening, parsing, converting)
+        opening = csv.ReadOptions(
+            column_names=list(dialect.names), skip_rows=self._above, block_size=self.block
+        )
+        with self._stream() as stream:
+            lines = lines_if_quoted(stream) - self._above
+            table = csv.read_csv(stream, opening, parsing, converting)
+        if lines > table.num_rows:
+            self._check_rows()
+        return table
+
+    def _check_rows(self) -> None:
+        with self._stream() as stream:
+            text = io.TextIOWrapper(stream, "utf-8", "replace")
+            check_rows(itertools.islice(text, self._above, None), self.dialect)
+
+    @property
+    def _above(self) -> int:
+        """How many lines of the stream stand above the rows."""
+        return 0 if self._is_odd() else self.dialect.start
+
+    def _stream(self) -> Any:
+        """What arrow reads."""
+        return self._rewritten() if self._is_odd() else self.packed.stream()
 
     def _is_odd(self) -> bool:
         """Whether it is written in a way that arrow does not read by itself."""

@@ -84,7 +84,7 @@ BAD_TEXT = {
     "a,b\n1,2\n1,3\n": "every column must vary, got 1.0 in all 2 rows of 'a'",
     "a,b\n1,2\n1e300,3\n": r"up to 1e\+150 in size, got 1e\+300 in column 'a', row 2",
     "a,b\n1,2\ninf,3\n": "got inf in column 'a', row 2",
-    "a,b\n1,2\n3\n": "Expected 2 columns, got 1",
+    "a,b\n1,2\n3\n": "expected 2 cells in each row, got 1 in row 2",
     "a,b\n1\0,2\n": "zero bytes in it, a binary",
 }
 

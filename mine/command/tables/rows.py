@@ -1,0 +1,98 @@
+"""Rows that are none: a quote that nothing closes, a cell too few or too many.
+
+A quote that nothing closes makes one cell of all rows below, and arrow says nothing of it:
+
+    1,2,"5 in           one row of three cells, the last of which has three lines
+    3,4,5 in
+    5,6,7 in
+
+So the rows are gone through, one by one, where arrow found fewer of them than there are lines, and
+where it found one of another width.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+from mine.command.tables.cells import is_missing, is_plain
+from mine.command.tables.dialect import Dialect
+
+NO_ROW = " \t\r\n\x1a"
+"""What a line may hold that is no row: blanks, and the mark that DOS ends a file with."""
+_END = "\0"
+_PIECE = 1 << 20
+
+
+def lines_if_quoted(stream: Any) -> int:
+    """How many lines there are in a stream with quotes; 0 where it has none. It is wound back."""
+    lines, quoted, last = 0, False, b""
+    for piece in iter(lambda: stream.read(_PIECE), b""):
+        lines += piece.count(b"\n")
+        quoted = quoted or b'"' in piece
+        last = piece[-1:]
+    stream.seek(0)
+    return lines + (last != b"\n") if quoted else 0
+
+
+def check_rows(lines: Iterable[str], dialect: Dialect) -> None:
+    """Refuses the first row that is none.
+
+    Args:
+        lines: below the header.
+        dialect: how they are written.
+    """
+    number, width, seen = 0, len(dialect.names), list[str]()
+
+    def noted() -> Iterator[str]:
+        for line in chain(lines, [_END]):
+            seen.append(line)
+            yield line
+
+    with _cells_of_any_length():
+        for cells in csv.reader(noted(), delimiter=dialect.delimiter):
+            if cells == [_END]:
+                return
+            number += bool("".join(seen).strip(NO_ROW))
+            where = f"row {number} ({_shown(seen[0])})"
+            if cells and (cells[-1].endswith(_END) or _has_rows(seen[1:], dialect)):
+                raise ValueError(
+                    f"expected quotes that are closed, got one in {where} that makes one cell of "
+                    f"{len(seen) - cells[-1].endswith(_END)} lines: close it, or double it where "
+                    "it stands for itself, and write a cell of several lines without line ends"
+                )
+            if len(cells) != width and "".join(seen).strip(NO_ROW):
+                raise ValueError(
+                    f"expected {width} cells in each row, got {len(cells)} in {where}: complete "
+                    f"the row, quote a cell with {dialect.delimiter!r} in it, or delete the line "
+                    "if it is no row"
+                )
+            seen.clear()
+
+
+def _has_rows(lines: Iterable[str], dialect: Dialect) -> bool:
+    """Whether one of these lines of a cell is a row itself, with numbers in its place."""
+    for cells in csv.reader(lines, delimiter=dialect.delimiter):
+        pairs = zip(cells, dialect.numeric, strict=False)
+        numbers = [cell for cell, is_so in pairs if is_so and not is_missing(cell)]
+        if len(cells) == len(dialect.names) and numbers and all(map(is_plain, numbers)):
+            return True
+    return False
+
+
+def _shown(line: str) -> str:
+    line = line.strip(NO_ROW)
+    return repr(line if len(line) <= 40 else line[:39] + "…")
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
