@@ -16,6 +16,7 @@ _NUMBER = re.compile(
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|[+-]?inf", re.I)
 _COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.I)
 _POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.I)
+_POINTED_THOUSAND = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _THOUSAND = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _UNIT = re.compile(r"[^\d]{1,20}|[A-Za-zµ/\[(]{1,19}[23][\])]?")
 _MISSING = {"", "na", "n/a", "nan", "null", "#n/a", *(mark.casefold() for mark in MARKS)}
@@ -60,7 +61,8 @@ def is_units(body: Sequence[Row], numeric: Sequence[bool]) -> bool:
 def decimal_of(body: Sequence[Row], delimiter: str) -> str:
     cells = [cell.strip() for row in body for cell in row]
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
-    if delimiter == "," or not commas or any(map(_POINT.fullmatch, cells)):
+    points = [cell for cell in cells if _POINT.fullmatch(cell)]
+    if delimiter == "," or not commas or not all(map(_POINTED_THOUSAND.fullmatch, points)):
         return "."
     if all(map(_THOUSAND.fullmatch, commas)):
         _check_clear(body, commas[0])

@@ -20,9 +20,9 @@ WORDS = ("#N/A", "N/A", "n/a", "#NA", "NA", "NULL", "null", "NaN", "nan", "-NaN"
 MARKS = ("?", ".", "-", "--", "None", "none", "<NA>", "*")
 """What stands for a missing value in a column of numbers or dates. Elsewhere it may be a level."""
 _BLANK = r" '\x{a0}\x{202f}"
-_ENGLISH = rf"^[+-]?\d{{1,3}}([,{_BLANK}]\d{{3}})+(\.\d*)?$"
-_GERMAN = rf"^[+-]?\d{{1,3}}([.{_BLANK}]\d{{3}})+(,\d*)?$"
-"""Numbers with a sign between thousands, in two countries of many."""
+_ENGLISH = rf"^[+-]?[1-9]\d{{0,2}}([,{_BLANK}]\d{{3}})+(\.\d*)?$"
+_GERMAN = rf"^[+-]?[1-9]\d{{0,2}}([.{_BLANK}]\d{{3}})+(,\d*)?$"
+"""Numbers with a sign between thousands, in two countries of many. None begins with 0."""
 CURRENCIES = "$€£¥"
 _HALF = 0.5
 """Share of numbers in a column from which on the rest are errors, and no categories."""
@@ -118,7 +118,9 @@ def _bare(texts: Any, decimal: str | None) -> _Signs:
     from pyarrow import compute
 
     is_percent = compute.ends_with(texts, "%")
-    if _all(compute.match_substring_regex(texts, PLAIN)):
+    if _all(compute.match_substring_regex(texts, PLAIN)) and not (
+        decimal == "," and _has_pointed_thousands(texts)
+    ):
         return _Signs(texts, is_percent, ())
     found, names = texts, []
     has_sign = _any(compute.match_substring_regex(found, f"[{CURRENCIES}]"))
@@ -135,7 +137,7 @@ def _bare(texts: Any, decimal: str | None) -> _Signs:
     comma = decimal == "," or (decimal is None and _has_decimal_comma(found))
     group, grouped = (".", _GERMAN) if comma else (",", _ENGLISH)
     is_grouped = compute.match_substring_regex(found, grouped)
-    if _any(is_grouped):
+    if _any(is_grouped) and not (comma and _any(_pointed(found, False))):
         digits = compute.replace_substring_regex(found, f"[{group}{_BLANK}]", "")
         found = compute.if_else(is_grouped, digits, found)
         names.append("signs between thousands")
@@ -156,10 +158,21 @@ def _has_decimal_comma(texts: Any) -> bool:
         compute.match_substring_regex(texts, f"{PLAIN}|{grouped}")
         for grouped in (_ENGLISH, rf"{_GERMAN}|^[+-]?\d*,\d+$")
     )
-    pointed = compute.and_not(
-        compute.match_substring(texts, "."), compute.match_substring_regex(texts, _GERMAN)
-    )
-    return not _all(english) and _all(german) and not _any(pointed)
+    return not _all(english) and _all(german) and not _any(_pointed(texts, False))
+
+
+def _has_pointed_thousands(texts: Any) -> bool:
+    """Whether points part thousands in all texts that have some."""
+    return _any(_pointed(texts, True)) and not _any(_pointed(texts, False))
+
+
+def _pointed(texts: Any, thousands: bool) -> Any:
+    """Where a text has points that part thousands, or others."""
+    from pyarrow import compute
+
+    grouped = compute.match_substring_regex(texts, _GERMAN)
+    has_point = compute.match_substring(texts, ".")
+    return compute.and_(has_point, grouped if thousands else compute.invert(grouped))
 
 
 def _any(found: Any) -> bool:

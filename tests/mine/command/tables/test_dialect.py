@@ -139,6 +139,20 @@ def test_a_comma_that_may_mean_two_things_is_asked_for() -> None:
     assert read(content, decimal=",").values["a"].tolist() == [1.234, 950.0, 1.1]
 
 
+@pytest.mark.parametrize("asked", [{}, {"decimal": ","}])
+def test_points_part_thousands_beside_a_column_of_decimal_commas(asked: dict[str, str]) -> None:
+    found = read("a;b\n1.234;0,5\n950;1,5\n2.100;-3,25\n", **asked)
+    assert found.values["a"].tolist() == [1234.0, 950.0, 2100.0]
+    assert found.values["b"].tolist() == [0.5, 1.5, -3.25]
+    assert found.taken_as == {"a": "numbers without signs between thousands"}
+
+
+def test_quoted_decimal_commas_are_no_thousands() -> None:
+    found = read('a,b\n"0,950",1\n"1,257",2\n2,3\n"0,125",4\n')
+    assert found.values["a"].tolist() == [0.95, 1.257, 2.0, 0.125]
+    assert found.taken_as == {"a": "numbers without decimal commas"}
+
+
 def test_a_header_of_more_than_a_megabyte_is_read() -> None:
     names = [f"c{i:06d}" for i in range(150_000)]
     row = ",".join(["1.5"] * len(names))

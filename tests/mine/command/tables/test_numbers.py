@@ -29,12 +29,31 @@ def column(*texts: str | None, decimal: str | None = None):
         (["1 257", "12\xa0345,5"], [1257, 12345.5], "signs between thousands and decimal commas"),
         (["1'257.5", "3"], [1257.5, 3], "signs between thousands"),
         (["0,5", "1,25"], [0.5, 1.25], "decimal commas"),
+        (["0,950", "1,257", "2"], [0.95, 1.257, 2], "decimal commas"),
+        (["-0,950", "-1,257"], [-0.95, -1.257], "decimal commas"),
+        (["950", "1,257"], [950, 1257], "signs between thousands"),
+        (["0.950", "1.257"], [0.95, 1.257], ""),
     ],
 )
 def test_what_stands_beside_the_digits_is_taken_off(texts, values, taken_as) -> None:
     found = column(*texts)
     assert found.values.tolist() == values
     assert found.taken_as == (f"numbers without {taken_as}" if taken_as else "")
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["1.234", "950"], [1234, 950]),
+        (["-1.234", "1.234.567"], [-1234, 1234567]),
+        (["1.234", "950", "0,5"], [1234, 950, 0.5]),
+        (["1.234 €", "950 €"], [1234, 950]),
+        (["0.234", "1.234"], [0.234, 1.234]),
+        (["1.234", "0.5", "0,5"], [1.234, 0.5, 0.5]),
+    ],
+)
+def test_points_part_thousands_where_commas_are_decimal_unless_one_cannot(texts, values) -> None:
+    assert column(*texts, decimal=",").values.tolist() == values
 
 
 @given(st.lists(FINITE, min_size=1))
