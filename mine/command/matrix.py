@@ -51,7 +51,10 @@ def matrix(
     columns = read(source, names, options, whole=True)
     names = tuple(columns.values)
     if target is not None and target not in names:
-        raise ValueError(f"expected a --target with values, got none in {target!r}: name another")
+        why = columns.left_out.get(target, "it has no values")
+        raise ValueError(
+            f"expected a --target to compare with, got {target!r}, but {why}: name another"
+        )
     with printing.progress("starting ..."):
         checks.check_settings(options.library)
         checks.check_methods([method] if method else [])

@@ -14,7 +14,7 @@ import numpy as np
 from mine.command.tables.dates import DAY
 from mine.command.tables.numbers import column_of_texts
 from mine.command.tables.reading import Reading
-from mine.command.tables.source import DATES, Column, Values, read_each, reading
+from mine.command.tables.source import DATES, EXACT, Column, Values, read_each, reading
 
 Shape = tuple[int, ...]
 _MOST_COLUMNS = 1_000_000
@@ -158,7 +158,15 @@ def _taken(name: str, values: Values, is_level: bool) -> Column:
             "or leave it out"
         )
     with np.errstate(all="ignore"):  # what is no number of 8 bytes is refused as infinite
-        return Column(values.astype(np.float64))
+        return Column(values.astype(np.float64), rounded=_rounded(values))
+
+
+def _rounded(values: Values) -> int | None:
+    """The whole number that is largest in size, where float64 may lack it."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return None
+    largest = max(int(values.max()), int(values.min()), key=abs)
+    return largest if abs(largest) > EXACT else None
 
 
 def _check_letters(name: str, values: Values) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mine.command.tables.dates import days_of
 from mine.command.tables.numbers import column_of_texts, texts_of
-from mine.command.tables.source import CODED, DATES, Column, Values
+from mine.command.tables.source import CODED, DATES, EXACT, Column, Values
 
 
 def column_of(
@@ -45,7 +45,7 @@ def column_of(
     if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
         return column_of_texts(name, column.cast(pyarrow.large_string()), decimal, na)
     if _is_numeric(kind):
-        return Column(_numbers(column))
+        return Column(_numbers(column), rounded=_rounded(column))
     days = days_of(column)
     if days is None:
         raise ValueError(
@@ -71,6 +71,17 @@ def _is_numeric(kind: Any) -> bool:
 
     kinds = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
     return types.is_null(kind) or any(is_kind(kind) for is_kind in kinds)
+
+
+def _rounded(column: Any) -> int | None:
+    """The whole number that is largest in size, where float64 may lack it."""
+    from pyarrow import compute, types
+
+    if not types.is_integer(column.type):
+        return None
+    ends = compute.min_max(column).as_py().values()
+    largest = max((end for end in ends if end is not None), key=abs, default=0)
+    return largest if abs(largest) > EXACT else None
 
 
 def _numbers(column: Any) -> Values:

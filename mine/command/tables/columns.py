@@ -59,8 +59,8 @@ def read_columns(
         categorical: those of them whose values are levels, even where they look like numbers.
         drop: whether rows with missing values are left out; otherwise they are refused.
         na: what stands for a missing value, beside what the source knows.
-        whole: whether a whole table is read: then a column without values is left out, and a
-            column with one value may stay.
+        whole: whether a whole table is read: then a column without values, or of whole numbers
+            beyond 2^53, is left out, and a column with one value may stay.
 
     Raises:
         ValueError: a value cannot be used, or a column has no information.
@@ -68,9 +68,14 @@ def read_columns(
     found = source.read(names, categorical)
     values = {name: _marked(found[name], na) for name in names}
     _check_lengths(values)
+    rounded = {name: one.rounded for name, one in found.items() if one.rounded is not None}
+    if rounded and not whole:
+        raise ValueError(in_one([_rounding_problem(*pair) for pair in rounded.items()]))
+    left_out = dict.fromkeys(rounded, "it has integers beyond 2^53")
+    values = {name: v for name, v in values.items() if name not in rounded}
     _check_each(values, _size_problem)
     empty = [name for name, v in values.items() if whole and len(v) and _missing(v).all()]
-    left_out = dict.fromkeys(empty, "it has no values")
+    left_out |= dict.fromkeys(empty, "it has no values")
     values = {name: v for name, v in values.items() if name not in left_out}
     if not values:
         raise ValueError(f"expected columns with values, got none in all {len(names)}: bring some")
@@ -185,6 +190,14 @@ def _size_problem(name: str, values: Values) -> str:
         f"expected numbers up to {LARGEST:g} in size, got {values[row]} in column {name!r}, "
         f"row {row + 1}: leave the row out, or divide the column by a constant, which changes "
         "no information"
+    )
+
+
+def _rounding_problem(name: str, example: int) -> str:
+    return (
+        f"expected whole numbers up to 2^53 in column {name!r}, got {example}, whose last digits "
+        "would be lost: subtract the smallest one first, which changes no information, or give "
+        f"--categorical {name} if they are names"
     )
 
 

@@ -69,7 +69,7 @@ class Frame:
         with reading(packed.path, "json"):
             content = packed.read()
             asked.check_size(repr(packed.path), _JSON_BYTES * len(content))
-            frame = pandas.DataFrame(_records(content))
+            frame = pandas.DataFrame(_records(content), dtype=object)  # whole numbers stay whole
         return cls(packed.path, _checked(packed.path, frame), asked)
 
     @classmethod
@@ -102,7 +102,7 @@ class Frame:
         values = self.frame.iloc[:, self.names.index(name)]
         try:
             column = pyarrow.chunked_array([pyarrow.array(values, from_pandas=True)])
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError):
+        except (OverflowError, pyarrow.ArrowException):
             texts = [None if value is None else str(value) for value in values]
             column = pyarrow.chunked_array([pyarrow.array(texts, pyarrow.string())])
         return column_of(name, column, is_level, na=self.asked.na)

@@ -24,6 +24,8 @@ _ENGLISH = rf"^[+-]?[1-9]\d{{0,2}}([,{_BLANK}]\d{{3}})+(\.\d*)?$"
 _GERMAN = rf"^[+-]?[1-9]\d{{0,2}}([.{_BLANK}]\d{{3}})+(,\d*)?$"
 """Numbers with a sign between thousands, in two countries of many. None begins with 0."""
 CURRENCIES = "$€£¥"
+_LONG = r"^[+-]?\d{16,300}(\.0*)?$"
+"""Whole numbers that may be beyond what float64 has."""
 _HALF = 0.5
 """Share of numbers in a column from which on the rest are errors, and no categories."""
 
@@ -65,7 +67,7 @@ def column_of_texts(
     count, there = int(often[is_number].sum()), int(often[is_there].sum())
     if count == there:
         taken = "numbers without " + " and ".join(signs.names) if signs.names else ""
-        return Column(_at(place, _numbers(signs), np.nan), taken)
+        return Column(_at(place, _numbers(signs), np.nan), taken, _rounded(signs.texts))
     if count >= _HALF * there:
         wrong = _at(place, is_there & ~is_number, False)
         raise ValueError(_typo(name, wrong, marked[int(place[np.argmax(wrong)])].as_py()))
@@ -196,6 +198,15 @@ def _numbers(signs: _Signs) -> Values:
     percent = compute.fill_null(signs.is_percent, False).to_numpy(zero_copy_only=False)
     numbers[percent] /= 100.0
     return numbers
+
+
+def _rounded(texts: Any) -> int | None:
+    """A whole number in digits alone that float64 has not."""
+    from pyarrow import compute
+
+    long = texts.filter(compute.match_substring_regex(texts, _LONG))
+    whole = (int(text.partition(".")[0]) for text in long.to_pylist())
+    return next((one for one in whole if int(float(one)) != one), None)
 
 
 def _typo(name: str, wrong: NDArray[np.bool_], text: str) -> str:

@@ -15,6 +15,8 @@ Values = NDArray[Any]
 TEXT = "categories (text)"
 CODED = "categories (a dictionary)"
 DATES = "days since 1970 (dates)"
+EXACT = 2**53
+"""Float64 has every whole number up to this, in size."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,12 @@ class Column:
     Attributes:
         values: its values.
         taken_as: what its values were taken for, where nobody asked for that; "" for numbers.
+        rounded: a whole number of the column that `values` do not have to the last digit.
     """
 
     values: Values
     taken_as: str = ""
+    rounded: int | None = None
 
 
 class Source(Protocol):

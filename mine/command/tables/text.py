@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from mine.command.tables.lines import BLANKS
 from mine.command.tables.numbers import MARKS, NOTHING, WORDS
 from mine.command.tables.reading import Reading
 from mine.command.tables.rows import NO_ROW, check_rows, lines_if_quoted
-from mine.command.tables.source import Column, read_each, reading
+from mine.command.tables.source import EXACT, Column, read_each, reading
 from mine.command.tables.unpacking import Packed
 
 _HEAD_BYTES = 1 << 20
@@ -100,6 +101,10 @@ class Text:
                 self._check_rows()
             with reading(self.packed.path, f"text ({self.encoding})"):
                 table = self._texts(names)
+        if long := [name for name in names if _is_long(table[name])]:
+            again = self._texts(long)
+            for name in long:
+                table = table.set_column(names.index(name), name, again[name])
         decimal = self.asked.decimal or ("," if self.dialect.decimal == "," else None)
         return read_each(
             names,
@@ -187,6 +192,17 @@ class Text:
         """Whether a line that begins as a comment is one; a row may begin so: #ff0000."""
         cells = line.count(self.dialect.delimiter) + 1
         return self.asked.comment is not None or cells != len(self.names)
+
+
+def _is_long(column: Any) -> bool:
+    """Whether it has numbers of so many digits that arrow may have rounded them."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_floating(column.type):
+        return False
+    ends = compute.min_max(column).as_py().values()
+    return any(end is not None and EXACT <= abs(end) < math.inf for end in ends)
 
 
 _ENDINGS = {

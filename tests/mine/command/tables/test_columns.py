@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -54,3 +55,53 @@ def test_a_row_is_counted_before_rows_are_dropped(
 ) -> None:
     with pytest.raises(ValueError, match="row 3"):
         numbers(text(tmp_path, "a,b\n1,2\n,2\n1e200,3\n"), "a", drop=True)
+
+
+def write_ids(folder: Path, kind: str, ids: list[int]) -> Path:
+    path, table = folder / f"t.{kind}", pd.DataFrame({"0": ids, "g": range(len(ids))})
+    match kind:
+        case "csv":
+            table.to_csv(path, index=False)
+        case "json":
+            table.to_json(path, orient="records")
+        case "feather":
+            table.to_feather(path)
+        case "parquet":
+            table.to_parquet(path)
+        case "npy":
+            np.save(path, table.to_numpy())
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "feather", "parquet", "npy"])
+def test_whole_numbers_that_would_be_rounded_are_refused_in_every_format(
+    numbers: Numbers, tmp_path: Path, kind: str
+) -> None:
+    path = write_ids(tmp_path, kind, [2**53 + 1, 5, 9])
+    with pytest.raises(ValueError, match=r"up to 2\^53 in column '0', got 9007199254740993"):
+        numbers(path, "0")
+    assert numbers(path, "0", categorical=["0"]).values["0"][0] == "9007199254740993"
+    g = "1" if kind == "npy" else "g"
+    found = numbers(path, "0", g, whole=True)
+    assert found.left_out == {"0": "it has integers beyond 2^53"} and list(found.values) == [g]
+    exact = write_ids(tmp_path, kind, [2**53, 5, 9])
+    assert numbers(exact, "0").values["0"].tolist() == [2.0**53, 5.0, 9.0]
+
+
+@pytest.mark.parametrize("content", ['{"a": [1, null, 9007199254740993]}', '{"a": [0.5, 1, %d]}'])
+def test_whole_numbers_of_json_of_any_size_are_read_or_refused(
+    numbers: Numbers, text: Write, tmp_path: Path, content: str
+) -> None:
+    content = content.replace("%d", str(2**70 + 1))
+    with pytest.raises(ValueError, match=r"up to 2\^53 in column 'a'"):
+        numbers(text(tmp_path, content, "t.json"), "a", drop=True)
+    exact = text(tmp_path, f'{{"a": [0, 1, {2**70}]}}', "t.json")
+    assert numbers(exact, "a").values["a"].tolist() == [0.0, 1.0, 2.0**70]
+
+
+def test_large_numbers_with_a_fraction_or_an_exponent_are_no_whole_numbers(
+    numbers: Numbers, text: Write, tmp_path: Path
+) -> None:
+    path = text(tmp_path, "a,b\n1e20,100000000000000000\n1.5,200000000000000000\n")
+    assert numbers(path, "a", "b").values["a"].tolist() == [1e20, 1.5]
+    assert numbers(path, "a", "b").values["b"].tolist() == [1e17, 2e17]

@@ -69,7 +69,7 @@ def test_numbers_of_all_arrow_types_are_read(numbers: Numbers, tmp_path: Path) -
     kinds = {
         "bool": [True, False, True],
         "decimal": [Decimal("1.5"), Decimal(2), Decimal(3)],
-        "large": [2**63 - 1, 0, 1],
+        "large": [2**53, 0, 1],
         "text": ["1", "2.5", "3"],
     }
     parquet.write_table(pa.table(kinds), tmp_path / "t.parquet")
