@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,11 @@ _DAYS = (
     "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y",
     "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y",
 )  # fmt: skip
-_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", "T%H:%M:%SZ")
+_TIMES = (
+    "", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", "T%H:%M:%SZ", " %I:%M %p", " %I:%M:%S %p"
+)  # fmt: skip
+_FULL_YEAR = r"(^|\D)\d{4}(\D|$)"
+_ZONE = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)$"
 _LOOKED_AT = 100
 """Values by which formats are tried before they read the whole column."""
 
@@ -22,10 +27,23 @@ def days_of_texts(name: str, texts: Any) -> Column | None:
     """Days, where all texts are dates of one format; None where they are not.
 
     Raises:
-        ValueError: two formats read all of them, to other days: 03/04/2024.
+        ValueError: two formats read all of them, to other days: 03/04/2024; or one does, but not
+            to a day of the calendar: 2024-02-30; or the century is not said: 29.08.99;
+            or some have a time zone.
     """
-    found = [days for form in _formats(texts) if (days := _read(texts, form)) is not None]
-    if (iso := _iso(texts)) is not None:
+    from pyarrow import compute
+
+    read = {form: days for form in _formats(texts) if (days := _read(texts, form)) is not None}
+    if read:
+        is_full = compute.match_substring_regex(texts, _FULL_YEAR)
+        _check_all(name, texts, is_full, "dates with a year of four digits", "write 2024-01-31")
+        real = {form: _is_real(texts, form) for form in read}
+        if all(map(_misses, real.values())):
+            is_real = next(iter(real.values()))
+            _check_all(name, texts, is_real, "days of the calendar", "correct it")
+        read = {form: days for form, days in read.items() if not _misses(real[form])}
+    found = list(read.values())
+    if (iso := _iso(name, texts)) is not None:
         found = [iso]
     if not found:
         return None
@@ -57,18 +75,53 @@ def days_of(column: Any) -> Values | None:
     return np.asarray(numbers, np.float64) / (DAY * units)
 
 
-def _iso(texts: Any) -> Values | None:
+def _check_all(name: str, texts: Any, found: Any, what: str, how: str) -> None:
+    """Refuses the first text of which it is not so."""
+    from pyarrow import compute
+
+    if not _misses(found):
+        return
+    text = texts.filter(compute.invert(found))[0].as_py()
+    raise ValueError(
+        f"expected {what} in column {name!r}, got {text!r}: {how}, or give "
+        f"--na {text!r} if it stands for a missing value, or --categorical {name} if the column "
+        "holds categories"
+    )
+
+
+def _misses(found: Any) -> bool:
+    from pyarrow import compute
+
+    return compute.all(found).as_py() is False
+
+
+def _is_real(texts: Any, form: str) -> Any:
+    """Whether the day of the month is the one that was read: 30 February is read as 1 March."""
+    import pyarrow
+    from pyarrow import compute
+
+    pattern = re.sub("%d", r"(?P<day>\\d+)", re.sub("%[^d]", r"\\w+", form))
+    said = compute.struct_field(compute.extract_regex(texts, rf"^\s*{pattern}"), "day")
+    days = compute.day(compute.strptime(texts, format=form, unit="s"))
+    return compute.equal(said.cast(pyarrow.int64()), days)
+
+
+def _iso(name: str, texts: Any) -> Values | None:
     """What arrow reads as a timestamp by itself, fractions of seconds and zones included."""
     import pyarrow
     from pyarrow import compute
 
     if not _all_match(compute.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d([T ]|$)")):
         return None
-    for kind in (pyarrow.timestamp("us"), pyarrow.timestamp("us", "UTC")):
-        try:
-            return days_of(texts.cast(kind))
-        except pyarrow.ArrowInvalid:
-            continue
+    for zone in (None, "UTC"):
+        for unit in ("us", "ns"):  # the years of the former are more, the digits of the latter
+            try:
+                return days_of(texts.cast(pyarrow.timestamp(unit, zone)))
+            except pyarrow.ArrowInvalid:
+                continue
+    has_zone = compute.match_substring_regex(texts, _ZONE)
+    if compute.any(has_zone).as_py():
+        _check_all(name, texts, has_zone, "dates with a zone all, or none", "write it everywhere")
     return None
 
 

@@ -103,12 +103,47 @@ def test_a_few_texts_among_numbers_are_errors_and_many_are_levels() -> None:
         (["13.01.1970", "02.01.1970"], [12, 1]),
         (["01/13/1970", "01/02/1970"], [12, 1]),
         (["2 Jan 1970", "13 Jan 1970"], [1, 12]),
+        (["1970-01-02 12:00:00.000000001", "1970-01-03 00:00:00.123456789"], [1.5, 2 + 1.4288e-6]),
+        (["1970-01-02 12:00:00.000000001Z", "1970-01-03 01:00:00+01:00"], [1.5, 2]),
+        (["01/13/1970 12:00 PM", "01/02/1970 12:00 AM"], [12.5, 1]),
+        (["2 January 1970", "28 Feb 1970"], [1, 58]),
+        (["29.02.1972", "28.2.1971"], [789, 423]),
     ],
 )
 def test_dates_are_days(texts: list[str], days: list[float]) -> None:
     found = column(*texts)
     assert found.values.tolist() == pytest.approx(days)
     assert found.taken_as == "days since 1970 (dates)"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("29.08.99", "01.01.00"),
+        ("12/31/98", "01/13/99"),
+        ("31-Dec-98", "13-Jan-99"),
+        ("2 Jan 98", "13 Jan 1999"),
+        ("99-08-29 12:30", "00-01-01 01:00"),
+    ],
+)
+def test_years_of_two_digits_are_of_no_century(texts: tuple[str, ...]) -> None:
+    """They were the years 0 to 99."""
+    with pytest.raises(ValueError, match=f"of four digits in column 'a', got '{texts[0]}'"):
+        column(*texts)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-30", "31.04.2024", "02/30/2024", "30 Feb 2024", "2023-02-29 12:00:00"]
+)
+def test_the_thirtieth_of_february_is_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match=f"days of the calendar in column 'a', got '{text}'"):
+        column(text.replace("30", "28").replace("29", "28").replace("31", "30"), text)
+
+
+def test_a_time_zone_stands_in_all_rows_or_in_none() -> None:
+    with pytest.raises(ValueError, match=r"a zone all, or none in column 'a', got '1970-01-02T00"):
+        column("1970-01-02T00:00:00Z", "1970-01-02T00:00:00")
+    assert column("1970-01-01T02:00:00+0200", "1970-01-02T00:00:00Z").values.tolist() == [0.0, 1.0]
 
 
 def test_dates_of_two_meanings_are_refused() -> None:
