@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from mine.command.tables.dates import DAY
-from mine.command.tables.numbers import column_of_texts
+from mine.command.tables.numbers import column_of_texts, levels_of_texts
 from mine.command.tables.reading import Reading
 from mine.command.tables.source import DATES, EXACT, Column, Values, read_each, reading
 
@@ -144,6 +144,8 @@ def _check_there(path: str, name: str, shape: Shape, dtype: np.dtype[Any], there
 
 def _taken(name: str, values: Values, is_level: bool) -> Column:
     _check_letters(name, values)
+    if is_level and values.dtype.kind in "US":
+        return Column(levels_of_texts(_strings(values)))
     if is_level:
         return Column(np.asarray([str(v) for v in values.tolist()], dtype=object))
     if values.dtype.kind in "US":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mine.command.tables.dates import days_of
-from mine.command.tables.numbers import column_of_texts, texts_of
+from mine.command.tables.numbers import column_of_texts, levels_of_texts, texts_of
 from mine.command.tables.source import CODED, DATES, EXACT, Column, Values
 
 
@@ -40,10 +40,13 @@ def column_of(
     if isinstance(kind, pyarrow.DictionaryType):
         column, kind = column.cast(kind.value_type), kind.value_type
         return Column(_levels(name, column), "" if is_level else CODED)
+    if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
+        texts = column.cast(pyarrow.large_string())
+        if is_level:
+            return Column(levels_of_texts(texts, na))
+        return column_of_texts(name, texts, decimal, na)
     if is_level:
         return Column(_levels(name, column))
-    if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
-        return column_of_texts(name, column.cast(pyarrow.large_string()), decimal, na)
     if _is_numeric(kind):
         return Column(_numbers(column), rounded=_rounded(column))
     days = days_of(column)

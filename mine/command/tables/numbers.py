@@ -58,7 +58,7 @@ def column_of_texts(
     from mine.command.tables.dates import days_of_texts
 
     place, different = _different(column)
-    texts = _without(compute.utf8_trim_whitespace(different), (*NOTHING, *na))
+    texts = _trimmed(different, na)
     marked = _without(texts, (*MARKS, *WORDS))
     signs = _bare(marked, decimal)
     is_number = _booleans(compute.match_substring_regex(signs.texts, PLAIN))
@@ -99,6 +99,18 @@ def _booleans(found: Any) -> NDArray[np.bool_]:
     from pyarrow import compute
 
     return np.asarray(compute.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def levels_of_texts(column: Any, na: Sequence[str] = ()) -> Values:
+    """A column of text as categories, read as `column_of_texts` reads them."""
+    place, different = _different(column)
+    return _at(place, texts_of(_trimmed(different, na)), None)
+
+
+def _trimmed(texts: Any, na: Sequence[str]) -> Any:
+    from pyarrow import compute
+
+    return _without(compute.utf8_trim_whitespace(texts), (*NOTHING, *na))
 
 
 def texts_of(column: Any) -> Values:

@@ -105,3 +105,22 @@ def test_large_numbers_with_a_fraction_or_an_exponent_are_no_whole_numbers(
     path = text(tmp_path, "a,b\n1e20,100000000000000000\n1.5,200000000000000000\n")
     assert numbers(path, "a", "b").values["a"].tolist() == [1e20, 1.5]
     assert numbers(path, "a", "b").values["b"].tolist() == [1e17, 2e17]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz"])
+def test_to_ask_for_categories_changes_no_column_of_text(
+    numbers: Numbers, tmp_path: Path, kind: str
+) -> None:
+    """Blanks around a level are none of it, and a question mark is missing, in either case."""
+    path, levels = tmp_path / f"t.{kind}", ["u", "u ", " v", "v", "?", "w"]
+    table = pd.DataFrame({"g": levels, "a": range(len(levels))})
+    match kind:
+        case "csv":
+            table.to_csv(path, index=False)
+        case "parquet":
+            table.to_parquet(path)
+        case "npz":
+            np.savez(path, g=np.array(levels), a=table["a"])
+    for asked in ((), ("g",)):
+        found = numbers(path, "g", "a", categorical=asked, drop=True)
+        assert found.values["g"].tolist() == ["u", "u", "v", "v", "w"] and found.dropped == 1
