@@ -18,6 +18,7 @@ from mine.command.tables.cells import decimal_of, is_plain, is_units, numeric_co
 from mine.command.tables.header import header_of
 from mine.command.tables.lines import (
     BLANKS,
+    close_quotes,
     comment_of,
     delimiter_of,
     is_named,
@@ -44,6 +45,7 @@ class Dialect:
         start: how many lines stand above the first row.
         rows: how many rows were looked at.
         numeric: for each column, whether these rows have numbers in it with no signs beside.
+        has_loose_quotes: whether blanks stand before quoted cells.
         comment: what lines between the rows begin with that are no rows; "" for none.
         recognised: what was found, in words, where it is not the usual.
     """
@@ -55,6 +57,7 @@ class Dialect:
     rows: int
     numeric: tuple[bool, ...]
     comment: str
+    has_loose_quotes: bool = False
     recognised: tuple[str, ...] = ()
 
 
@@ -96,6 +99,7 @@ def dialect_of(text: str, usual: str, asked: Reading, path: str) -> Dialect:
         rows=len(body) - units,
         numeric=numeric_columns(body[units:], is_plain),
         comment=comment or mark_between(lines),
+        has_loose_quotes=any(close_quotes(line, delimiter) != line for line in lines),
     )
     title = rows[above - 1][0] if above else 0
     return replace(found, recognised=_words(found, said, usual, title, has_header, units))

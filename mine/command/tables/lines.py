@@ -31,12 +31,20 @@ def mark_between(lines: Sequence[str]) -> str:
     return next((m for m in COMMENTS[:1] if any(line.startswith(m) for line in lines)), "")
 
 
+def close_quotes(line: str, delimiter: str) -> str:
+    """A line without the blanks before quoted cells, which arrow does not take for quoted."""
+    if delimiter in "\t " or '"' not in line:
+        return line
+    mark = re.escape(delimiter)
+    return re.sub(rf'(^|{mark})[ \t]+(?="(?:[^"]|"")*"[ \t]*({mark}|\r?\n?$))', r"\1", line)
+
+
 def rows_of(lines: Sequence[str], delimiter: str, comment: str) -> list[tuple[int, Row]]:
     """The first rows, each with the number of the line that it ends with. Comments are none.
 
     numpy writes a header as a comment: the last one above the rows, where it has as many cells.
     """
-    plain, last = list(lines), ""
+    plain, last = [close_quotes(line, delimiter) for line in lines], ""
     for i, line in enumerate(lines):
         if comment and line.startswith(comment):
             plain[i], last = "\n", line.removeprefix(comment).lstrip()

@@ -13,7 +13,7 @@ from typing import Any
 from mine.command.tables.arrow import column_of
 from mine.command.tables.decoding import SHOWN, decoded, encoding_of
 from mine.command.tables.dialect import Dialect, dialect_of
-from mine.command.tables.lines import BLANKS
+from mine.command.tables.lines import BLANKS, close_quotes
 from mine.command.tables.numbers import MARKS, NOTHING, WORDS
 from mine.command.tables.reading import Reading
 from mine.command.tables.rows import NO_ROW, check_rows, lines_if_quoted
@@ -171,7 +171,10 @@ class Text:
     def _is_odd(self) -> bool:
         """Whether it is written in a way that arrow does not read by itself."""
         return bool(
-            self.encoding != "utf-8" or self.dialect.comment or self.dialect.delimiter == BLANKS
+            self.encoding != "utf-8"
+            or self.dialect.comment
+            or self.dialect.delimiter == BLANKS
+            or self.dialect.has_loose_quotes
         )
 
     def _rewritten(self) -> Any:
@@ -186,6 +189,8 @@ class Text:
             ]
         if self.dialect.delimiter == BLANKS:
             lines = [re.sub(r"[ \t]+", BLANKS, line.strip(" \t\r")) for line in lines]
+        if self.dialect.has_loose_quotes:
+            lines = [close_quotes(line, self.dialect.delimiter) for line in lines]
         return pyarrow.BufferReader("\n".join(lines).encode())
 
     def _is_no_row(self, line: str) -> bool:

@@ -153,6 +153,22 @@ def test_quoted_decimal_commas_are_no_thousands() -> None:
     assert found.taken_as == {"a": "numbers without decimal commas"}
 
 
+@pytest.mark.parametrize("between", [", ", "; ", "| ", ",\t"])
+def test_blanks_before_quotes_change_nothing(between: str) -> None:
+    rows = [
+        ["a", '"b, c"', '"g"'],
+        ["0", '"1.5"', '"say ""u"""'],
+        ["1", '"2.5"', "v"],
+        ["2", "-3", '"w, ""x"", y"'],
+        ["3", '""', '"z"'],
+    ]
+    found = read_columns(
+        opened("\r\n".join(map(between.join, rows))), ["a", "b, c", "g"], drop=True
+    )
+    assert found.values["b, c"].tolist() == [1.5, 2.5, -3.0] and found.dropped == 1
+    assert found.values["g"].tolist() == ['say "u"', "v", 'w, "x", y']
+
+
 def test_a_header_of_more_than_a_megabyte_is_read() -> None:
     names = [f"c{i:06d}" for i in range(150_000)]
     row = ",".join(["1.5"] * len(names))
