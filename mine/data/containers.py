@@ -141,8 +141,6 @@ def _only(label: str, v: Any) -> Column:
 
 def _from_arrow(name: str, values: Any) -> Column:
     kind = str(values.type)
-    if kind.startswith("dictionary"):
-        values = values.cast(values.type.value_type)
     is_missing = np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if kind.startswith(_CODED):
         return Column(name, np.asarray(values.to_pylist(), dtype=object), True, is_missing)

@@ -38,7 +38,6 @@ def column_of(
 
     kind = column.type
     if isinstance(kind, pyarrow.DictionaryType):
-        column, kind = column.cast(kind.value_type), kind.value_type
         return Column(_levels(name, column), "" if is_level else CODED)
     if types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind):
         texts = column.cast(pyarrow.large_string())
@@ -61,12 +60,18 @@ def column_of(
 def _levels(name: str, column: Any) -> Values:
     import pyarrow
 
-    if pyarrow.types.is_nested(column.type):
+    kind = column.type
+    is_coded = isinstance(kind, pyarrow.DictionaryType)
+    if pyarrow.types.is_nested(kind.value_type if is_coded else kind):
         raise ValueError(
-            f"expected one value a row in column {name!r}, got {column.type}: categories are "
+            f"expected one value a row in column {name!r}, got {kind}: categories are "
             "numbers or text; make a column of each part, or leave it out"
         )
-    return texts_of(column.cast(pyarrow.string()))
+    if is_coded:  # arrow casts no dictionary of string views, as polars writes them
+        texts = pyarrow.large_string()
+        chunks = [one.dictionary.cast(texts).take(one.indices) for one in column.chunks]
+        column = pyarrow.chunked_array(chunks, texts)
+    return texts_of(column.cast(pyarrow.large_string()))
 
 
 def _is_numeric(kind: Any) -> bool:

@@ -51,7 +51,9 @@ def test_numbers_are_the_same_whatever_holds_them(held):
     "held",
     [
         ["b", "a", "b"], [["b"], ["a"], ["b"]], pa.array(["b", "a", "b"]),
-        pa.array(["b", "a", "b"]).dictionary_encode(), pa.chunked_array([["b", "a"], ["b"]]),
+        pa.array(["b", "a", "b"]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays([0, 1, 0], pa.array(["b", "a"], pa.string_view())),
+        pa.chunked_array([["b", "a"], ["b"]]),
         pa.table({"0": ["b", "a", "b"]}), {"0": ["b", "a", "b"]},
         np.ma.masked_array(["b", "a", "b"]), pd.Categorical(["b", "a", "b"]),
         pd.Index(["b", "a", "b"]), pd.array(["b", "a", "b"]),

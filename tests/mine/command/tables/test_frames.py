@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from mine.command.tables.columns import Columns
 from mine.command.tables.source import Source
@@ -36,6 +38,19 @@ def test_feather_and_json_give_the_columns(numbers: Numbers, tmp_path: Path, way
     assert found.values["a"].tolist() == [1.1, 2.3] and found.dropped == 1
     assert found.values["g"].tolist() == ["u", "v"]
     assert found.values["d"].tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string(), pa.int64()])
+def test_a_dictionary_of_any_kind_of_text_holds_categories(
+    numbers: Numbers, tmp_path: Path, kind: pa.DataType
+) -> None:
+    """Polars writes its categories as a dictionary of string views."""
+    levels = pa.array([7, 5] if kind == pa.int64() else ["7", "5"], kind)
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0]), levels)
+    feather.write_feather(pa.table({"g": column, "a": range(4)}), tmp_path / "t.feather")
+    for asked in ((), ("g",)):
+        found = numbers(tmp_path / "t.feather", "g", "a", categorical=asked, drop=True)
+        assert found.values["g"].tolist() == ["7", "5", "7"]
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1', "[1, 2]", "[]", '"a"'])
