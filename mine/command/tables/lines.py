@@ -66,7 +66,8 @@ def rows_of(lines: Sequence[str], delimiter: str, comment: str) -> list[tuple[in
             ) from None
     place = found[0][0] - 1 if found else 0
     if last and found and not _has_names(found[0][1]):
-        (named,) = csv.reader([re.sub(r"[ \t]+", " ", last.strip())], delimiter=delimiter)
+        title = re.sub(r"[ \t]+", BLANKS, last.strip()) if delimiter == BLANKS else last.strip()
+        (named,) = csv.reader([title], delimiter=delimiter)
         if len(named) == len(found[0][1]) and len(named) > 1:
             return [(place, named), *found]
     return found

@@ -39,6 +39,8 @@ class Text:
         encoding: of the bytes.
         dialect: how it is written.
         block: how many bytes arrow reads at once: as many as it likes, and no less than a line.
+        line_end: what ends a line; "\\n" for that with or without "\\r" before it, "\\r" for that
+            alone, as old Macs write it.
     """
 
     packed: Packed
@@ -46,6 +48,7 @@ class Text:
     encoding: str
     dialect: Dialect
     block: int
+    line_end: str = "\n"
 
     @classmethod
     def of(cls, packed: Packed, usual: str, asked: Reading) -> Text:
@@ -62,6 +65,8 @@ class Text:
         encoding = asked.encoding or encoding_of(head, whole, path)
         with reading(path, f"text ({encoding})"):
             text = decoded(head, encoding, whole)
+        line_end = "\r" if "\r" in text and "\n" not in text else "\n"
+        text = text.replace(line_end, "\n")
         if not whole and "\n" in text:
             text = text[: text.rindex("\n") + 1]
         if not text.strip("\r\n"):
@@ -70,7 +75,8 @@ class Text:
         lines = text.split("\n")
         above = sum(map(len, lines[: dialect.start]))
         longest = max(max(map(len, lines)), above)
-        return cls(packed, asked, encoding, dialect, max(_BLOCK, _LETTER_BYTES * longest))
+        block = max(_BLOCK, _LETTER_BYTES * longest)
+        return cls(packed, asked, encoding, dialect, block, line_end)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -172,6 +178,7 @@ class Text:
         """Whether it is written in a way that arrow does not read by itself."""
         return bool(
             self.encoding != "utf-8"
+            or self.line_end != "\n"
             or self.dialect.comment
             or self.dialect.delimiter == BLANKS
             or self.dialect.has_loose_quotes
@@ -182,7 +189,7 @@ class Text:
         import pyarrow
 
         text = decoded(self.packed.read(), self.encoding, True)
-        lines = text.split("\n")[self.dialect.start :]
+        lines = text.split(self.line_end)[self.dialect.start :]
         if mark := self.dialect.comment:
             lines = [
                 line for line in lines if not (line.startswith(mark) and self._is_no_row(line))

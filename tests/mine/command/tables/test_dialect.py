@@ -52,6 +52,10 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
     "a title in a row": ("People of 2024,,\n" + TABLE, "1 line above the rows"),
     "comments": ("# by hand\n# twice, or so\n" + TABLE, ""),
     "comments between": (TABLE + "# the end\n", ""),
+    "numpy's header and tabs": (
+        "# a\tb\tg\n" + ROWS.replace(",", "\t"),
+        "columns parted by tabs",
+    ),
     "numpy's header": ("# a,b,g\n" + ROWS, ""),
     "units": (
         "a,b,g\nm,kg,-\n" + ROWS,
@@ -69,6 +73,11 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
         "",
     ),
     "Windows' line ends": (TABLE.replace("\n", "\r\n"), ""),
+    "old Macs' line ends": (TABLE.replace("\n", "\r"), ""),
+    "old Macs' line ends and blanks": (
+        "a  b   c\r" + "".join(f" {a:8}   {b:8} 7 \r" for a, b in zip(A, B, strict=True)),
+        "columns parted by blanks",
+    ),
 }
 
 
