@@ -27,6 +27,8 @@ BINARY: Mapping[str, Callable[[str, Reading], Source]] = {
     ".xlsx": Frame.of_excel,
 }
 JSON = (".json", ".jsonl", ".ndjson")
+_SHOWN = 6
+"""Files of a folder in an error."""
 
 
 def open_table(path: str, stdin: Callable[[], BinaryIO], asked: Reading | None = None) -> Source:
@@ -66,6 +68,12 @@ def _unpacked(path: str) -> str:
 
 def _check_file(path: str) -> None:
     file = Path(path)
+    if file.is_dir():
+        inside = sorted(one.name for one in file.iterdir() if one.is_file())
+        shown = ", ".join(inside[:_SHOWN]) + ", ..." * (len(inside) > _SHOWN) or "no file"
+        raise ValueError(
+            f"expected a file, got the folder {path!r}: name a table in it (it has {shown})"
+        )
     if not file.is_file():
         beside = file.parent.iterdir() if file.parent.is_dir() else ()
         near = did_you_mean(file.name, [other.name for other in beside])

@@ -91,8 +91,11 @@ def test_files_that_are_no_tables_are_refused(
     text(tmp_path, "a,b\n1,2\n", "people.csv")
     with pytest.raises(ValueError, match=r"expected a file, .* did you mean 'people.csv'"):
         opened(tmp_path / "peple.csv")
-    with pytest.raises(ValueError, match="expected a file"):
+    with pytest.raises(ValueError, match=r"got the folder .*name a table in it .*people\.csv"):
         opened(tmp_path)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match=r"got the folder .* \(it has no file\)"):
+        opened(tmp_path / "none")
     with pytest.raises(ValueError, match=r"expected one of \.csv .*got"):
         opened(text(tmp_path, "x", "t.docx"))
     with pytest.raises(ValueError, match="expected a whole parquet file"):
