@@ -47,7 +47,7 @@ def column_of(
     if is_level:
         return Column(_levels(name, column))
     if _is_numeric(kind):
-        return Column(_numbers(column), rounded=_rounded(column))
+        return Column(_numbers(column), rounded=_rounded(column, na))
     days = days_of(column)
     if days is None:
         raise ValueError(
@@ -81,15 +81,19 @@ def _is_numeric(kind: Any) -> bool:
     return types.is_null(kind) or any(is_kind(kind) for is_kind in kinds)
 
 
-def _rounded(column: Any) -> int | None:
+def _rounded(column: Any, na: Sequence[str]) -> int | None:
     """The whole number that is largest in size, where float64 may lack it."""
+    import pyarrow
     from pyarrow import compute, types
 
     if not types.is_integer(column.type):
         return None
     ends = compute.min_max(column).as_py().values()
     largest = max((end for end in ends if end is not None), key=abs, default=0)
-    return largest if abs(largest) > EXACT else None
+    if abs(largest) <= EXACT:
+        return None
+    is_mark = compute.is_in(column.cast(pyarrow.string()), pyarrow.array(na, pyarrow.string()))
+    return _rounded(column.filter(compute.invert(is_mark)), ()) if na else largest
 
 
 def _numbers(column: Any) -> Values:

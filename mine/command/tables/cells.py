@@ -62,9 +62,12 @@ def decimal_of(body: Sequence[Row], delimiter: str) -> str:
     cells = [cell.strip() for row in body for cell in row]
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
     points = [cell for cell in cells if _POINT.fullmatch(cell)]
-    if delimiter == "," or not commas or not all(map(_POINTED_THOUSAND.fullmatch, points)):
+    is_unclear = all(map(_THOUSAND.fullmatch, commas))
+    if delimiter == "," or not commas or (points and is_unclear):
         return "."
-    if all(map(_THOUSAND.fullmatch, commas)):
+    if not all(map(_POINTED_THOUSAND.fullmatch, points)):
+        return "."
+    if is_unclear:
         _check_clear(body, commas[0])
         return "," if delimiter == ";" else "."
     return ","

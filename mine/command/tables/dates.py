@@ -36,11 +36,13 @@ def days_of_texts(name: str, texts: Any) -> Column | None:
     read = {form: days for form in _formats(texts) if (days := _read(texts, form)) is not None}
     if read:
         is_full = compute.match_substring_regex(texts, _FULL_YEAR)
-        _check_all(name, texts, is_full, "dates with a year of four digits", "write 2024-01-31")
+        _check_all(name, texts, is_full, "years of four digits in the dates", "write 2024-01-31")
         real = {form: _is_real(texts, form) for form in read}
         if all(map(_misses, real.values())):
             is_real = next(iter(real.values()))
-            _check_all(name, texts, is_real, "days of the calendar", "correct it")
+            _check_all(
+                name, texts, is_real, "days of the calendar", "correct it or leave it empty"
+            )
         read = {form: days for form, days in read.items() if not _misses(real[form])}
     found = list(read.values())
     if (iso := _iso(name, texts)) is not None:
@@ -84,8 +86,7 @@ def _check_all(name: str, texts: Any, found: Any, what: str, how: str) -> None:
     text = texts.filter(compute.invert(found))[0].as_py()
     raise ValueError(
         f"expected {what} in column {name!r}, got {text!r}: {how}, or give "
-        f"--na {text!r} if it stands for a missing value, or --categorical {name} if the column "
-        "holds categories"
+        f"--categorical {name} if the column holds categories"
     )
 
 
@@ -121,7 +122,9 @@ def _iso(name: str, texts: Any) -> Values | None:
                 continue
     has_zone = compute.match_substring_regex(texts, _ZONE)
     if compute.any(has_zone).as_py():
-        _check_all(name, texts, has_zone, "dates with a zone all, or none", "write it everywhere")
+        _check_all(
+            name, texts, has_zone, "a time zone in all dates or in none", "write it everywhere"
+        )
     return None
 
 

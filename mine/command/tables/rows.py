@@ -67,9 +67,9 @@ def check_rows(lines: Iterable[str], dialect: Dialect) -> None:
                 )
             if len(cells) != width and "".join(seen).strip(NO_ROW):
                 raise ValueError(
-                    f"expected {width} cells in each row, got {len(cells)} in {where}: complete "
-                    f"the row, quote a cell with {dialect.delimiter!r} in it, or delete the line "
-                    "if it is no row"
+                    f"expected {width} cell{'s' * (width > 1)} in each row, got {len(cells)} in "
+                    f"{where}: complete the row, quote a cell with {dialect.delimiter!r} in it, "
+                    "or delete the line if it is no row"
                 )
             seen.clear()
 

@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from mine.command.tables.columns import Columns, read_columns
 from mine.command.tables.opening import open_table
+from mine.command.tables.reading import Reading
 
 Numbers = Callable[..., Columns]
 Write = Callable[..., Path]
@@ -86,6 +87,15 @@ def test_whole_numbers_that_would_be_rounded_are_refused_in_every_format(
     assert found.left_out == {"0": "it has integers beyond 2^53"} and list(found.values) == [g]
     exact = write_ids(tmp_path, kind, [2**53, 5, 9])
     assert numbers(exact, "0").values["0"].tolist() == [2.0**53, 5.0, 9.0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "feather", "parquet"])
+def test_what_a_user_says_is_missing_is_not_rounded(
+    numbers: Numbers, tmp_path: Path, kind: str
+) -> None:
+    asked, path = Reading(na=(str(-(2**63)),)), write_ids(tmp_path, kind, [-(2**63), 5, 9])
+    found = read_columns(open_table(str(path), io.BytesIO, asked), ["0"], (), True, asked.na)
+    assert found.values["0"].tolist() == [5.0, 9.0] and found.dropped == 1
 
 
 @pytest.mark.parametrize("content", ['{"a": [1, null, 9007199254740993]}', '{"a": [0.5, 1, %d]}'])

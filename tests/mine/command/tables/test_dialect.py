@@ -156,6 +156,12 @@ def test_points_part_thousands_beside_a_column_of_decimal_commas(asked: dict[str
     assert found.taken_as == {"a": "numbers without signs between thousands"}
 
 
+def test_points_and_commas_before_three_digits_alone_are_read_the_english_way() -> None:
+    found = read("a;b\n1.234;1,500\n2.100;2,500\n3.100;3,250\n")
+    assert found.values["a"].tolist() == [1.234, 2.1, 3.1]
+    assert found.values["b"].tolist() == [1500.0, 2500.0, 3250.0]
+
+
 def test_quoted_decimal_commas_are_no_thousands() -> None:
     found = read('a,b\n"0,950",1\n"1,257",2\n2,3\n"0,125",4\n')
     assert found.values["a"].tolist() == [0.95, 1.257, 2.0, 0.125]

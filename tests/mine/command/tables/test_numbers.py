@@ -128,7 +128,9 @@ def test_dates_are_days(texts: list[str], days: list[float]) -> None:
 )
 def test_years_of_two_digits_are_of_no_century(texts: tuple[str, ...]) -> None:
     """They were the years 0 to 99."""
-    with pytest.raises(ValueError, match=f"of four digits in column 'a', got '{texts[0]}'"):
+    with pytest.raises(
+        ValueError, match=f"of four digits in the dates in column 'a', got '{texts[0]}'"
+    ):
         column(*texts)
 
 
@@ -141,7 +143,9 @@ def test_the_thirtieth_of_february_is_no_day(text: str) -> None:
 
 
 def test_a_time_zone_stands_in_all_rows_or_in_none() -> None:
-    with pytest.raises(ValueError, match=r"a zone all, or none in column 'a', got '1970-01-02T00"):
+    with pytest.raises(
+        ValueError, match=r"in all dates or in none in column 'a', got '1970-01-02T00"
+    ):
         column("1970-01-02T00:00:00Z", "1970-01-02T00:00:00")
     assert column("1970-01-01T02:00:00+0200", "1970-01-02T00:00:00Z").values.tolist() == [0.0, 1.0]
 
