@@ -27,24 +27,11 @@ def days_of_texts(name: str, texts: Any) -> Column | None:
     """Days, where all texts are dates of one format; None where they are not.
 
     Raises:
-        ValueError: two formats read all of them, to other days: 03/04/2024; or one does, but not
-            to a day of the calendar: 2024-02-30; or the century is not said: 29.08.99;
-            or some have a time zone.
+        ValueError: two formats read all of them, to other days: 03/04/2024; or one does, but to no
+            day of the calendar: 2024-02-30; or the century is not said: 29.08.99; or only some
+            have a time zone.
     """
-    from pyarrow import compute
-
-    read = {form: days for form in _formats(texts) if (days := _read(texts, form)) is not None}
-    if read:
-        is_full = compute.match_substring_regex(texts, _FULL_YEAR)
-        _check_all(name, texts, is_full, "years of four digits in the dates", "write 2024-01-31")
-        real = {form: _is_real(texts, form) for form in read}
-        if all(map(_misses, real.values())):
-            is_real = next(iter(real.values()))
-            _check_all(
-                name, texts, is_real, "days of the calendar", "correct it or leave it empty"
-            )
-        read = {form: days for form, days in read.items() if not _misses(real[form])}
-    found = list(read.values())
+    found = _by_format(name, texts)
     if (iso := _iso(name, texts)) is not None:
         found = [iso]
     if not found:
@@ -55,6 +42,23 @@ def days_of_texts(name: str, texts: Any) -> Column | None:
             "the month first: write them as 2024-01-31"
         )
     return Column(found[0], DATES)
+
+
+def _by_format(name: str, texts: Any) -> list[Values]:
+    """Days by each format that reads all texts."""
+    from pyarrow import compute
+
+    read = {form: days for form in _formats(texts) if (days := _read(texts, form)) is not None}
+    if not read:
+        return []
+    is_full = compute.match_substring_regex(texts, _FULL_YEAR)
+    _check_all(name, texts, is_full, "years of four digits in the dates", "write 2024-01-31")
+    is_real = {form: _is_real(texts, form) for form in read}
+    real = [days for form, days in read.items() if not _misses(is_real[form])]
+    if not real:
+        first = next(iter(is_real.values()))
+        _check_all(name, texts, first, "days of the calendar", "correct it or leave it empty")
+    return real
 
 
 def days_of(column: Any) -> Values | None:

@@ -13,19 +13,19 @@ where it found one of another width.
 from __future__ import annotations
 
 import csv
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from mine.command.tables.cells import is_missing, is_plain
+from mine.command.tables.cells import Row, is_missing, is_plain
 from mine.command.tables.dialect import Dialect
 
 NO_ROW = " \t\r\n\x1a"
 """What a line may hold that is no row: blanks, and the mark that DOS ends a file with."""
 _END = "\0"
 _PIECE = 1 << 20
+_LONGEST = (1 << 31) - 1
 
 
 def lines_if_quoted(stream: Any) -> int:
@@ -46,7 +46,7 @@ def check_rows(lines: Iterable[str], dialect: Dialect) -> None:
         lines: below the header.
         dialect: how they are written.
     """
-    number, width, seen = 0, len(dialect.names), list[str]()
+    number, seen = 0, list[str]()
 
     def noted() -> Iterator[str]:
         for line in chain(lines, [_END]):
@@ -57,21 +57,26 @@ def check_rows(lines: Iterable[str], dialect: Dialect) -> None:
         for cells in csv.reader(noted(), delimiter=dialect.delimiter):
             if cells == [_END]:
                 return
-            number += bool("".join(seen).strip(NO_ROW))
-            where = f"row {number} ({_shown(seen[0])})"
-            if cells and (cells[-1].endswith(_END) or _has_rows(seen[1:], dialect)):
-                raise ValueError(
-                    f"expected quotes that are closed, got one in {where} that makes one cell of "
-                    f"{len(seen) - cells[-1].endswith(_END)} lines: close it, or double it where "
-                    "it stands for itself, and write a cell of several lines without line ends"
-                )
-            if len(cells) != width and "".join(seen).strip(NO_ROW):
-                raise ValueError(
-                    f"expected {width} cell{'s' * (width > 1)} in each row, got {len(cells)} in "
-                    f"{where}: complete the row, quote a cell with {dialect.delimiter!r} in it, "
-                    "or delete the line if it is no row"
-                )
+            if "".join(seen).strip(NO_ROW):
+                number += 1
+                _check_row(f"row {number} ({_shown(seen[0])})", cells, seen, dialect)
             seen.clear()
+
+
+def _check_row(where: str, cells: Row, lines: Sequence[str], dialect: Dialect) -> None:
+    width, is_cut = len(dialect.names), cells[-1].endswith(_END)
+    if is_cut or _has_rows(lines[1:], dialect):
+        raise ValueError(
+            f"expected quotes that are closed, got one in {where} that makes one cell of "
+            f"{len(lines) - is_cut} lines: close it, or double it where it stands for itself, and "
+            "write a cell of several lines without line ends"
+        )
+    if len(cells) != width:
+        raise ValueError(
+            f"expected {width} cell{'s' * (width > 1)} in each row, got {len(cells)} in {where}: "
+            f"complete the row, quote a cell with {dialect.delimiter!r} in it, or delete the line "
+            "if it is no row"
+        )
 
 
 def _has_rows(lines: Iterable[str], dialect: Dialect) -> bool:
@@ -91,7 +96,7 @@ def _shown(line: str) -> str:
 
 @contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    before = csv.field_size_limit(sys.maxsize)
+    before = csv.field_size_limit(_LONGEST)
     try:
         yield
     finally:
