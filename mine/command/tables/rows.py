@@ -65,7 +65,7 @@ def check_rows(lines: Iterable[str], dialect: Dialect) -> None:
 
 def _check_row(where: str, cells: Row, lines: Sequence[str], dialect: Dialect) -> None:
     width, is_cut = len(dialect.names), cells[-1].endswith(_END)
-    if is_cut or _has_rows(lines[1:], dialect):
+    if is_cut or (len(lines) > 1 and (_is_loose(lines, dialect) or _has_rows(lines[1:], dialect))):
         raise ValueError(
             f"expected quotes that are closed, got one in {where} that makes one cell of "
             f"{len(lines) - is_cut} lines: close it, or double it where it stands for itself, and "
@@ -77,6 +77,14 @@ def _check_row(where: str, cells: Row, lines: Sequence[str], dialect: Dialect) -
             f"complete the row, quote a cell with {dialect.delimiter!r} in it, or delete the line "
             "if it is no row"
         )
+
+
+def _is_loose(lines: Iterable[str], dialect: Dialect) -> bool:
+    """Whether letters stand behind a quote that closes, as in another cell it would open one."""
+    try:
+        return not list(csv.reader(lines, delimiter=dialect.delimiter, strict=True))
+    except csv.Error:
+        return True
 
 
 def _has_rows(lines: Iterable[str], dialect: Dialect) -> bool:

@@ -12,7 +12,7 @@ from mine.command.tables.opening import open_table
 ROWS = [f"{i},{i * i % 7},ok" for i in range(1, 41)]
 
 
-def read(rows: list[str], header: str = "a,b,note", end: str = "\n") -> list[float]:
+def read(rows: list[str], header: str = "a,b,note", end: str = "\n") -> list[float | str]:
     content = ("\n".join([header, *rows]) + end).encode()
     values = read_columns(open_table("-", lambda: io.BytesIO(content)), "ab").values
     return values["a"].tolist()
@@ -37,6 +37,13 @@ def test_a_quote_that_nothing_closes_is_refused(rows: list[str], end: str) -> No
     number = next(i for i, row in enumerate(rows, 1) if '"' in row)
     with pytest.raises(ValueError, match=rf"quotes that are closed, got one in row {number} \("):
         read(rows, end=end)
+
+
+def test_a_quote_that_nothing_closes_is_refused_in_a_table_of_text() -> None:
+    rows = ["u,v,x", "v,v,y", "u,u,x"] * 9
+    with pytest.raises(ValueError, match=r"one in row 5 .* makes one cell of 3 lines"):
+        read(put(5, 'u,v,"5 in', put(7, 'v,u,"7 in', rows)))
+    assert len(read(put(5, 'u,v,"5 in,\nor u,v,x"', rows))) == 27
 
 
 ROWS_ALL_THE_SAME = {
