@@ -73,7 +73,8 @@ class Arrays:
         with reading(self.path, "npy or npz"):
             arrays = self._arrays(wanted)
             columns = {name: _column(arrays, *self.places[name]) for name in names}
-        return read_each(names, lambda name: _taken(name, columns[name], name in levels))
+        na = self.asked.na
+        return read_each(names, lambda name: _taken(name, columns[name], name in levels, na))
 
     def _arrays(self, names: set[str]) -> dict[str, Values]:
         if not self.sizes:  # a .npy file; a .npz file may also have an array without a name
@@ -142,10 +143,10 @@ def _check_there(path: str, name: str, shape: Shape, dtype: np.dtype[Any], there
         )
 
 
-def _taken(name: str, values: Values, is_level: bool) -> Column:
+def _taken(name: str, values: Values, is_level: bool, na: Sequence[str]) -> Column:
     _check_letters(name, values)
     if is_level and values.dtype.kind in "US":
-        return Column(levels_of_texts(_strings(values)))
+        return Column(levels_of_texts(_strings(values), na))
     if is_level:
         return Column(np.asarray([str(v) for v in values.tolist()], dtype=object))
     if values.dtype.kind in "US":
@@ -160,15 +161,17 @@ def _taken(name: str, values: Values, is_level: bool) -> Column:
             "or leave it out"
         )
     with np.errstate(all="ignore"):  # what is no number of 8 bytes is refused as infinite
-        return Column(values.astype(np.float64), rounded=_rounded(values))
+        return Column(values.astype(np.float64), rounded=_rounded(values, na))
 
 
-def _rounded(values: Values) -> int | None:
+def _rounded(values: Values, na: Sequence[str]) -> int | None:
     """The whole number that is largest in size, where float64 may lack it."""
     if values.dtype.kind not in "iu" or not values.size:
         return None
     largest = max(int(values.max()), int(values.min()), key=abs)
-    return largest if abs(largest) > EXACT else None
+    if abs(largest) <= EXACT:
+        return None
+    return _rounded(values[~np.isin(values.astype(str), na)], ()) if na else largest
 
 
 def _check_letters(name: str, values: Values) -> None:

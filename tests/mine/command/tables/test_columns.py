@@ -89,7 +89,7 @@ def test_whole_numbers_that_would_be_rounded_are_refused_in_every_format(
     assert numbers(exact, "0").values["0"].tolist() == [2.0**53, 5.0, 9.0]
 
 
-@pytest.mark.parametrize("kind", ["csv", "json", "feather", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "json", "feather", "parquet", "npy"])
 def test_what_a_user_says_is_missing_is_not_rounded(
     numbers: Numbers, tmp_path: Path, kind: str
 ) -> None:
