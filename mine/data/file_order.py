@@ -9,6 +9,13 @@ for the others, which a season or visits in turn ask for. Where x and y tell of 
 tests are not independent, so each side has the level `ALARM` alone; false alarms on independent
 rows are at most so many. A file that is sorted by the label is no alarm: then the other side must
 hang together within the rows of each label.
+
+Where a value is rare, the law of the correlation is that of how many such rows meet by chance
+(`_chance`); normal scores without ties keep the normal law. The columns of a label with
+many levels tell little each, so their sum is looked at, too: how many rows have the level of an
+earlier one. Measured on 39 kinds of independent rows (even, skewed and related labels of 10 to 300
+levels, flags of .1 to 50 %, numbers that are mostly 0, counts, files sorted by a label; 100 to
+8,000 rows), 60 draws each, no table is an alarm.
 """
 
 from __future__ import annotations
@@ -17,7 +24,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, xlog1py
 from torch import Tensor
 
 from mine.data.autocorrelation import Series, columns_of, sample_autocorrelations, scores
@@ -30,6 +37,8 @@ SAME = 0.5  # share of a column's values that stand in several rows
 FEW = 20  # values that a label may have
 GRID = 0.9  # share of the gaps between rounded values that are multiples of one step
 LAGS = 200
+ROUNDING = 1e-9  # share of the largest value
+NORMAL = 3.0  # the fourth moment of a normal law
 HEAD, MANY = 20_000, 200_000  # rows that are looked at for their order, for repeated values
 
 
@@ -97,31 +106,97 @@ def _chances_alone(v: Tensor) -> Series:
 
 def _chances(v: Tensor, runs: NDArray[np.int64] | None) -> Series:
     """How unlikely the largest correlation at each lag from 1 is, over the columns: (lags,)."""
+    lags = min(LAGS, len(v) // 4)
     series = [_within(s, runs) for column in columns_of(v) for s in scores(column)]
-    n = len(v)
-    lags = min(LAGS, n // 4)
-    found = np.array([sample_autocorrelations(s)[1 : lags + 1] for s in series])
-    largest = np.abs(found + _taken_by_means(runs, lags)).max(0)
-    free = n if runs is None else n - (int(runs[-1]) + 1)  # without the means of the runs
-    chance = 2.0 * len(found) * ndtr(-largest * math.sqrt(free))
-    return np.where(largest < LEAST, 1.0, chance)
+    found = [_chances_of(s, runs, lags) for s in series]
+    levels = None if runs is not None else _levels(v)
+    if levels is not None:
+        found.append(_chances_of_levels(levels, lags))
+    return np.asarray(len(found) * np.min(found, 0))
+
+
+def _chances_of(s: Series, runs: NDArray[np.int64] | None, lags: int) -> Series:
+    """How unlikely the correlation of a series is, at each lag from 1: (lags,).
+
+    A product of two rows has the square of a row's fourth moment, and a Poisson count of rare
+    jumps the square of the jump: what is beyond normal scores is taken for such jumps.
+    """
+    r, free = sample_autocorrelations(s)[1 : lags + 1], float(len(s))
+    if runs is not None:
+        free, taken = _of_runs(s, runs, lags)
+        r = r + taken
+    square = (s - s.mean()) ** 2
+    fourth = free * float(square @ square) / max(float(square.sum()) ** 2, 1e-300)
+    return _chance(r, free, math.sqrt(max(fourth**2 - NORMAL**2, 0.0)))
+
+
+def _chances_of_levels(level: NDArray[np.intp], lags: int) -> Series:
+    """How unlikely it is that so many rows have the level of the row before: (lags,).
+
+    The covariances of the levels' indicators, summed, over the sum of their variances.
+    """
+    n = len(level)
+    share = np.bincount(level) / n
+    same, cubes = float((share**2).sum()), float((share**3).sum())
+    pairs = [np.count_nonzero(level[lag:] == level[:-lag]) for lag in range(1, lags + 1)]
+    chance = same * (1.0 - np.arange(1, lags + 1) / n)
+    jump = (1.0 - same) / (same - 2.0 * cubes + same**2)
+    return _chance((np.array(pairs) / n - chance) / (1.0 - same), n * (1.0 - same) * jump, jump)
+
+
+def _chance(r: Series, free: float, jump: float) -> Series:
+    """How unlikely it is that correlations are as far from 0 as r.
+
+    A correlation is a sum of products over `free` independent ones. Its law is the normal one
+    where values are even. Where a few rows have a rare value, it is the law of how many of them
+    meet: free r / jump is a Poisson count less its mean, free / jump^2, and the signed root of its
+    deviance is normal, here half a count below. As jump goes to 0 this is sqrt(free) r.
+
+    Args:
+        r: (lags,).
+        free: products of variance 1.
+        jump: what a meeting adds to their sum; 0 where values are even.
+    """
+    size = np.abs(r)
+    deviation = math.sqrt(free) * size
+    if jump > 0.0:
+        u = np.maximum(jump * size - jump**2 / (2.0 * free), 0.0)
+        deviation = np.sqrt(2.0 * free * np.maximum(xlog1py(1.0 + u, u) - u, 0.0)) / jump
+    return np.where(size < LEAST, 1.0, 2.0 * ndtr(-deviation))
+
+
+@once_a_column
+def _levels(v: Tensor) -> NDArray[np.intp] | None:
+    """The level of each row where the columns are the indicators of a label's levels, (n,)."""
+    rows = v.detach().cpu().numpy()
+    if rows.shape[1] < 3 or not ((rows == 0) | (rows == 1)).all() or (rows.sum(1) != 1).any():
+        return None
+    level = np.asarray(rows.argmax(1))
+    return None if (level == level[0]).all() else level
 
 
 def _within(v: Series, runs: NDArray[np.int64] | None) -> Series:
-    """Less the mean of each run."""
+    """Less the mean of each run; 0, not what rounding leaves, where a run has one value."""
     if runs is None:
         return v
-    return v - (np.bincount(runs, v) / np.bincount(runs))[runs]
+    left = v - (np.bincount(runs, v) / np.bincount(runs))[runs]
+    return np.where(np.abs(left) > ROUNDING * np.abs(v).max(), left, 0.0)
 
 
-def _taken_by_means(runs: NDArray[np.int64] | None, lags: int) -> Series:
-    """What the means of runs take from the correlations of independent rows at each lag from 1:
-    the rows of a run of c have -1 / (c - 1) when their mean is gone. (lags,)."""
-    if runs is None:
-        return np.zeros(lags)
-    counts, of = np.unique(np.bincount(runs), return_counts=True)
+def _of_runs(s: Series, runs: NDArray[np.int64], lags: int) -> tuple[float, Series]:
+    """Of rows that are independent within their run, and less its mean: how many are free, and
+    what the means take from the correlation at each lag from 1, (lags,).
+
+    The rows of a run of c have -1 / (c - 1) when their mean is gone. A run counts by its share of
+    the sum of squares: where a rare level stands in one run alone, the rows of that run are free.
+    """
+    rows, squares = np.bincount(runs), np.bincount(runs, s**2)
+    rows, squares = rows[rows > 1], squares[rows > 1]
+    share = squares / max(float(squares.sum()), 1e-300)
+    counts, of = np.unique(rows, return_inverse=True)
     pairs = np.maximum(counts - np.arange(1, lags + 1)[:, None], 0)
-    return np.asarray((of * pairs / counts).sum(1) / max(1, (of * (counts - 1)).sum()))
+    taken = pairs / (counts * (counts - 1.0)) @ np.bincount(of, share)
+    return 1.0 / max(float((share**2 / (rows - 1.0)).sum()), 1e-300), np.asarray(taken)
 
 
 @once_a_column

@@ -77,6 +77,82 @@ def test_at_most_one_in_a_hundred_tables_of_independent_rows_is_warned_of():
     assert sum(alarms) <= 0.01 * len(alarms)
 
 
+def label(codes):
+    """The columns that text becomes: an indicator of each level, or one of two."""
+    codes = np.unique(codes, return_inverse=True)[1]
+    return rows(np.eye(codes.max() + 1)[codes] if codes.max() > 1 else codes)
+
+
+def skewed(rng, levels, n, power=1.5):
+    weights = 1 / np.arange(1, levels + 1) ** power
+    return rng.choice(levels, n, p=weights / weights.sum())
+
+
+def in_part(rng, x, y, share):
+    return np.where(rng.uniform(size=len(x)) < share, x, y)
+
+
+def with_rare_values(rng, kind):
+    n = 2000
+    flag = rng.uniform(size=n) < 0.003
+    number = rng.normal(size=n)
+    some = rng.uniform(size=n) < 0.01
+    sparse = number * some
+    level, ordered = skewed(rng, 60, n), np.sort(skewed(rng, 40, n))
+    return {
+        "even levels": [label(rng.integers(0, 150, n)) for _ in range(2)],
+        "skewed levels": [label(skewed(rng, 60, n)) for _ in range(2)],
+        "related levels": (label(level), label(in_part(rng, level, skewed(rng, 60, n), 0.5))),
+        "related flags": (rows(flag), rows(in_part(rng, flag, rng.uniform(size=n) < 0.003, 0.7))),
+        "mostly 0": (rows(sparse), rows(np.exp(sparse + 0.4 * rng.normal(size=n) * some))),
+        "sorted by a label": (
+            label(ordered),
+            label(in_part(rng, ordered, skewed(rng, 40, n), 0.5)),
+        ),
+        "a function of a sorted label": (label(ordered), label(ordered % 4)),
+    }[kind]
+
+
+RARE = ("even levels", "skewed levels", "related levels", "related flags", "mostly 0")
+RARE += ("sorted by a label", "a function of a sorted label")
+
+
+@pytest.mark.parametrize("kind", RARE)
+def test_rare_values_that_meet_by_chance_are_no_alarm(kind):
+    """At a rate of .002, one alarm in 20 tables would be seen once in 25 times."""
+    for seed in range(20):
+        assert not order_doubts(*with_rare_values(np.random.default_rng(seed), kind))
+
+
+def persistent(rng, levels, stay, n=2000):
+    """A state that stays in this share of the rows, else is drawn anew."""
+    drawn = np.where(rng.uniform(size=n) < stay, 0, np.arange(n))
+    return levels(rng, n)[np.maximum.accumulate(drawn)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "stay"),
+    [
+        (lambda rng, n: rng.integers(0, 60, n), 0.15),
+        (lambda rng, n: skewed(rng, 60, n), 0.3),
+        (lambda rng, n: rng.uniform(size=n) < 0.05, 0.8),
+        (lambda rng, n: rng.integers(0, 2, n), 0.3),
+    ],
+)
+def test_states_and_flags_that_persist_are_warned_of(levels, stay):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        assert order_doubts(*(label(persistent(rng, levels, stay)) for _ in range(2)))
+
+
+@pytest.mark.parametrize("who", [np.repeat(np.arange(80), 25), np.tile(np.arange(80), 25)])
+def test_rare_levels_of_each_patient_are_warned_of_visit_by_visit_or_in_turns(who):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        own, drawn = rng.integers(0, 60, (2, 80)), rng.integers(0, 60, (2, len(who)))
+        assert order_doubts(*(label(in_part(rng, own[i][who], drawn[i], 0.5)) for i in (0, 1)))
+
+
 def test_one_side_alone_is_no_reason():
     rng = np.random.default_rng(0)
     x, y = rows(autoregressive(0.99, rng)), rows(rng.normal(size=2000))
