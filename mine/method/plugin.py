@@ -5,12 +5,28 @@ r"""Plug-in: the information of two discrete variables from the table of their l
 each entropy from its counts, with the bias corrected (`mine.method.entropy`). Several columns on a
 side are one variable, whose levels are the combinations that occur. Nothing is trained.
 
+Of levels with skewed frequencies the correction leaves a part of the bias, for the rare cells of
+the table are more than their few rows say. Independent labels with the same counts show it: their
+mean value E should be 0. As in the adjusted mutual information (Vinh, Epps and Bailey, 2010,
+https://jmlr.org/papers/v11/vinh10a.html) the value is
+
+    H (I - E) / (H - E),    H the lesser of H(X) and H(Y),
+
+which is 0 where chance alone gives I, and H where one side tells all of the other.
+
 The correction was chosen among none, Miller's and Madow's, Grassberger's (2003,
 https://arxiv.org/abs/physics/0307138), Chao's and Shen's (2003,
 https://doi.org/10.1023/A:1026096204727), that of Chao, Wang and Jost (2013), and a Dirichlet prior
 around independence, on 35 tables of 3 x 3 to 40 x 40 levels and 150 to 5,000 rows, 30 draws each:
 the root of the mean square error was .223, .142, .075, .064, .044 and .043 nats on average. The
 prior was right at truth 0 and too low elsewhere, by up to .32 nats.
+
+That chance is taken off was decided on 49 tables of 10 x 3 to 250 x 250 levels (weights of 1 / i^a
+and others, independent, the same in a share of the rows, near the diagonal, at random) and 200 to
+15,000 rows, 60 draws each: this error fell from .099 to .067 nats. It rose on two tables of 60
+even levels in 300 rows, which warn. Of the intervals without a warning and narrow enough for the
+verdict "reliable" 21 of 1,469 missed the truth. Eight of these are of one table, 80 even levels
+near the diagonal in 2,000 rows: rare cells under even levels are not what chance gives.
 
 The standard error is the jackknife's over rows, beside three terms that a jackknife of few rows in
 a cell misses: what it finds of the bias, the spread of a chi-squared, which is what is left where
@@ -28,6 +44,7 @@ from numpy.typing import NDArray
 
 from mine.data.levels import as_sides, check_labels, codes_of
 from mine.data.shared_work import once_a_column
+from mine.method.doubts import tolerance
 from mine.method.entropy import (
     CHAO_WANG_JOST,
     CORRECTIONS,
@@ -38,6 +55,7 @@ from mine.method.entropy import (
 from mine.method.method import NEITHER, Method, check_parameter, direct_method
 
 ALONE = 0.5  # share of the rows that may be alone in their cell of the table
+DRAWS = 20  # of independent labels: their mean has a fifth of one table's standard error
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,35 @@ def plugin(x: Any, y: Any, correction: int = CHAO_WANG_JOST) -> PluginResult:
     chance = (kx - 1) * (ky - 1) / (2.0 * n**2)  # the variance of a chi-squared over 2 n
     bias = (n - 1) * (mean - value)
     stderr = math.hypot(math.sqrt(max(spread**2, chance)), bias, _untold(counts[0], counts[1]))
-    return PluginResult(value, stderr, (kx, ky), cells, _doubts(counts[2]))
+    least = min(entropy(of, correction) for of in counts[:2])
+    given = _by_chance(counts[0], counts[1]) if correction == CHAO_WANG_JOST and least > 0 else 0.0
+    nats, slope = _less(value, given, least)
+    doubts = _doubts(counts[2], value - nats, nats)
+    return PluginResult(nats, slope * stderr, (kx, ky), cells, doubts)
+
+
+def _by_chance(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
+    """The mean value of independent labels with these counts, which should be 0.
+
+    It depends on the counts alone: not on names, on the order of rows, or on which side is x. So
+    it is the same for a permuted copy, and no p-value changes.
+    """
+    few, many = sorted((np.sort(x), np.sort(y)), key=lambda of: (len(of), of.tolist()))
+    one, other = (np.repeat(np.arange(len(of)), of) for of in (few, many))
+    rng = np.random.default_rng(np.concatenate([few, many]))
+    tables = (one * len(many) + rng.permutation(other) for _ in range(DRAWS))
+    joint = [entropy(np.unique(cells, return_counts=True)[1]) for cells in tables]
+    return entropy(few) + entropy(many) - float(np.mean(joint))
+
+
+def _less(value: float, given: float, least: float) -> tuple[float, float]:
+    """The value less what chance gives, where at most `least` can be told; and the slope of this,
+    by which errors grow."""
+    if not given:
+        return value, 1.0
+    given = min(given, least / 2.0)
+    slope = least / (least - given)
+    return slope * (value - given), slope
 
 
 @once_a_column
@@ -100,13 +146,14 @@ def _untold(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
     return float(sum(share * entropy(other) for share, other in zip(lone, (y, x), strict=True)))
 
 
-def _doubts(cells: NDArray[np.intp]) -> tuple[str, ...]:
+def _doubts(cells: NDArray[np.intp], taken: float, nats: float) -> tuple[str, ...]:
     alone, n = int((cells == 1).sum()), int(cells.sum())
-    if alone <= ALONE * n:
+    if alone <= ALONE * n and abs(taken) <= tolerance(nats) / 2.0:
         return ()
     warning = (
-        f"few rows a cell: {alone} of {n} rows are alone in their cell of the table of levels, so "
-        "the value leans on the correction: bring more rows, or join rare levels"
+        f"few rows a cell: {alone} of {n} rows are alone in their cell of the table of levels, "
+        f"and {taken:.2f} nats that chance gives were taken off, so the value leans on the "
+        "correction: bring more rows, or join rare levels"
     )
     return (warning,)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import xlogy
 
 from mine.data.levels import codes_of
-from mine.method.entropy import CORRECTIONS, entropy
+from mine.method.entropy import MILLER_MADOW, PLUG_IN, entropy
 from mine.method.plugin import plugin
 
 
@@ -27,13 +27,14 @@ def draw(p, n, rng):
     return np.divmod(cell, p.shape[1])
 
 
-def uneven(levels):
-    """Independent; level i has weight 1 / i."""
-    weights = 1 / np.arange(1, levels + 1)
-    return np.outer(weights, weights) / weights.sum() ** 2
+def uneven(levels, power=1.0, kept=0.0):
+    """Level i has weight 1 / i^power; y is x with this probability, else independent."""
+    weights = 1 / np.arange(1, levels + 1) ** power
+    weights /= weights.sum()
+    return kept * np.diag(weights) + (1 - kept) * np.outer(weights, weights)
 
 
-@pytest.mark.parametrize("correction", CORRECTIONS)
+@pytest.mark.parametrize("correction", [PLUG_IN, MILLER_MADOW])
 def test_it_is_the_entropies_of_the_sides_less_that_of_the_pair(correction):
     rng = np.random.default_rng(0)
     x, y = draw(law(5, 0.5), 300, rng)
@@ -48,6 +49,24 @@ def test_renamed_levels_tell_all_of_a_label():
     assert found.nats == plugin(7 * codes % 30, codes).nats
 
 
+def test_it_is_symmetric_and_knows_no_order_of_rows_and_no_names():
+    rng = np.random.default_rng(0)
+    x, y = draw(uneven(30, 1.5, 0.3), 1000, rng)
+    of = rng.permutation(1000)
+    expected = plugin(x, y)
+    for found in (plugin(y, x), plugin(x[of], y[of]), plugin(29 - x, (7 * y) % 30)):
+        assert found.nats == pytest.approx(expected.nats)
+        assert found.stderr == pytest.approx(expected.stderr)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4, 1.0])
+def test_the_mean_over_skewed_tables_is_the_truth(kept):
+    """Chao's, Wang's and Jost's correction alone leaves .07 of what chance gives."""
+    p, rng = uneven(80, 1.5, kept), np.random.default_rng(1)
+    values = [plugin(*draw(p, 3000, rng)).nats for _ in range(40)]
+    assert abs(np.mean(values) - information(p)) < 0.02
+
+
 def test_several_columns_are_one_variable():
     """The sum of two fair bits modulo 2 tells nothing of either and ln 2 of both."""
     a, b = np.random.default_rng(0).integers(0, 2, (2, 2000))
@@ -58,7 +77,8 @@ def test_several_columns_are_one_variable():
 
 
 TABLES = [(law(3, 0.5), 150), (law(5, 0.1), 150), (law(10, 0.5), 400), (law(20, 0.5), 150),
-          (law(20, 0.5), 1000), (law(40, 0.5), 600), (uneven(20), 400)]  # fmt: skip
+          (law(20, 0.5), 1000), (law(40, 0.5), 600), (uneven(20), 400),
+          (uneven(60, 1.5), 2000), (uneven(60, 1.5, 0.5), 2000)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("p", "n"), TABLES)
@@ -70,7 +90,9 @@ def test_intervals_cover_the_sum_over_the_table(p, n):
     assert np.mean(covered) >= 0.92
 
 
-@pytest.mark.parametrize("p", [law(3, 0.0), law(10, 0.0), law(20, 0.0), uneven(5), uneven(20)])
+@pytest.mark.parametrize(
+    "p", [law(3, 0.0), law(10, 0.0), law(20, 0.0), uneven(5), uneven(20), uneven(20, 1.5)]
+)
 @pytest.mark.parametrize("n", [150, 1000])
 def test_nothing_is_seldom_taken_for_something(p, n):
     """At truth 0 at most 7 of 100 values lie above 0 by a one-sided test of 5 %."""
@@ -84,6 +106,14 @@ def test_rows_that_are_alone_in_their_cell_are_said():
     (warning,) = plugin(*draw(law(40, 0.0), 600, rng)).warnings
     assert warning.startswith("few rows a cell: ") and "of 600 rows" in warning
     assert plugin(*draw(law(5, 0.5), 600, rng)).warnings == ()
+
+
+def test_much_that_chance_gives_is_said():
+    """Few rows are alone in their cell, and still chance gives more than half of what matters."""
+    rng = np.random.default_rng(0)
+    (warning,) = plugin(*draw(uneven(150, 1.2), 5000, rng)).warnings
+    assert "1086 of 5000 rows are alone" in warning
+    assert "nats that chance gives were taken off" in warning
 
 
 @pytest.mark.parametrize(
