@@ -27,7 +27,7 @@ from experiments.suite.claims.intervals import Array, fewest_seeds, pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
 from experiments.suite.figures.axes import plain_log_ticks, text_heights, ticks_at
 from experiments.suite.figures.notes import seed_note, titled_figure
-from experiments.suite.figures.palette import GRID, INK, looks, order
+from experiments.suite.figures.palette import GRID, INK, OF_OTHERS, looks, order
 from experiments.suite.task_tables import tables
 from experiments.suite.task_tables.findings import NO_ROWS, nearer
 from experiments.suite.task_tables.tables import table
@@ -44,7 +44,6 @@ __all__ = ["cells", "claims", "figures", "table"]
 PAPER = "Franzese et al. 2026, Table 2"
 FIGURE, INTERVALS = "comparison", "comparison_intervals"
 OWN = "auto"
-PRINTED_COLOUR = "#8a8a8a"
 TEXT_GAP = 0.032
 """The least distance of the printed estimators' names, as a share of the axis' height."""
 TASKS = 40
@@ -183,7 +182,7 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
     ends = {}
     for name, values in PRINTED.items():
         points = [(n, v) for n, v in zip(PRINTED_ROWS, values, strict=True) if v < math.inf]
-        ax.plot(*zip(*points, strict=True), "--", color=PRINTED_COLOUR, lw=1.0, zorder=1)
+        ax.plot(*zip(*points, strict=True), "--", color=OF_OTHERS, lw=1.0, zorder=1)
         ends[name] = points[-1]
     ax.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean |error|, nats")
     counts = sorted(int(n) for n in rows["n"].unique())
@@ -198,7 +197,7 @@ def plot_errors(rows: pd.DataFrame, ax: Axes) -> Axes:
             xycoords=ax.get_xaxis_transform(),
             xytext=(5, 0),
             textcoords="offset points",
-            color=PRINTED_COLOUR,
+            color=OF_OTHERS,
             fontsize=6.5,
             va="center",
         )

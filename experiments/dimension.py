@@ -42,6 +42,7 @@ from experiments.suite.claims.intervals import pooled_mean
 from experiments.suite.claims.wording import counted, interval_words, nats
 from experiments.suite.figures.axes import even_axis, symmetric_log, text_heights, truth_level
 from experiments.suite.figures.notes import seed_note, titled_figure
+from experiments.suite.figures.palette import OF_OTHERS
 from experiments.suite.figures.series import method_series
 from experiments.suite.task_tables import tables
 
@@ -285,6 +286,6 @@ def mark_printed(ax: Axes, at: int, law: str, truth: float) -> None:
         names = [name for name in ESTIMATORS[turn::2] if name in shown]
         heights = text_heights(ax, [shown[name] for name in names], gap=TEXT_GAP)
         for name, height in zip(names, heights, strict=True):
-            ax.plot([at - 0.28, at + 0.28], [shown[name]] * 2, color="#8a8a8a", lw=1.0, zorder=1)
-            ax.text(at + side, height, name, ha=align, va="center", color="#8a8a8a", fontsize=6,
+            ax.plot([at - 0.28, at + 0.28], [shown[name]] * 2, color=OF_OTHERS, lw=1.0, zorder=1)
+            ax.text(at + side, height, name, ha=align, va="center", color=OF_OTHERS, fontsize=6,
                     transform=ax.get_xaxis_transform())  # fmt: skip

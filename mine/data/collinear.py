@@ -11,7 +11,7 @@ from mine.data.whitening import RANK
 
 NEAR = 0.1  # share of the largest spread: below, the differences are looked at by themselves
 HIDDEN = 0.01  # below, a network does not see them
-ROWS_A_COLUMN = 4
+ROWS_A_COLUMN = 4  # with fewer, some combination varies little by chance
 REPEATED = 1e-7  # below, a column is another one again, and nothing is hidden
 
 
@@ -25,21 +25,20 @@ def thinnest(v: Values) -> float:
         1 for columns that are uncorrelated; 0 where one repeats. Of a single column, or of fewer
         than `ROWS_A_COLUMN` rows a column, of which chance decides, 1.
     """
-    if v.shape[1] == 1 or len(v) < ROWS_A_COLUMN * v.shape[1]:
+    if v.shape[1] < 2 or len(v) < ROWS_A_COLUMN * v.shape[1]:
         return 1.0
     variances = np.linalg.eigvalsh(np.corrcoef(v.T))
     return math.sqrt(max(float(variances[0]), 0.0) / float(variances[-1]))
 
 
-def nearly_equal(name: str, v: Values, whitened: bool = False) -> str:
+def nearly_equal(name: str, share: float, whitened: bool = False) -> str:
     """Warns of columns of which a difference is hidden; "" where there are none.
 
     Args:
         name: the side's.
-        v: (n, d), its columns.
+        share: what `thinnest` gives of its columns.
         whitened: whether the method makes the columns uncorrelated, in double precision.
     """
-    share = thinnest(v) if v.size else 1.0
     if not REPEATED < share < (math.sqrt(RANK) if whitened else HIDDEN):
         return ""
     return (

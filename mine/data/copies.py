@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mine.data.columns import Layout
-from mine.data.noiseless import MOST_PAIRS, NOISE, between_quartiles, is_continuous
+from mine.data.noiseless import MOST_PAIRS, NOISE, between_quartiles, continuous
 from mine.data.preprocessing import Values
 from mine.data.shared_work import once_a_column
 
@@ -29,14 +29,11 @@ def copies(x: Values, y: Values, layouts: tuple[Layout, Layout]) -> str:
         y: (n, dy).
         layouts: what the columns of x and of y are.
     """
-    sides = [
-        [(name, v) for name, v in zip(of.labels, rows.T, strict=True) if is_continuous(v)]
-        for rows, of in zip((x, y), layouts, strict=True)
-    ]
-    pairs = [(one, other) for one in sides[0] for other in sides[1]][:MOST_PAIRS]
-    for (a, xs), (b, ys) in pairs:
-        count = _copied(xs, ys)
+    pairs = [(i, j) for i in continuous(x) for j in continuous(y)][:MOST_PAIRS]
+    for i, j in pairs:
+        count = _copied(x[:, i], y[:, j])
         if count:
+            a, b = layouts[0].labels[i], layouts[1].labels[j]
             n = min(len(x), MOST_ROWS)
             return (
                 f"copies: column {a!r} of x and {b!r} of y are equal in {count} of {n} rows, as "
@@ -55,12 +52,12 @@ def _copied(x: Values, y: Values) -> int:
     once = _once(x) & _once(y)
     x, y, once = x[:MOST_ROWS], y[:MOST_ROWS], once[:MOST_ROWS]
     near = NOISE * min(between_quartiles(x), between_quartiles(y))
-    apart = np.sort(np.abs(x / 2 - y / 2)[once])
-    count = int(np.searchsorted(apart, near, "right"))
+    apart = np.abs(x / 2 - y / 2)[once]
+    count = int(np.count_nonzero(apart <= near))
     if count < LEAST_COPIES:
         return 0
     digit = _digit(np.concatenate([x, y]) / 2, near)
-    next_ones = float(apart[min(2 * count, len(apart) - 1)])
+    next_ones = float(np.sort(apart)[min(2 * count, len(apart) - 1)])
     return count if next_ones > APART * max(near, digit) else 0
 
 

@@ -28,6 +28,7 @@ from scipy.special import ndtr, ndtri, xlog1py
 from torch import Tensor
 
 from mine.data.autocorrelation import Series, columns_of, sample_autocorrelations, scores
+from mine.data.levels import are_flags
 from mine.data.ranks import middle_ranks
 from mine.data.shared_work import once_a_column
 
@@ -169,7 +170,7 @@ def _chance(r: Series, free: float, jump: float) -> Series:
 def _levels(v: Tensor) -> NDArray[np.intp] | None:
     """The level of each row where the columns are the indicators of a label's levels, (n,)."""
     rows = v.detach().cpu().numpy()
-    if rows.shape[1] < 3 or not ((rows == 0) | (rows == 1)).all() or (rows.sum(1) != 1).any():
+    if rows.shape[1] < 3 or not are_flags(rows) or (rows.sum(1) != 1).any():
         return None
     level = np.asarray(rows.argmax(1))
     return None if (level == level[0]).all() else level

@@ -22,6 +22,11 @@ Codes = NDArray[np.intp]
 """The level of each row, counted from 0."""
 
 
+def are_flags(rows: Values) -> bool:
+    """Whether there is nothing but 0 and 1, as in a column of a level."""
+    return bool(((rows == 0.0) | (rows == 1.0)).all())
+
+
 @once_a_column
 def codes_of(rows: Values) -> Codes:
     """The level of each row of (n, d): (n,). Equal rows have one level."""
@@ -130,7 +135,7 @@ def _many(rows: Values, name: str) -> str:
     """The first column with too many values for a label, in words; "" where there is none."""
     n = len(rows)
     for i, column in enumerate(rows.T):
-        if ((column == 0.0) | (column == 1.0)).all():  # of a level
+        if are_flags(column):
             continue
         if (count := len(np.unique(column))) > max(2, n // ROWS_A_LEVEL):
             return f"{count} values in {n} rows of column {i} of {name}"

@@ -60,6 +60,12 @@ def is_continuous(column: Values) -> bool:
     return 2 * distinct(column) > len(column)
 
 
+@once_a_column
+def continuous(v: Values) -> tuple[int, ...]:
+    """The places of the columns that are continuous."""
+    return tuple(i for i, column in enumerate(v.T) if is_continuous(column))
+
+
 def _is_plain(x: Values, y: Values) -> bool:
     """Whether what was seen of each column alone shows that neither determines the other.
 

@@ -78,12 +78,9 @@ class Pairwise:
 
     def _of(self, values: Mapping[tuple[str, str], float]) -> Matrix:
         kept = [name for name in self.names if name not in self.left_out]
-        nothing = ((a, b) for a in self.constant for b in self._partners(a, kept))
+        pairs = _pairs(kept, self.target) if self.constant else []
+        nothing = (pair for pair in pairs if not set(pair).isdisjoint(self.constant))
         return _matrix(self.names, {**dict.fromkeys(nothing, 0.0), **values})
-
-    def _partners(self, name: str, kept: Sequence[str]) -> Sequence[str]:
-        others = kept if self.target in (None, name) else [str(self.target)]
-        return [other for other in others if other != name]
 
     @property
     def p_values(self) -> Matrix:

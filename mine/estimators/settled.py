@@ -7,6 +7,7 @@ or `LARGEST_BOUND` of a lower bound.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -16,11 +17,10 @@ from mine.data.columns import Layout
 from mine.data.copies import copies
 from mine.data.dependence import Dependence
 from mine.data.diagnostics import heavy_tails, sentinels
-from mine.data.noiseless import basis, is_continuous
+from mine.data.noiseless import basis, continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
-from mine.data.shared_work import once_a_column
-from mine.estimators.told_alone import Chosen, told_alone
+from mine.estimators.told_alone import told_alone
 from mine.method.doubts import FEW_COLUMNS, MOST_ROWS, Doubt, of_network, of_regression, some_rows
 from mine.method.ksg import HIGH_DIMENSION, ksg
 from mine.method.method import LOWER
@@ -83,10 +83,12 @@ def settled(
         )
     looks = looks and hangs is None
     independent = hangs.of_all(len(x)).count if hangs else len(x)
-    chosen = _continuous(x), _continuous(y)
+    seen = [some_rows(v)[:, continuous(v)] for v in (x, y)]
+    thin = [thinnest(v) for v in seen]
     told = told_alone(x, y, layouts, independent, looks)
     by_pair = told.nats if told.nats > max(e.interval(0.95)[1], 0.0) else 0.0
-    doubt = _second_look(e, job, x, y, chosen, by_pair) if looks else None
+    widths = x.shape[1], y.shape[1]
+    doubt = _second_look(e, job, widths, seen, min(thin) < NEAR, by_pair) if looks else None
     if doubt is not None:
         stderr = math.hypot(stderr, doubt.nats)
         found.append(doubt.text)
@@ -105,26 +107,42 @@ def settled(
             f"one pair tells more: {told.columns} tell at least {told.nats:.2f} nats alone, "
             f"beyond what was found: {told.remedy}"
         )
-    found += filter(None, [copies(x, y, layouts), *_hidden(job, x, y, chosen)])
+    whitened = (job.method.taken or job.method.name) in WHITENED
+    hidden = (nearly_equal(name, share, whitened) for name, share in zip("xy", thin, strict=True))
+    found += filter(None, [copies(x, y, layouts), *hidden])
     widened = math.sqrt(stderr**2 - e.stderr**2) if stderr > e.stderr else 0.0
     return replace(e, stderr=stderr, warnings=tuple(found), widened=widened)
 
 
 def _second_look(
-    e: Estimate, job: Job, x: Values, y: Values, chosen: Chosen, by_pair: float
+    e: Estimate,
+    job: Job,
+    widths: tuple[int, int],
+    seen: Sequence[Values],
+    near: bool,
+    by_pair: float,
 ) -> Doubt | None:
-    """What else the rows tell against the value; by_pair: what a pair of columns tells, nats."""
+    """What else the rows tell against the value.
+
+    Args:
+        e: the estimate.
+        job: its job.
+        widths: how many columns x and y have.
+        seen: those of them that are continuous, of the rows that are looked at.
+        near: whether some of these nearly repeat each other.
+        by_pair: what a pair of columns tells, nats.
+    """
     if job.method.doubted:
         return job.method.doubted(e.nats, e.stderr, *job.source.all_rows(job.seed, job.key), job.k)
     if job.method.is_direct:
         return None
-    few = x.shape[1] + y.shape[1] <= FEW_COLUMNS
-    if not all(len(of) == v.shape[1] if few else of for v, of in zip((x, y), chosen, strict=True)):
+    few = sum(widths) <= FEW_COLUMNS
+    there = [v.shape[1] for v in seen]
+    if not (there == list(widths) if few else all(there)):
         return None
-    sides = [some_rows(v[:, of]) for v, of in zip((x, y), chosen, strict=True)]
-    units = [sides]
-    if any(thinnest(v) < NEAR for v in sides):  # what tells may be the difference of two columns
-        units.append([basis(v) for v in sides])
+    units = [seen]
+    if near:  # what tells may be the difference of two columns
+        units.append([basis(v) for v in seen])
     for a, b in ([normal_scores(v) for v in of] for of in units):
         doubt = (
             of_network(e.nats, e.stderr, a, b)
@@ -134,13 +152,6 @@ def _second_look(
         if doubt:
             return doubt
     return None
-
-
-def _hidden(job: Job, x: Values, y: Values, chosen: Chosen) -> list[str]:
-    """Warnings of columns whose difference a network, or a distance, does not see."""
-    whitened = (job.method.taken or job.method.name) in WHITENED
-    sides = zip("xy", (x, y), chosen, strict=True)
-    return [nearly_equal(name, some_rows(v[:, of]), whitened) for name, v, of in sides]
 
 
 def _by_moments(job: Job) -> bool:
@@ -176,9 +187,3 @@ def _diverged(e: Estimate, most: float) -> Estimate:
         )
         e = replace(e, warnings=(warning, *e.warnings))
     return replace(e, nats=math.nan, stderr=math.nan)
-
-
-@once_a_column
-def _continuous(v: Values) -> tuple[int, ...]:
-    """The places of the columns that are continuous."""
-    return tuple(i for i, column in enumerate(v.T) if is_continuous(column))

@@ -24,7 +24,7 @@ from scipy.special import ndtri
 
 from mine.data.columns import Layout
 from mine.data.levels import commonest, is_discrete
-from mine.data.noiseless import MOST_PAIRS, is_continuous
+from mine.data.noiseless import MOST_PAIRS, continuous
 from mine.data.preprocessing import Values
 from mine.data.ranks import normal_scores
 from mine.data.shared_work import once_a_column
@@ -74,8 +74,7 @@ def told_alone(x: Values, y: Values, layouts: Layouts, independent: int, looks: 
 @once_a_column
 def _normal_scored(v: Values) -> tuple[int, ...]:
     """The places of the continuous columns whose scores are normal: no value has many rows."""
-    chosen = (i for i, column in enumerate(v.T) if is_continuous(column))
-    return tuple(i for i in chosen if commonest(v[:, i]) <= TIED * len(v))
+    return tuple(i for i in continuous(v) if commonest(v[:, i]) <= TIED * len(v))
 
 
 @once_a_column
@@ -124,12 +123,10 @@ def _by_order(x: Values, y: Values, chosen: Chosen, layouts: Layouts) -> Told:
     scores = [_directions(v, of)[:MOST_ROWS] for v, of in sides]
     orders = [_orders(v, of) for v, of in sides]
     remedy = "give the period's phase, or what else the order stands for, as a column"
-    found = [NOTHING]
-    for nats, i, j in _by_neighbours(orders[0], scores[1], _far(2 * pairs)):
-        found.append(Told(nats, _named(layouts, chosen[0][i], chosen[1][j]), remedy))
-    for nats, j, i in _by_neighbours(orders[1], scores[0], _far(2 * pairs)):
-        found.append(Told(nats, _named(layouts, chosen[0][i], chosen[1][j]), remedy))
-    return max(found, key=lambda told: told.nats)
+    far = _far(2 * pairs)
+    of_x, of_y = (_by_neighbours(orders[k], scores[1 - k], far) for k in (0, 1))
+    nats, i, j = max([*of_x, *((nats, i, j) for nats, j, i in of_y)])
+    return Told(nats, _named(layouts, chosen[0][i], chosen[1][j]), remedy)
 
 
 def _by_neighbours(
@@ -153,6 +150,8 @@ def _of_a_label(x: Values, y: Values, layouts: Layouts) -> Told:
     Of 2 to `MOST_ALONE` columns of numbers and a label.
     """
     sides = (x, y)
+    if not max(v.shape[1] for v in sides) > 1:
+        return NOTHING
     labels = [is_discrete(torch.from_numpy(v), of) for v, of in zip(sides, layouts, strict=True)]
     if sum(labels) != 1:
         return NOTHING

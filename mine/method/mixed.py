@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from mine.data.levels import Codes, as_sides, check_labels, codes_of
+from mine.data.levels import Codes, are_flags, as_sides, check_labels, codes_of
 from mine.data.preprocessing import is_heavy
 from mine.data.ranks import normal_scores
 from mine.data.whitening import standardised, whitening
@@ -118,7 +118,7 @@ def _levels_and_numbers(sides: Sequence[Values]) -> tuple[Codes, Values]:
     The label is the side of nothing but 0 and 1, as of coded text, or else that of fewer levels.
     """
     codes = [codes_of(side) for side in sides]
-    flags = [bool(((side == 0.0) | (side == 1.0)).all()) for side in sides]
+    flags = [are_flags(side) for side in sides]
     label = min((0, 1), key=lambda side: (not flags[side], int(codes[side].max())))
     return codes[label], sides[1 - label]
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TRUTH, INK, SHADE, GRID = "#000000", "#222222", "#ececec", "#dddddd"
 """Nothing else has the colours TRUTH and INK: the report makes them light on a dark page."""
+OF_OTHERS = "#8a8a8a"
+"""The grey of values that others print."""
 ON_COLOUR = "#262626"
 """Dark text on a coloured cell; the report never changes it."""
 DARK_LUMINANCE = 0.0194

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +12,7 @@ from experiments.suite.report.origins import commits
 from experiments.suite.report.texts import listed
 from experiments.suite.store.joined import join_curves, join_rows
 from experiments.suite.store.runs import Run
-from experiments.suite.sweeps.axes import NOT_SETTINGS
+from experiments.suite.sweeps.commands import changes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +22,6 @@ WORST_FIRST = ("failed", "running", "stopped", "finished")
 UNFINISHED = ("running", "stopped")
 """States in which cells are missing. A run that was killed still says "running"."""
 COUNTS = ("cells", "done", "failed", "diverged")
-GROUPS = ("experiment", "scale")
-"""Overrides that choose what is run: its settings are still those of configs/."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +102,7 @@ class Record:
     @cached_property
     def changed(self) -> list[str]:
         """The overrides that make its results others than those of the configs, as given."""
-        try:
-            words = shlex.split(str(self.status.get("command", "")))
-        except ValueError:
-            return []
-        keys = {word: word.lstrip("+~").partition("=")[0] for word in words[3:]}
-        return [
-            word
-            for word, key in keys.items()
-            if key not in GROUPS and re.split(r"[./]", key)[0] not in NOT_SETTINGS
-        ]
+        return changes(str(self.status.get("command", "")))
 
     @property
     def problems(self) -> list[str]:

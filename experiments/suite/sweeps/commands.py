@@ -1,17 +1,20 @@
-"""Command lines of runs: many of them as one with `-m`."""
+"""Command lines of runs: what they change, and many of them as one with `-m`."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.suite.sweeps.axes import rank
+from experiments.suite.sweeps.axes import NOT_SETTINGS, rank
 
 Words = dict[str, str | None]
 """The overrides of a command line: key -> value, None for a word without '='."""
+GROUPS = ("experiment", "scale")
+"""Overrides that choose what is run: its settings are still those of configs/."""
 
 
 def merged(commands: Iterable[str]) -> list[str]:
@@ -28,6 +31,20 @@ def merged(commands: Iterable[str]) -> list[str]:
         return several
     start = shlex.split(several[0])[:3]
     return [shlex.join([*start, "-m", *(_option(key, values[key]) for key in words[0])])]
+
+
+def changes(command: str) -> list[str]:
+    """The overrides that make a run's results others than those of the configs, as given."""
+    try:
+        words = _words(command)
+    except ValueError:  # an unclosed quotation
+        return []
+    return [
+        key if value is None else f"{key}={value}"
+        for key, value in words.items()
+        if (name := key.lstrip("+~")) not in GROUPS
+        and re.split(r"[./]", name)[0] not in NOT_SETTINGS
+    ]
 
 
 def _words(command: str) -> Words:
